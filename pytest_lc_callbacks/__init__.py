@@ -1,0 +1,60 @@
+"""Record, fake and assert LangChain callbacks in pytest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_lc_callbacks._events import Event as Event
+    from pytest_lc_callbacks._events import EventName as EventName
+    from pytest_lc_callbacks._events import Run as Run
+    from pytest_lc_callbacks._fake_chat_model import FakeChatModel as FakeChatModel
+    from pytest_lc_callbacks._fake_chat_model import FakeChatModelExhausted as FakeChatModelExhausted
+    from pytest_lc_callbacks._handler import RecordingHandler as RecordingHandler
+    from pytest_lc_callbacks._patterns import any_order as any_order
+    from pytest_lc_callbacks._patterns import event as event
+    from pytest_lc_callbacks._patterns import many as many
+    from pytest_lc_callbacks._recording import Recording as Recording
+
+__all__ = [
+    "Event",
+    "EventName",
+    "FakeChatModel",
+    "FakeChatModelExhausted",
+    "Recording",
+    "RecordingHandler",
+    "Run",
+    "any_order",
+    "event",
+    "many",
+]
+
+_ROOMS = {
+    "Event": "_events",
+    "EventName": "_events",
+    "FakeChatModel": "_fake_chat_model",
+    "FakeChatModelExhausted": "_fake_chat_model",
+    "Recording": "_recording",
+    "RecordingHandler": "_handler",
+    "Run": "_events",
+    "any_order": "_patterns",
+    "event": "_patterns",
+    "many": "_patterns",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Fetch a public name when it is first used, so that loading the plugin imports no LangChain."""
+    from importlib import import_module
+
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("pytest-lc-callbacks")
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # The handler's room tells the event names of the installed LangChain to the rooms below it.
+    import_module(f"{__name__}._handler")
+    value = getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    globals()[name] = value
+    return value
