@@ -8,7 +8,7 @@ import nox
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 
-# These run together. Newer langgraph-checkpoint or langgraph-prebuilt would be allowed beside them, and crash on import.
+# These run together. Newer langgraph-checkpoint or langgraph-prebuilt would install beside them, and crash on import.
 LOWEST = [
     "langchain-core==1.0.0",
     "langchain==1.0.4",

@@ -1,0 +1,26 @@
+"""What every test file may use: pytest inside pytest, and a header that says which versions are under test."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+import hypothesis
+
+pytest_plugins = ["pytester"]
+
+# A shared machine pauses for longer than any per-example deadline; what must be fast is measured in benchmarks/.
+# The same examples everywhere: a red cell of the matrix is about its versions, not about its luck.
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_report_header() -> str:
+    """The LangChain under test, which is what tells the cells of the matrix apart."""
+    return ", ".join(f"{name} {_installed(name)}" for name in ("langchain-core", "langchain", "langgraph"))
+
+
+def _installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,143 @@
+"""The package as a whole: what is shipped, and which room may know which."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zipfile import ZipFile
+
+import pytest
+
+import pytest_lc_callbacks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).resolve().parent
+PACKAGE = Path(pytest_lc_callbacks.__file__).parent
+NAME = PACKAGE.name
+
+# Which rooms a room may import, inside functions and for annotations too. Data is at the bottom.
+# A new room has its line here before it has a caller.
+ARROWS: dict[str, set[str]] = {
+    "_events": set(),
+    "_patterns": {"_events"},
+    "_matching": {"_events", "_patterns"},
+    "_text": {"_events"},
+    "_recording": {"_events", "_patterns", "_matching", "_text"},
+    "_scopes": {"_recording"},
+    "_findings": {"_recording"},
+    "_handler": {"_recording"},
+    "_observer": {"_handler"},
+    "_fake_chat_model": set(),
+    "_parity": {"_observer"},
+    "_report": {"_recording"},
+}
+# These hand the rest to a user, who needs any room.
+DOORS = {"__init__", "__main__", "plugin", "hooks", "contract"}
+
+# Who may know the world outside the standard library.
+LANGCHAIN = {"_handler", "_observer", "_fake_chat_model", "contract"}
+OUTSIDE = {
+    "langchain_core": LANGCHAIN,
+    "langgraph": {"_handler"},
+    "pydantic": {"_fake_chat_model"},
+    "pytest": {"plugin", "hooks", "contract"},
+    "pluggy": {"plugin", "hooks"},
+    "jinja2": {"_report"},
+}
+
+
+def rooms() -> dict[str, list[Path]]:
+    """Each room's name and its files: a module is one, a package may be several."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        found.setdefault(room, []).append(path)
+    return found
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The dotted name of everything that *path* imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: a relative import hides which room is meant"
+            module = node.module or ""
+            # `from pytest_lc_callbacks import _events` is about the room, not about the package.
+            yield from (f"{NAME}.{alias.name}" for alias in node.names) if module == NAME else (module,)
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(tmp_path, monkeypatch):
+    """
+    The wheel is the package: no tests, no examples, no second top-level name.
+    """
+    hatchling = pytest.importorskip("hatchling.build", reason="the wheel is built by hatchling")
+    checkout = HERE.parent
+    # A build backend is called in the project's folder.
+    monkeypatch.chdir(checkout)
+
+    with ZipFile(tmp_path / hatchling.build_wheel(str(tmp_path))) as wheel:
+        shipped = {name for name in wheel.namelist() if ".dist-info/" not in name}
+        [entry_points] = (wheel.read(name).decode() for name in wheel.namelist() if name.endswith("entry_points.txt"))
+
+    source = (p for p in (checkout / NAME).rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    assert shipped == {p.relative_to(checkout).as_posix() for p in source}
+    assert f"{NAME}/py.typed" in shipped
+    assert entry_points.split("\n")[:2] == ["[pytest11]", f"lc_callbacks = {NAME}.plugin"]
+
+
+def test_the_tests_import_what_is_installed():
+    """
+    Where the package is installed from a wheel, the tests look at that and not at the checkout they lie in.
+    """
+    installed = [f for f in distribution("pytest-lc-callbacks").files or () if f.as_posix() == f"{NAME}/__init__.py"]
+
+    # An editable installation lists a pointer to the checkout instead of the package.
+    assert [f.locate() for f in installed] in ([], [PACKAGE / "__init__.py"])
+
+
+@pytest.mark.parametrize("room", sorted(rooms().keys() - DOORS))
+def test_rooms_know_only_those_below_them(room):
+    """
+    Arrows between rooms point down, as the table in this file says.
+    """
+    known = {name.split(".")[1] for path in rooms()[room] for name in imports(path) if name.startswith(f"{NAME}.")}
+
+    assert room in ARROWS, f"{room} is a new room: say in ARROWS which rooms it may import"
+    assert known - {room} <= ARROWS[room]
+
+
+@pytest.mark.parametrize("room", sorted(rooms()))
+def test_only_the_rooms_that_say_so_know_the_world_outside(room):
+    """
+    LangChain, pytest and jinja2 are each known in the rooms made for them; elsewhere there is only Python.
+    """
+    roots = {name.split(".")[0] for path in rooms()[room] for name in imports(path)}
+    outside = roots - sys.stdlib_module_names - {NAME}
+
+    assert {name for name in outside if room not in OUTSIDE.get(name, set())} == set()
+
+
+def test_the_table_of_rooms_is_free_of_circles():
+    """
+    Following the arrows down ends: no two rooms need each other.
+    """
+    left = dict(ARROWS)
+    while ready := [room for room, below in left.items() if not below & left.keys()]:
+        for room in ready:
+            del left[room]
+
+    assert left == {}
+
+
+def test_every_public_name_can_be_had():
+    """
+    What the package lists, it has: each name is fetched from its room when first asked for.
+    """
+    for name in pytest_lc_callbacks.__all__:
+        assert getattr(pytest_lc_callbacks, name).__module__.startswith(NAME) or name == "EventName"
