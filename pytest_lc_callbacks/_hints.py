@@ -1,0 +1,160 @@
+"""The known cause of a mismatch, where the recorded facts prove one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from pytest_lc_callbacks._events import Event, Log, Run, is_end, is_start
+from pytest_lc_callbacks._matching import Mismatch, find_mismatch, names_at
+from pytest_lc_callbacks._patterns import EventPattern, Item, Many, short
+
+_TOKENS = ("llm_new_token", "stream_event")
+
+NOTHING_RECORDED = """\
+hint: possible causes: the handler was not passed to what ran; nothing ran, or a stream was never iterated; the handler
+      was given to a component that ignores constructor callbacks (a prompt, a retriever). To hear a whole chain, pass it
+      at run time: chain.invoke(..., config={"callbacks": [handler]})."""
+
+
+def hint(mismatch: Mismatch, items: Sequence[Item], log: Log, positions: Sequence[int]) -> str | None:
+    """A ``hint:`` paragraph; None where the facts prove no cause that LangChain is known for."""
+    if not positions:
+        return NOTHING_RECORDED
+    there = log.event(positions[mismatch.at]) if mismatch.at < len(positions) else None
+    causes = (
+        _doubled(there),
+        _raised(there),
+        _streamed(there, items, log, positions),
+        _one_component(mismatch, there, log, positions),
+        _concurrent(items, log, positions),
+        _silent_inside(mismatch, there, log, positions),
+    )
+    return next((cause for cause in causes if cause), None)
+
+
+def _doubled(there: Event | None) -> str | None:
+    """The handler got one start or end twice: it is among that run's callbacks twice."""
+    if there is None or there.run is None or not (is_start(there.name) or is_end(there.name)):
+        return None
+    if there.run.names.count(there.name) < 2:
+        return None
+    return (
+        f"hint: the handler got {there.name!r} of the same {there.run.label} run more than once. LangChain joins lists of\n"
+        "      callbacks without removing doubles: it is in one list twice ([h, h]), or given both with with_config and\n"
+        "      at run time."
+    )
+
+
+def _raised(there: Event | None) -> str | None:
+    if there is None or there.error is None:
+        return None
+    end = there.name.replace("_error", "_end")
+    return (
+        f"hint: {there.run.label if there.run else 'a run'} raised {short(there.error)}; a run that raises reports "
+        f"{there.name!r} instead of {end!r}."
+    )
+
+
+def _streamed(there: Event | None, items: Sequence[Item], log: Log, positions: Sequence[int]) -> str | None:
+    """Without its tokens the recording is what was expected."""
+    if there is None or there.name not in _TOKENS:
+        return None
+    names = names_at(log, positions)
+    without = [position for position, name in zip(positions, names, strict=True) if name not in _TOKENS]
+    if find_mismatch(items, log, without) is not None:
+        return None
+    kinds = [name for name in _TOKENS if name in names]
+    shown = ", ".join(f'"{name}"' for name in kinds)
+    return (
+        f"hint: the model streamed, and each token is an event. Expect them with many({shown}), or leave them\n"
+        f"      out: recording.without({shown}).assert_events([...])."
+    )
+
+
+def _one_component(mismatch: Mismatch, there: Event | None, log: Log, positions: Sequence[int]) -> str | None:
+    """Every run that was heard without a run around it had a parent, and all of them have one name."""
+    tops = _tops(log, positions)
+    if not tops or any(run.parent_run_id is None for run in tops):
+        return None
+    if not _about_another_run(mismatch, there, tops):
+        return None
+    names = sorted({run.label for run in tops})
+    if len(names) > 1:
+        return _several_components(names)
+    return (
+        f"hint: the handler heard {names[0]} but not its parent run: it was given to that component alone (its constructor,\n"
+        "      or with_config on that step), and such callbacks do not reach the chain around it. To hear the whole\n"
+        '      chain, pass it at run time: chain.invoke(..., config={"callbacks": [handler]}).'
+    )
+
+
+def _several_components(names: list[str]) -> str:
+    return (
+        f"hint: the handler heard {', '.join(names)}, but not the run around them. Possible causes: it was given to each of\n"
+        "      them alone (constructor callbacks, with_config on a step); or it was passed as one of the\n"
+        "      inheritable_handlers of a CallbackManager, which do not hear the run they are passed to."
+    )
+
+
+def _about_another_run(mismatch: Mismatch, there: Event | None, tops: list[Run]) -> bool:
+    """What was expected can only come from a run that was not heard: a chain's event where a component's is."""
+    wanted = [name for item in mismatch.expected for name in _names_in(item)]
+    if not wanted or not all(name.startswith("chain_") for name in wanted):
+        return False
+    return there is None or there.run in tops
+
+
+def _names_in(item: Item) -> list[str]:
+    if isinstance(item, str):
+        return [item]
+    if isinstance(item, EventPattern):
+        return [item.name] if item.name else []
+    if isinstance(item, Many):
+        return [name for alternative in item.alternatives for name in _names_in(alternative)]
+    return []
+
+
+def _tops(log: Log, positions: Sequence[int]) -> list[Run]:
+    runs = dict.fromkeys(run for run in map(log.run_at, positions) if run is not None)
+    return [run for run in runs if run.parent is None]
+
+
+def _concurrent(items: Sequence[Item], log: Log, positions: Sequence[int]) -> str | None:
+    """The expected events were all recorded, in another order, and runs beside each other overlap."""
+    if not all(isinstance(item, str) for item in items):
+        return None
+    if Counter(names_at(log, positions)) != Counter(map(str, items)) or not _overlap(_runs(log, positions)):
+        return None
+    return (
+        "hint: the same events in another order: runs that were open at the same time share no order. Write what each of\n"
+        "      them sends as a branch: any_order([...], [...])."
+    )
+
+
+def _runs(log: Log, positions: Sequence[int]) -> list[Run]:
+    return list(dict.fromkeys(run for run in map(log.run_at, positions) if run is not None))
+
+
+def _overlap(runs: Iterable[Run]) -> bool:
+    """Whether two runs with the same parent were open at the same time."""
+    last: dict[object, int] = {}
+    for run in runs:
+        if run.positions[0] < last.get(run.parent_run_id, -1):
+            return True
+        last[run.parent_run_id] = max(last.get(run.parent_run_id, -1), run.positions[-1])
+    return False
+
+
+def _silent_inside(mismatch: Mismatch, there: Event | None, log: Log, positions: Sequence[int]) -> str | None:
+    """A run ended where one inside it was expected, and the handler heard none inside it."""
+    starts = [name for item in mismatch.expected for name in _names_in(item) if is_start(name)]
+    if there is None or there.run is None or not is_end(there.name) or there.run.children or not starts:
+        return None
+    if there.run.run_type not in ("tool", "chain") or set(starts) & set(names_at(log, positions)):
+        return None
+    return (
+        f"hint: the handler heard no run inside {there.run.label}. Possible causes: nothing ran there; the handler was given to\n"
+        f"      the constructor of {there.run.label}, and constructor callbacks do not reach the runs inside it; the code inside passes\n"
+        "      callbacks of its own, or runs in a thread without LangChain's context. assert_runtime_scope() tells which."
+    )

@@ -1,0 +1,358 @@
+"""The little grammar of `assert_events`: what may stand in a list of expected events."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import EllipsisType
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from pytest_lc_callbacks._events import EVENT_NAMES, Event, EventName, Run
+
+_ANY: Any = object()
+
+# What people look for under another name.
+_ELSEWHERE = {
+    "chat_model_end": "a chat model reports 'llm_end'",
+    "chat_model_error": "a chat model reports 'llm_error'",
+    "chat_model_stream": "a streaming model reports 'llm_new_token'",
+    "chat_model_new_token": "a chat model reports 'llm_new_token'",
+    "llm_stream": "a streaming model reports 'llm_new_token'",
+    "new_token": "a streaming model reports 'llm_new_token'",
+    "token": "a streaming model reports 'llm_new_token'",
+    "prompt_start": "a prompt reports 'chain_start'",
+    "prompt_end": "a prompt reports 'chain_end'",
+    "parser_start": "an output parser reports 'chain_start'",
+    "parser_end": "an output parser reports 'chain_end'",
+    "agent_start": "an agent reports 'chain_start'",
+    "agent_end": "an agent reports 'chain_end'",
+    "graph_start": "a graph reports 'chain_start'",
+    "graph_end": "a graph reports 'chain_end'",
+    "chain_stream": "LangChain sends handlers no event for what a chain streams",
+    "embeddings_start": "LangChain sends no callbacks for embeddings",
+    "embedding_start": "LangChain sends no callbacks for embeddings",
+}
+
+
+def event_name(name: Any) -> str:
+    """
+    The event's *name* without ``on_``.
+
+    Raises:
+        TypeError: If it is not a string.
+
+        ValueError: If LangChain has no such event, with the reason or the nearest names.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"an event's name is a string such as 'llm_end', not {name!r}")
+    bare = name.removeprefix("on_")
+    if bare in EVENT_NAMES:
+        return bare
+    if bare in _ELSEWHERE:
+        raise ValueError(f"{name!r} is not a callback event: {_ELSEWHERE[bare]}.")
+    near = difflib.get_close_matches(bare, EVENT_NAMES, n=3)
+    meant = f"did you mean {' or '.join(map(repr, near))}?" if near else f"the events are {', '.join(sorted(EVENT_NAMES))}."
+    raise ValueError(f"{name!r} is not a callback event: {meant}")
+
+
+@dataclass(frozen=True, eq=False)
+class EventPattern:
+    """An event with certain attributes; made by `event`."""
+
+    name: str | None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        shown = [repr(self.name)] if self.name else []
+        shown += [f"{key}={short(value)}" for key, value in self.attributes.items()]
+        return f"event({', '.join(shown)})"
+
+    def accepts(self, event: Event) -> bool:
+        """Whether *event* is one of these."""
+        return self.difference(event) is None
+
+    def difference(self, event: Event) -> str | None:
+        """What keeps *event* from being one of these, in words; None if nothing does."""
+        if self.name is not None and event.name != self.name:
+            return repr(event.name)
+        for key, expected in self.attributes.items():
+            if not _COMPARISONS.get(key, _compare)(key, expected, event):
+                return f"{event.name!r} with {_describe(key, event)}"
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Many:
+    """Several events in a row; made by `many`."""
+
+    alternatives: tuple[str | EventPattern, ...]
+    min: int
+
+    def __repr__(self) -> str:
+        shown = [repr(alternative) for alternative in self.alternatives]
+        return f"many({', '.join(shown + ([] if self.min == 1 else [f'min={self.min}']))})"
+
+
+@dataclass(frozen=True, eq=False)
+class AnyOrder:
+    """Concurrent runs; made by `any_order`."""
+
+    branches: tuple[tuple[Item, ...], ...]
+
+    def __repr__(self) -> str:
+        return f"any_order({', '.join(render_items(branch) for branch in self.branches)})"
+
+
+Item: TypeAlias = "str | EllipsisType | EventPattern | Many | AnyOrder"
+
+
+def event(
+    name: EventName | str | None = None,
+    *,
+    run: str | Run = _ANY,
+    run_type: str = _ANY,
+    run_id: UUID = _ANY,
+    tags: Iterable[str] = _ANY,
+    metadata: Mapping[str, Any] = _ANY,
+    parent: str | Run | None = _ANY,
+    under: str | Run = _ANY,
+    **attributes: Any,
+) -> EventPattern:
+    """
+    An event with these attributes, for `assert_events` and `many`.
+
+    Args:
+        name: The event's name; any event if left out.
+
+        run: The name of its run, or a `Run`.
+
+        run_type: ``chain``, ``prompt``, ``parser``, ``chat_model``, ``llm``, ``tool`` or ``retriever``.
+
+        run_id: The id of its run.
+
+        tags: Tags that its run has, perhaps among others.
+
+        metadata: Entries that its run's metadata has, perhaps among others.
+
+        parent: The name of the run around its run, or that `Run`; None for a root.
+
+        under: The name of any run around its run, or that `Run`.
+
+        attributes: ``inputs``, ``outputs``, ``messages``, ``text``, ``token``, ``tool_calls``, ``usage``, ``error``,
+            ``custom``, ``data``, ``payload``, ``thread``: compared with ``==``; an exception class matches its
+            instances.
+
+    Raises:
+        TypeError: If an attribute is unknown, has the wrong type, or if there is nothing to compare.
+
+        ValueError: If LangChain has no event of that name.
+    """
+    given = {"run": run, "run_type": run_type, "run_id": run_id, "tags": tags, "metadata": metadata}
+    given |= {"parent": parent, "under": under, **attributes}
+    return pattern_of(name, {key: value for key, value in given.items() if value is not _ANY})
+
+
+def pattern_of(name: Any, attributes: Mapping[str, Any]) -> EventPattern:
+    """The pattern for a *name* (None for any event) and *attributes*, refused if something is wrong with them."""
+    if name is None and not attributes:
+        raise TypeError("event() matches everything: give it a name or an attribute, or write ... for any events")
+    for key, value in attributes.items():
+        _check_attribute(key, value)
+    attributes = {k: frozenset([v]) if k == "tags" and isinstance(v, str) else v for k, v in attributes.items()}
+    return EventPattern(None if name is None else event_name(name), attributes)
+
+
+def many(*names: EventName | str | EventPattern, min: int = 1) -> Many:  # noqa: A002 - the word for it
+    """
+    One or more events in a row, each one of *names*, for `assert_events`.
+
+    Args:
+        names: Event names or `event` patterns.
+
+        min: How many at least; 0 lets them be absent.
+
+    Raises:
+        TypeError: If there are no names, or one is ``...``, a list or another ``many``.
+
+        ValueError: If *min* is negative or LangChain has no event of that name.
+    """
+    if not names:
+        raise TypeError("many() needs the events that may repeat, such as many('llm_new_token')")
+    if isinstance(min, bool) or not isinstance(min, int):
+        raise TypeError(f"many(min=...) takes a whole number, not {min!r}")
+    if min < 0:
+        raise ValueError(f"many(min={min}): the least number of events is 0")
+    return Many(tuple(_alternative(name) for name in names), min)
+
+
+def any_order(*branches: Sequence[Any]) -> AnyOrder:
+    """
+    Concurrent runs, for `assert_events`: each branch is the list of what one run and the runs under it send.
+
+    The branches may interleave in any way; runs are told apart by their ids.
+
+    Args:
+        branches: Lists as `assert_events` takes them, one for each concurrent run.
+
+    Raises:
+        TypeError: If there is no branch, or one is not a list.
+
+        ValueError: If a branch is empty or holds nothing but wildcards.
+    """
+    if not branches:
+        raise TypeError("any_order() needs a list for each concurrent run: any_order(['chain_start', ...], [...])")
+    return AnyOrder(tuple(_branch(number, branch) for number, branch in enumerate(branches, 1)))
+
+
+def compile_items(expected: Any, *, where: str = "assert_events") -> tuple[Item, ...]:
+    """
+    The list *expected* with its names checked.
+
+    Raises:
+        TypeError: If it is not a list, or an entry is nothing that can be expected.
+
+        ValueError: If an event does not exist, or there is nothing but wildcards in the list.
+    """
+    if isinstance(expected, str):
+        raise TypeError(f"{where} takes a list of events, not a string: write [{expected!r}]")
+    if isinstance(expected, (set, frozenset)):
+        raise TypeError(f"{where} takes a list, since events have an order: a set has none")
+    if not isinstance(expected, (list, tuple)):
+        raise TypeError(f"{where} takes a list of events, not {short(expected)}")
+    names = set(filter(_is_str, expected))
+    bare = {name: event_name(name) for name in names}
+    items = tuple(bare[entry] if isinstance(entry, str) else _item(entry, where) for entry in expected)
+    if items and all(item is ... for item in items):
+        raise ValueError(f"{where}: a list with nothing but ... matches everything; name at least one event")
+    return items
+
+
+def _is_str(entry: Any) -> bool:
+    return isinstance(entry, str)
+
+
+def _item(entry: Any, where: str) -> Item:
+    if entry is ... or isinstance(entry, (EventPattern, Many, AnyOrder)):
+        return entry
+    if isinstance(entry, (list, tuple)):
+        raise TypeError(f"{where}: a list inside the list; concurrent runs are any_order([...], [...])")
+    if entry is event or entry is many or entry is any_order:
+        raise TypeError(f"{where}: {entry.__name__} has to be called, as in {entry.__name__}(...)")
+    raise TypeError(f"{where}: {short(entry)} is none of an event's name, ..., event(), many() or any_order()")
+
+
+def _alternative(name: Any) -> str | EventPattern:
+    if isinstance(name, EventPattern):
+        return name
+    if name is ...:
+        raise TypeError("many(...): ... stands for any events by itself; put it into the list, beside many()")
+    if isinstance(name, (list, tuple, set)):
+        raise TypeError(f"many({name!r}): pass the names one by one, many({', '.join(map(repr, name))})")
+    if isinstance(name, (Many, AnyOrder)):
+        raise TypeError(f"many({name!r}): many() repeats single events")
+    return event_name(name)
+
+
+def _branch(number: int, branch: Any) -> tuple[Item, ...]:
+    where = f"branch {number} of any_order"
+    items = compile_items(branch, where=where)
+    if not items:
+        raise ValueError(f"{where} is empty: a run sends at least its start")
+    return items
+
+
+def _check_attribute(key: str, value: Any) -> None:
+    if key not in ATTRIBUTES:
+        near = difflib.get_close_matches(key, ATTRIBUTES, n=1)
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        raise TypeError(f"event() has no attribute {key!r}: {meant}the attributes are {', '.join(ATTRIBUTES)}")
+    if key in ("run", "under") and not isinstance(value, (str, Run)):
+        raise TypeError(f"{key}= takes a run's name or a Run, not {short(value)}")
+    if key == "parent" and not (value is None or isinstance(value, (str, Run))):
+        raise TypeError(f"parent= takes a run's name, a Run or None for a root, not {short(value)}")
+    if key == "metadata" and not isinstance(value, Mapping):
+        raise TypeError(f"metadata= takes a dict, not {short(value)}")
+    if key == "tags" and not isinstance(value, Iterable):
+        raise TypeError(f"tags= takes tags, such as {{'prod'}}, not {short(value)}")
+
+
+_PLAIN = "inputs outputs messages text token tool_calls usage error custom data payload thread".split()
+ATTRIBUTES = ["run", "run_type", "run_id", "tags", "metadata", "parent", "under", *_PLAIN]
+
+
+def _compare(key: str, expected: Any, event: Event) -> bool:
+    actual = getattr(event, key)
+    if key == "error" and isinstance(expected, type) and issubclass(expected, BaseException):
+        return isinstance(actual, expected)
+    return bool(expected == actual)
+
+
+def _compare_run(key: str, expected: Any, event: Event) -> bool:
+    return event.run is expected if isinstance(expected, Run) else bool(expected == event.run_name)
+
+
+def _compare_parent(key: str, expected: Any, event: Event) -> bool:
+    if expected is None:
+        return event.parent_run_id is None
+    parent = event.run.parent if event.run is not None else None
+    return parent is not None and same_run(expected, parent)
+
+
+def _compare_under(key: str, expected: Any, event: Event) -> bool:
+    return event.run is not None and any(same_run(expected, run) for run in event.run.ancestors())
+
+
+def _compare_tags(key: str, expected: Any, event: Event) -> bool:
+    return set(expected) <= set(event.tags)
+
+
+def _compare_metadata(key: str, expected: Any, event: Event) -> bool:
+    return all(k in event.metadata and bool(v == event.metadata[k]) for k, v in expected.items())
+
+
+_COMPARISONS: dict[str, Callable[[str, Any, Event], bool]] = {
+    "run": _compare_run,
+    "parent": _compare_parent,
+    "under": _compare_under,
+    "tags": _compare_tags,
+    "metadata": _compare_metadata,
+}
+
+
+def same_run(name_or_run: str | Run, run: Run) -> bool:
+    """Whether *run* is that run, or has that name."""
+    return run is name_or_run or run.name == name_or_run
+
+
+def _describe(key: str, event: Event) -> str:
+    """The attribute as it was recorded, for a message."""
+    if key == "run":
+        return f"run={event.run_name!r}"
+    if key == "parent":
+        heard = event.run is not None and event.run.parent is not None
+        known = event.run.parent.name if heard and event.run and event.run.parent else None
+        unheard = "a parent run that the handler did not hear" if event.parent_run_id else "no parent"
+        return f"parent={known!r}" if known else unheard
+    if key == "under":
+        around = [run.label for run in event.run.ancestors()] if event.run else []
+        return f"under={' in '.join(around)!r}" if around else "no run around it that the handler heard"
+    return f"{key}={short(getattr(event, key))}"
+
+
+def short(value: Any, limit: int = 120) -> str:
+    """A value for a message, cut to *limit* characters."""
+    if isinstance(value, Run):
+        return repr(value)
+    try:
+        text = repr(value)
+    # A payload's own repr may do anything; a message about it must not fail.
+    except Exception as error:
+        return f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def render_items(items: Iterable[Item]) -> str:
+    """The list as the user would write it."""
+    return f"[{', '.join('...' if item is ... else repr(item) for item in items)}]"
