@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 from uuid import UUID
@@ -197,6 +197,8 @@ def _start_inputs(event: Event) -> Any:
 # One record is this many neighbours in a flat list. Flat, because a tuple or an object per event costs 1.6 to 2 times
 # as much: the garbage collector walks them. A token's payload is the token and its chunk, any other a dict.
 _WIDTH = 9
+# Beyond this many events a message looks at those around the mismatch alone.
+LONG = 10_000
 _NAME, _RUN_ID, _PARENT, _TAGS, _METADATA, _TIME, _THREAD, _TOKEN, _PAYLOAD = range(_WIDTH)
 
 
@@ -243,7 +245,7 @@ class Log:
 
     def event(self, position: int) -> Event:
         """The event at this *position*."""
-        name, run_id, parent, tags, metadata, time, thread, token, payload = self._record(position)
+        name, run_id, parent, tags, metadata, time, thread, token, payload = self.record(position)
         run = self.run_at(position)
         return Event(
             name=name,
@@ -259,7 +261,42 @@ class Log:
             run=run,
         )
 
-    def _record(self, position: int) -> list[Any]:
+    def events_at(self, positions: Sequence[int]) -> list[Event]:
+        """
+        The events at these ascending *positions*, for a message.
+
+        A long log is not sorted into runs for that: the events come from an excerpt with the starts of their runs.
+        """
+        if len(self) <= LONG or len(self._run_at) == len(self) or not positions:
+            return [self.event(position) for position in positions]
+        chosen = set(positions)
+        kept = self._with_starts(chosen)
+        excerpt = Log()
+        for position in kept:
+            excerpt.flat += self.record(position)
+        return [excerpt.event(i) for i, position in enumerate(kept) if position in chosen]
+
+    def _with_starts(self, chosen: set[int]) -> list[int]:
+        """The *chosen* positions, and those of the starts of their runs and of the runs around them, ascending."""
+        kept: list[int] = []
+        wanted: set[UUID | None] = set()
+        run_ids = self.flat[_RUN_ID : (max(chosen) + 1) * _WIDTH : _WIDTH]
+        for position in range(max(chosen), -1, -1):
+            run_id = run_ids[position]
+            if position not in chosen and run_id not in wanted:
+                continue
+            name, parent = self.flat[position * _WIDTH], self.flat[position * _WIDTH + _PARENT]
+            if position in chosen or is_start(name):
+                kept.append(position)
+                wanted.add(parent)
+            if position in chosen:
+                wanted.add(run_id)
+            elif is_start(name) or is_end(name):
+                wanted.discard(run_id)
+        return kept[::-1]
+
+    def record(self, position: int) -> list[Any]:
+        """The fields of one record."""
         return self.flat[position * _WIDTH : (position + 1) * _WIDTH]
 
     def _index(self) -> None:
@@ -268,30 +305,26 @@ class Log:
             done, known = len(self._run_at), len(self)
             names = self.flat[done * _WIDTH : known * _WIDTH : _WIDTH]
             run_ids = self.flat[done * _WIDTH + _RUN_ID : known * _WIDTH : _WIDTH]
+            # One run's events mostly carry one and the same UUID object, and hashing a UUID is slow.
+            by_object: dict[int, Run] = {}
             for position, (name, run_id) in enumerate(zip(names, run_ids, strict=True), done):
-                self._run_at.append(self._sort_in(position, name, run_id))
+                run = by_object.get(id(run_id)) or self._current.get(run_id)
+                starts = name.endswith("_start")
+                # An id comes back with `with_config(run_id=...)`; a second start of an open run is a doubled handler.
+                if run_id is not None and (run is None or (starts and (run.ended or not run.started))):
+                    run = self._open(position, run_id, starts)
+                if run is not None:
+                    by_object[id(run_id)] = run
+                    run.positions.append(position)
+                    run.ended = run.ended or name.endswith(("_end", "_error"))
+                self._run_at.append(run)
 
-    def _sort_in(self, position: int, name: str, run_id: UUID | None) -> Run | None:
-        if run_id is None:
-            return None
-        run = self._current.get(run_id)
-        starts = name.endswith("_start")
-        # An id comes back with `with_config(run_id=...)`; a second start of a run that is open is a doubled handler.
-        if run is None or (starts and (run.ended or not run.started)):
-            run = self._current[run_id] = self._open(position, run_id)
-        run.positions.append(position)
-        if starts and not run.started:
-            run.begin(name, self._record(position))
-        elif name.endswith(("_end", "_error")):
-            run.ended = True
-        return run
-
-    def _open(self, position: int, run_id: UUID) -> Run:
+    def _open(self, position: int, run_id: UUID, started: bool) -> Run:
         parent_run_id = self.flat[position * _WIDTH + _PARENT]
         parent = None if parent_run_id is None else self._current.get(parent_run_id)
-        run = Run(self, run_id, parent_run_id, parent)
+        run = self._current[run_id] = Run(self, run_id, parent, started)
         if parent is not None:
-            parent.children.append(run)
+            parent.adopt(run)
         self._runs.append(run)
         return run
 
@@ -303,37 +336,57 @@ class Run:
     A start after an end opens a new run, since ``with_config(run_id=...)`` repeats an id.
     """
 
-    __slots__ = (
-        "_log",
-        "children",
-        "ended",
-        "metadata",
-        "name",
-        "parent",
-        "parent_run_id",
-        "positions",
-        "run_id",
-        "run_type",
-        "started",
-        "tags",
-    )
+    __slots__ = ("_children", "_log", "ended", "parent", "positions", "run_id", "started")
 
-    def __init__(self, log: Log, run_id: UUID, parent_run_id: UUID | None, parent: Run | None) -> None:
+    def __init__(self, log: Log, run_id: UUID, parent: Run | None, started: bool) -> None:
         self._log = log
         self.run_id = run_id
-        self.parent_run_id = parent_run_id
         self.parent = parent
-        self.children: list[Run] = []
         self.positions: list[int] = []
-        self.started = self.ended = False
-        self.name: str | None = None
-        self.run_type: str | None = None
-        self.tags: tuple[str, ...] = ()
-        self.metadata: Mapping[str, Any] = {}
+        self.started = started
+        self.ended = False
+        self._children: list[Run] | None = None
 
     def __repr__(self) -> str:
         """Name, type and size."""
         return f"<Run {self.label}: {len(self.positions)} events, {self.status}>"
+
+    @property
+    def parent_run_id(self) -> UUID | None:
+        """The id of the run around it; None for a root."""
+        parent_run_id: UUID | None = self._first[_PARENT]
+        return parent_run_id
+
+    @property
+    def name(self) -> str | None:
+        """The name LangChain displays; None if its start was not heard."""
+        return _display_name(self._first[_PAYLOAD]) if self.started else None
+
+    @property
+    def run_type(self) -> str | None:
+        """``chain``, ``prompt``, ``parser``, ``chat_model``, ``llm``, ``tool`` or ``retriever``; None without a start."""
+        if not self.started:
+            return None
+        return self._first[_PAYLOAD].get("run_type") or self._first[_NAME].removesuffix("_start")
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its tags, LangChain's own (``seq:step:1``) included."""
+        return self._first[_TAGS] or ()
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Its metadata, LangChain's own included."""
+        return self._first[_METADATA] or {}
+
+    @property
+    def children(self) -> list[Run]:
+        """The runs directly under it, in the order of their starts."""
+        return list(self._children or ())
+
+    @property
+    def _first(self) -> list[Any]:
+        return self._log.record(self.positions[0])
 
     @property
     def label(self) -> str:
@@ -401,14 +454,11 @@ class Run:
             yield run
             waiting.extend(reversed(run.children))
 
-    def begin(self, event_name: str, record: list[Any]) -> None:
-        """Take over what only a start event carries."""
-        payload = record[_PAYLOAD]
-        self.started = True
-        self.name = _display_name(payload)
-        self.run_type = payload.get("run_type") or event_name.removesuffix("_start")
-        self.tags = record[_TAGS] or ()
-        self.metadata = record[_METADATA] or {}
+    def adopt(self, child: Run) -> None:
+        """Take in a run that begins under it."""
+        if self._children is None:
+            self._children = []
+        self._children.append(child)
 
 
 def _display_name(payload: Mapping[str, Any]) -> str | None:

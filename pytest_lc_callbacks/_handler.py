@@ -39,7 +39,9 @@ _mark: Callable[[Any], Any] = getattr(inspect, "markcoroutinefunction", lambda f
 
 def _methods(base: type) -> dict[str, tuple[str, ...]]:
     """The callback methods of *base* with the names of their arguments, as installed."""
-    found = {name: function for name, function in inspect.getmembers(base, inspect.isfunction) if name.startswith("on_")}
+    found = {
+        name: function for name, function in inspect.getmembers(base, inspect.isfunction) if name.startswith("on_")
+    }
     return {name: tuple(inspect.signature(function).parameters)[1:] for name, function in found.items()}
 
 
@@ -76,9 +78,7 @@ def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]
             run_id = getattr(kwargs.get("event"), "run_id", None)
         tags = tuple(tags) if tags else None
         metadata = dict(metadata) if metadata else None
-        self._extend(
-            (event_name, run_id, parent_run_id, tags, metadata, perf_counter(), get_ident(), None, kwargs)
-        )
+        self._extend((event_name, run_id, parent_run_id, tags, metadata, perf_counter(), get_ident(), None, kwargs))
         return _DONE
 
     on_event.__name__ = f"on_{event_name}"
@@ -99,9 +99,7 @@ def _on_llm_new_token(
 ) -> Any:
     """Record ``'llm_new_token'``; on its own, since there are thousands of them."""
     if kwargs or token.__class__ is not str:
-        return _on_odd_token(
-            self, token, chunk=chunk, run_id=run_id, parent_run_id=parent_run_id, tags=tags, **kwargs
-        )
+        return _on_odd_token(self, token, chunk=chunk, run_id=run_id, parent_run_id=parent_run_id, tags=tags, **kwargs)
     self._extend(
         (
             "llm_new_token",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from pytest_lc_callbacks._events import Event, Log, Run, is_end, is_start
+from pytest_lc_callbacks._events import LONG, Event, Log, Run, is_end, is_start
 from pytest_lc_callbacks._matching import Mismatch, find_mismatch, names_at
 from pytest_lc_callbacks._patterns import EventPattern, Item, Many, short
 
@@ -21,16 +21,15 @@ def hint(mismatch: Mismatch, items: Sequence[Item], log: Log, positions: Sequenc
     """A ``hint:`` paragraph; None where the facts prove no cause that LangChain is known for."""
     if not positions:
         return NOTHING_RECORDED
-    there = log.event(positions[mismatch.at]) if mismatch.at < len(positions) else None
-    causes = (
-        _doubled(there),
-        _raised(there),
-        _streamed(there, items, log, positions),
-        _one_component(mismatch, there, log, positions),
-        _concurrent(items, log, positions),
-        _silent_inside(mismatch, there, log, positions),
+    there = log.events_at([positions[mismatch.at]])[0] if mismatch.at < len(positions) else None
+    cause = _doubled(there) or _raised(there) or _streamed(there, items, log, positions)
+    if cause or len(positions) > LONG:
+        return cause
+    return (
+        _one_component(mismatch, there, log, positions)
+        or _concurrent(items, log, positions)
+        or _silent_inside(mismatch, there, log, positions)
     )
-    return next((cause for cause in causes if cause), None)
 
 
 def _doubled(there: Event | None) -> str | None:

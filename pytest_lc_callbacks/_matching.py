@@ -49,7 +49,7 @@ def find_mismatch(items: Sequence[Item], log: Log, positions: Sequence[int]) -> 
     Raises:
         SearchLimitError: If that limit was passed, with the branches that made the search long.
     """
-    if all(isinstance(item, str) for item in items):
+    if set(map(type, items)) <= {str}:
         return _exact_mismatch(items, names_at(log, positions))
     return _Search(items, log, positions, _Budget()).mismatch()
 
@@ -307,7 +307,9 @@ def _unmatched_branch(fits: list[list[bool]]) -> int | None:
     return None
 
 
-def _free_run(fits: list[list[bool]], start: int, branch_of: dict[int, int], reached_from: dict[int, int]) -> int | None:
+def _free_run(
+    fits: list[list[bool]], start: int, branch_of: dict[int, int], reached_from: dict[int, int]
+) -> int | None:
     """A run that serves no branch yet and can be had for *start* if others move over; *reached_from* tells how."""
     waiting = [start]
     for branch in waiting:

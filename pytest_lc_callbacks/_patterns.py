@@ -53,7 +53,9 @@ def event_name(name: Any) -> str:
     if bare in _ELSEWHERE:
         raise ValueError(f"{name!r} is not a callback event: {_ELSEWHERE[bare]}.")
     near = difflib.get_close_matches(bare, EVENT_NAMES, n=3)
-    meant = f"did you mean {' or '.join(map(repr, near))}?" if near else f"the events are {', '.join(sorted(EVENT_NAMES))}."
+    meant = (
+        f"did you mean {' or '.join(map(repr, near))}?" if near else f"the events are {', '.join(sorted(EVENT_NAMES))}."
+    )
     raise ValueError(f"{name!r} is not a callback event: {meant}")
 
 
@@ -221,19 +223,19 @@ def compile_items(expected: Any, *, where: str = "assert_events") -> tuple[Item,
         raise TypeError(f"{where} takes a list, since events have an order: a set has none")
     if not isinstance(expected, (list, tuple)):
         raise TypeError(f"{where} takes a list of events, not {short(expected)}")
-    names = set(filter(_is_str, expected))
-    bare = {name: event_name(name) for name in names}
-    items = tuple(bare[entry] if isinstance(entry, str) else _item(entry, where) for entry in expected)
+    if set(map(type, expected)) == {str}:
+        # A long exact list: each name is looked up once.
+        bare = {name: event_name(name) for name in set(expected)}
+        return tuple(map(bare.__getitem__, expected))
+    items = tuple(_item(entry, where) for entry in expected)
     if items and all(item is ... for item in items):
         raise ValueError(f"{where}: a list with nothing but ... matches everything; name at least one event")
     return items
 
 
-def _is_str(entry: Any) -> bool:
-    return isinstance(entry, str)
-
-
 def _item(entry: Any, where: str) -> Item:
+    if isinstance(entry, str):
+        return event_name(entry)
     if entry is ... or isinstance(entry, (EventPattern, Many, AnyOrder)):
         return entry
     if isinstance(entry, (list, tuple)):

@@ -142,7 +142,9 @@ class Recording:
             return found[0]
         wanted = _wanted(name, where)
         if found:
-            raise AssertionError(_joined(f"expected one {wanted}, but there are {len(found)}", _text.event_lines(found)))
+            raise AssertionError(
+                _joined(f"expected one {wanted}, but there are {len(found)}", _text.event_lines(found))
+            )
         same_name = self.where(name).events if name else self.events
         near = same_name or self.events
         raise AssertionError(_joined(f"expected one {wanted}, but there is none", _candidates(near, bool(same_name))))

@@ -14,7 +14,7 @@ _BEFORE, _AFTER = 3, 4
 def first_line(mismatch: Mismatch, log: Log, positions: Sequence[int]) -> str:
     """``expected ..., but ...``: the mismatch in one line."""
     at, count = mismatch.at, len(positions)
-    there = log.event(positions[at]) if at < count else None
+    there = log.events_at([positions[at]])[0] if at < count else None
     wanted = " or ".join(_quoted(item) for item in mismatch.expected)
     if not mismatch.expected:
         after = f"nothing after event {at}" if at else "no events"
@@ -61,7 +61,7 @@ def window(log: Log, positions: Sequence[int], mismatch: Mismatch) -> list[str]:
     """The events around a mismatch, numbered from 1, with their runs' names."""
     at, count = mismatch.at, len(positions)
     start, stop = max(0, at - _BEFORE), min(count, at + _AFTER + 1)
-    events = [log.event(positions[i]) for i in range(start, stop)]
+    events = log.events_at(positions[start:stop])
     rows = [[f"{number:,}", e.name, _run_name(e)] for number, e in enumerate(events, start + 1)]
     if at == count:
         rows.append([f"{count + 1:,}", "(nothing)", ""])
@@ -111,5 +111,3 @@ def tree_lines(tree: RunTree, limit: int = 100) -> list[str]:
         status = {"open": "  (open)", "failed": f"  ({short(run.error)})"}.get(run.status, "")
         lines.append(f"    {lead}{run.label}{status}")
     return [*lines[:limit], f"    ... {len(lines) - limit} more runs"] if len(lines) > limit else lines
-
-
