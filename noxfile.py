@@ -73,13 +73,12 @@ def typing(session: nox.Session) -> None:
 @nox.session(python=PYTHONS, requires=["build"])
 @nox.parametrize("langchain", [nox.param("lowest", id="lowest"), nox.param("newest", id="newest")])
 def tests(session: nox.Session, langchain: str) -> None:
-    """The examples and the tests, against the wheel, with the oldest LangChain and with today's."""
+    """The tests and the examples, against the wheel, with the oldest LangChain or with today's."""
     if langchain == "lowest":
         session.install(f"{wheel()}[test]", *LOWEST)
     else:
         session.install(f"{wheel()}[test,partners]", "coverage>=7.10")
     # `pytest`, not `python -m pytest`: the latter puts the checkout before the installed wheel.
-    session.run("pytest", "examples")
     suite = ["-n", "2", "-m", "not once", *(session.posargs or ["tests"])]
     if (session.python, langchain) == MEASURED:
         session.run("coverage", "erase")
@@ -88,3 +87,4 @@ def tests(session: nox.Session, langchain: str) -> None:
         session.run("coverage", "report")
     else:
         session.run("pytest", *suite)
+    session.run("pytest", "examples")

@@ -99,7 +99,7 @@ def _with_each(
 def _tokens(handler: BaseCallbackHandler) -> Callable[[], object]:
     manager = CallbackManager(handlers=[handler])
     [run] = manager.on_chat_model_start({}, [[HumanMessage("hello")]], run_id=uuid4())
-    chunk = ChatGenerationChunk(message=AIMessageChunk("token"))
+    chunk = ChatGenerationChunk(message=AIMessageChunk(content="token"))
 
     def feed() -> object:
         for _ in range(EVENTS):

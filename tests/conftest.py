@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 
 import hypothesis
+import pytest
 
 pytest_plugins = ["pytester"]
 
@@ -12,6 +13,13 @@ pytest_plugins = ["pytester"]
 # The same examples everywhere: a red cell of the matrix is about its versions, not about its luck.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.fixture
+def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """pytest inside pytest, told what pyproject.toml says too: left unset, newer releases of pytest-asyncio warn."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-o asyncio_default_fixture_loop_scope=function")
+    return pytester
 
 
 def pytest_report_header() -> str:
