@@ -1,0 +1,215 @@
+"""A scripted message made whole (id, usage, metadata), and taken apart into the chunks of a stream."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.tool import tool_call_chunk
+
+# A word with the blanks before it, as tokenizers cut; longer ones in pieces of twenty, so that any language streams.
+_PIECES = re.compile(r"\s*\S{1,20}|\s+")
+_ARGUMENT_PIECE = 16
+# Needed on every chunk: LangChain reads them to understand the content of that chunk.
+_ON_EVERY_CHUNK = ("model_provider", "output_version")
+
+
+def text_of(message: BaseMessage) -> str:
+    """The text of a message, without what is not text."""
+    content = message.content
+    return content if isinstance(content, str) else str(message.text)
+
+
+def count_tokens(text: str) -> int:
+    """A token for every four characters begun. No tokenizer: the same everywhere, and good enough for sums."""
+    return (len(text) + 3) // 4
+
+
+def count_message(message: BaseMessage) -> int:
+    """The tokens of a message: its text and its tool calls, and at least one."""
+    text = text_of(message)
+    if isinstance(message, AIMessage) and message.tool_calls:
+        text += "".join(call["name"] + json.dumps(call["args"], default=str) for call in message.tool_calls)
+    return count_tokens(text) or 1
+
+
+def usage_of(prompt: Iterable[BaseMessage], answer: AIMessage) -> dict[str, int]:
+    """Usage as `AIMessage.usage_metadata` has it, by `count_message`."""
+    received, given = sum(map(count_message, prompt)), count_message(answer)
+    return {"input_tokens": received, "output_tokens": given, "total_tokens": received + given}
+
+
+def fingerprint(*parts: str, prompt: Iterable[BaseMessage]) -> str:
+    """
+    Twelve hex digits that follow from *parts* and what the *prompt* says, on any machine and in any thread.
+
+    Ids in the prompt do not count: applications make them at random.
+    """
+    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass"))
+    for message in prompt:
+        digest.update(f"\1{message.type}\0{said(message)}".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:12]
+
+
+def finished(
+    template: AIMessage,
+    *,
+    identity: str,
+    usage: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    unique: Callable[[str], str],
+) -> AIMessage:
+    """
+    A message of its own for one call: *template* with what a model adds where the script does not say.
+
+    Args:
+        template: The scripted message. It is not changed and shares nothing that can be changed with the result.
+
+        identity: The id of the message, and what the ids of its tool calls are made of, where the script has none.
+
+        usage: Its `usage_metadata`, where the script has none.
+
+        metadata: Its `response_metadata`, below what the script has.
+
+        unique: Gives an id from the script back, or another one if it was given out before.
+    """
+    renamed: dict[str, str] = {}
+    calls = [_identified(call, f"call_{identity}_{i}", unique, renamed) for i, call in enumerate(template.tool_calls)]
+    first = len(calls)
+    invalid = [
+        _identified(call, f"call_{identity}_{first + i}", unique, renamed)
+        for i, call in enumerate(template.invalid_tool_calls)
+    ]
+    own_metadata = deepcopy(template.response_metadata) if template.response_metadata else {}
+    return template.model_copy(
+        update={
+            "content": _content(template.content, renamed),
+            "additional_kwargs": deepcopy(template.additional_kwargs) if template.additional_kwargs else {},
+            "tool_calls": calls,
+            "invalid_tool_calls": invalid,
+            "response_metadata": {**metadata, **own_metadata},
+            "usage_metadata": deepcopy(template.usage_metadata) if template.usage_metadata else dict(usage),
+            "id": unique(template.id) if template.id else identity,
+        }
+    )
+
+
+def split(message: AIMessage) -> Iterator[AIMessageChunk]:
+    """
+    The chunks of *message*: text by words, other blocks one by one, tool-call arguments in pieces.
+
+    Added up they are the message again, but for what `langchain_core`'s own merging loses (see the guide).
+    """
+    empty: str | list[Any] = "" if isinstance(message.content, str) else []
+    parts: list[dict[str, Any]] = [{"content": piece} for piece in _content_pieces(message.content)]
+    first_call = len(parts)
+    parts += [{"content": empty, "tool_call_chunks": [piece]} for piece in call_pieces(message)]
+    if not parts or "tool_call_chunks" in parts[-1]:
+        parts.append({"content": empty})
+    if message.additional_kwargs:
+        # Beside the first tool call, or langchain_core would read the calls a second time out of them.
+        has_calls = message.tool_calls or message.invalid_tool_calls
+        parts[first_call if has_calls else 0]["additional_kwargs"] = message.additional_kwargs
+    return _chunks(message, parts)
+
+
+def conformed(pieces: Sequence[AIMessageChunk], template: AIMessage, message: AIMessage) -> Iterator[AIMessageChunk]:
+    """
+    Scripted chunks, completed so that they add up to *message*.
+
+    Args:
+        pieces: The chunks as scripted.
+
+        template: Their sum.
+
+        message: What `finished` made of the sum.
+    """
+    ids = iter([call["id"] for call in (*message.tool_calls, *message.invalid_tool_calls)])
+    last = len(pieces) - 1
+    for position, piece in enumerate(pieces):
+        chunk = piece.model_copy(deep=True, update={"id": message.id})
+        for call in chunk.tool_call_chunks:
+            if call["name"]:
+                call["id"] = next(ids, None)
+        if position == last:
+            _complete(chunk, template, message)
+        yield chunk
+
+
+def call_pieces(message: AIMessage) -> Iterator[Any]:
+    """The tool calls of a message as a provider streams them: the name first, then the arguments bit by bit."""
+    start = 1 if isinstance(message.content, str) and message.content else len(message.content)
+    texts: list[tuple[Any, str]] = [(call, json.dumps(call["args"], ensure_ascii=False)) for call in message.tool_calls]
+    texts += [(call, call["args"] or "") for call in message.invalid_tool_calls]
+    for index, (call, arguments) in enumerate(texts, start):
+        yield tool_call_chunk(name=call["name"], args="", id=call["id"], index=index)
+        for i in range(0, len(arguments), _ARGUMENT_PIECE):
+            yield tool_call_chunk(args=arguments[i : i + _ARGUMENT_PIECE], index=index)
+
+
+def text_pieces(text: str) -> list[str]:
+    """*text* in the pieces in which it streams; joined, they are the text."""
+    return _PIECES.findall(text)
+
+
+def said(message: BaseMessage) -> str:
+    content = message.content
+    said = content if isinstance(content, str) else json.dumps(content, default=_type_name)
+    if isinstance(message, AIMessage) and message.tool_calls:
+        said += json.dumps([[call["name"], call["args"]] for call in message.tool_calls], default=_type_name)
+    return said
+
+
+def _type_name(value: Any) -> str:
+    return type(value).__name__
+
+
+def _identified(call: Any, identity: str, unique: Callable[[str], str], renamed: dict[str, str]) -> dict[str, Any]:
+    own = call["id"]
+    given = unique(own) if own else identity
+    if own and own != given:
+        renamed[own] = given
+    return {**deepcopy(call), "id": given}
+
+
+def _content(content: Any, renamed: Mapping[str, str]) -> Any:
+    if isinstance(content, str):
+        return content
+    blocks = deepcopy(content)
+    for block in blocks:
+        if isinstance(block, dict) and block.get("id") in renamed:
+            block["id"] = renamed[block["id"]]
+    return blocks
+
+
+def _content_pieces(content: Any) -> list[Any]:
+    if isinstance(content, str):
+        return text_pieces(content)
+    # Blocks that carry an index of their own would be merged into each other.
+    if any(isinstance(block, dict) and "index" in block for block in content):
+        return [content]
+    return [[block] for block in content]
+
+
+def _chunks(message: AIMessage, parts: list[dict[str, Any]]) -> Iterator[AIMessageChunk]:
+    shared = {key: message.response_metadata[key] for key in _ON_EVERY_CHUNK if key in message.response_metadata}
+    parts[-1].update(
+        usage_metadata=message.usage_metadata,
+        response_metadata=message.response_metadata,
+        chunk_position="last",
+    )
+    for part in parts:
+        yield AIMessageChunk(**{"id": message.id, "response_metadata": shared, **part})
+
+
+def _complete(chunk: AIMessageChunk, template: AIMessage, message: AIMessage) -> None:
+    chunk.chunk_position = "last"
+    if template.usage_metadata is None:
+        chunk.usage_metadata = message.usage_metadata
+    missing = {k: v for k, v in message.response_metadata.items() if k not in template.response_metadata}
+    chunk.response_metadata = {**chunk.response_metadata, **missing}

@@ -1,0 +1,242 @@
+"""One call of a fake model: from the response in its script to the message or the chunks it gives."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Awaitable, Iterator
+from contextvars import copy_context
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
+
+from pytest_lc_callbacks import _fake_messages as messages_room
+from pytest_lc_callbacks._fake_replies import (
+    Data,
+    Failure,
+    Fixed,
+    Function,
+    Message,
+    Response,
+    make_error,
+    read_answer,
+)
+from pytest_lc_callbacks._fake_script import Call, Script
+from pytest_lc_callbacks._fake_tools import bound_schemas, call_problem, example, forced_tool, schema_problem
+
+_AUTOMATIC_TEXT = "Done."
+
+
+@dataclass(slots=True, eq=False)
+class Answer:
+    """What a call gets: a message, an error, or chunks and then an error."""
+
+    message: AIMessage | None
+    error: BaseException | None
+    pieces: tuple[tuple[AIMessageChunk, ...], AIMessage] | None = None
+
+    def whole(self) -> AIMessage:
+        """The message; raises the scripted error if there is one."""
+        self.finish()
+        assert self.message is not None
+        return self.message
+
+    def chunks(self) -> Iterator[AIMessageChunk]:
+        """The message in chunks."""
+        if self.message is None:
+            return iter(())
+        if self.pieces is None:
+            return messages_room.split(self.message)
+        return messages_room.conformed(*self.pieces, self.message)
+
+    def finish(self) -> None:
+        """Raise the scripted error, if there is one."""
+        if self.error is not None:
+            raise self.error
+
+
+class Turn:
+    """
+    A context manager around one call, in which its response is found and given.
+
+    Args:
+        script: Where the response comes from.
+
+        call: The call, already noted in the script; what comes of it is noted on it.
+
+        names: What tells this model from others: its name and its model's name.
+    """
+
+    def __init__(self, script: Script, call: Call, names: tuple[str, str]) -> None:
+        self._script = script
+        self._call = call
+        self._names = names
+        self.response: Response | None = None
+
+    def __enter__(self) -> Turn:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        # A closed generator is the reader's doing: the answer was given.
+        if error is not None and not isinstance(error, GeneratorExit):
+            self._call.error, self._call.response = error, None
+
+    def reply(self) -> Fixed:
+        """
+        The reply of the script, functions asked.
+
+        Raises:
+            FakeChatModelExhausted: If the script has none for this call.
+        """
+        reply = self._scripted()
+        if not isinstance(reply, Function):
+            return reply
+        answer = self._asked(reply)
+        return read_answer(_run(answer) if inspect.isawaitable(answer) else answer, reply)
+
+    async def areply(self) -> Fixed:
+        """Like `reply`; functions may be asynchronous."""
+        reply = self._scripted()
+        if not isinstance(reply, Function):
+            return reply
+        answer = self._asked(reply)
+        return read_answer(await answer if inspect.isawaitable(answer) else answer, reply)
+
+    def answer(self, reply: Fixed) -> Answer:
+        """
+        What this call gets for *reply*: with ids, usage and metadata, checked against the bound tools.
+
+        Raises:
+            ValueError: If it calls a tool that is not bound, or with arguments that do not fit.
+        """
+        if isinstance(reply, Failure):
+            return Answer(None, make_error(reply.error))
+        if isinstance(reply, Data):
+            reply = self._placed(reply)
+        self._check(reply.message)
+        message = self._call.response = self._finished(reply.message)
+        if isinstance(reply, Message):
+            return Answer(message, None)
+        error = None if reply.error is None else make_error(reply.error)
+        return Answer(message, error, (reply.pieces, reply.message))
+
+    def _scripted(self) -> Fixed | Function:
+        self.response = self._script.take(self._call)
+        return automatic(self._call) if self.response is None else self.response.reply
+
+    def _asked(self, function: Function) -> Any:
+        try:
+            return function.function(self._call.messages)
+        except StopIteration as error:
+            # It would end the stream, or hang an asynchronous call, instead of failing it.
+            raise RuntimeError(f"the scripted {function} has no answer for call {self._call.number}") from error
+
+    def _finished(self, template: AIMessage) -> AIMessage:
+        call = self._call
+        key = messages_room.fingerprint(*self._names, messages_room.said(template), prompt=call.messages)
+        count = self._script.times_given(key)
+        return messages_room.finished(
+            template,
+            identity=f"fake-{key}" if count == 1 else f"fake-{key}-{count}",
+            usage=messages_room.usage_of(call.messages, template),
+            metadata={"model_name": self._names[1]},
+            unique=self._script.unique,
+        )
+
+    def _check(self, message: AIMessage) -> None:
+        if not self._call.tools or (self.response is not None and not self.response.check_tools):
+            return
+        schemas = bound_schemas(self._call.tools)
+        for call in message.tool_calls:
+            if problem := call_problem(call["name"], call["args"], schemas):
+                raise ValueError(problem)
+        forced = forced_tool(self._call.tool_choice)
+        if forced in schemas and forced not in {call["name"] for call in message.tool_calls}:
+            raise ValueError(
+                f"expected a call of {forced!r}, which the tool choice demands, "
+                f"but the script says {Message(message)}\n"
+                f"hint: script .respond(tool_calls=[({forced!r}, {{...}})]), or for structured output the object "
+                "itself; to test a model that does not obey, add check_tools=False to that answer"
+            )
+
+    def _placed(self, data: Data) -> Message:
+        schemas = bound_schemas(self._call.tools)
+        if data.name in schemas:
+            return data.as_call(str(data.name))
+        if not schemas or wanted_json(self._call) is not None:
+            return data.as_text()
+        forced = forced_tool(self._call.tool_choice)
+        fitting = [name for name, schema in schemas.items() if schema and not schema_problem(data.fields, schema)]
+        candidates = [forced] if forced in schemas else fitting or list(schemas)
+        if len(candidates) == 1:
+            return data.as_call(str(candidates[0]))
+        raise ValueError(
+            f"expected an object for one of the bound tools, but {data} fits {len(fitting) or 'none'} of them\n"
+            f"  bound tools: {', '.join(schemas)}\n"
+            "hint: name the tool, .respond(tool_calls=[(name, {...})])"
+        )
+
+
+def automatic(call: Call) -> Fixed:
+    """What `auto` answers: the tool that the tool choice demands, each other bound tool once, then a text."""
+    schemas = {name: schema for name, schema in bound_schemas(call.tools).items() if schema is not None}
+    forced = forced_tool(call.tool_choice)
+    if forced in schemas:
+        return Data(example(schemas[forced])).as_call(str(forced))
+    called = _called_since_asked(call.messages)
+    if waiting := [name for name in schemas if name not in called]:
+        return Data(example(schemas[waiting[0]])).as_call(waiting[0])
+    schema = wanted_json(call)
+    return Message(AIMessage(content=_AUTOMATIC_TEXT)) if schema is None else Data(example(schema)).as_text()
+
+
+def wanted_json(call: Call) -> dict[str, Any] | None:
+    """The schema of the JSON text that the call asks for, in OpenAI's form or Anthropic's; None if for none."""
+    wanted: Any = call.options.get("response_format") or (call.options.get("output_config") or {}).get("format")
+    if not wanted:
+        return None
+    if not isinstance(wanted, dict):
+        return getattr(wanted, "model_json_schema", dict)()
+    schema = wanted.get("schema") or wanted.get("json_schema", {}).get("schema")
+    return schema or {"type": "object"}
+
+
+def _called_since_asked(messages: list[BaseMessage]) -> set[str]:
+    called: set[str] = set()
+    for message in messages:
+        if isinstance(message, HumanMessage):
+            called.clear()
+        elif isinstance(message, AIMessage):
+            called.update(call["name"] for call in message.tool_calls)
+    return called
+
+
+def _run(answer: Awaitable[Any]) -> Any:
+    """The result of an asynchronous function in a synchronous call, beside a loop that may already run."""
+
+    async def result() -> Any:
+        return await answer
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(result())
+    outcome: dict[str, Any] = {}
+    context = copy_context()
+    thread = threading.Thread(target=context.run, args=(_store, outcome, result))
+    thread.start()
+    thread.join()
+    if "error" in outcome:
+        raise outcome["error"]
+    return outcome["value"]
+
+
+def _store(outcome: dict[str, Any], result: Any) -> None:
+    try:
+        outcome["value"] = asyncio.run(result())
+    # Whatever it is, it is raised again in the thread that asked.
+    except BaseException as error:  # noqa: BLE001
+        outcome["error"] = error
