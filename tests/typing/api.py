@@ -1,0 +1,110 @@
+"""
+What a type checker says to users: never run, read by mypy and pyright.
+
+A line with an ignore must *not* type-check: both tools complain about an ignore that nothing needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import AIMessage, HumanMessage
+from typing_extensions import assert_type
+
+from pytest_lc_callbacks import (
+    Event,
+    FakeChatModel,
+    FakeChatModelExhausted,
+    Recording,
+    RecordingHandler,
+    Run,
+    any_order,
+    event,
+    many,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from langchain_core.callbacks import BaseCallbackHandler
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.runnables import RunnableConfig
+
+
+def a_handler_goes_where_langchain_takes_one() -> RunnableConfig:
+    """A recording handler is a callback handler."""
+    handler: BaseCallbackHandler = RecordingHandler()
+    return {"callbacks": [handler]}
+
+
+def fixtures_have_types(
+    recording_handler: RecordingHandler,
+    fake_chat_model: FakeChatModel,
+    assert_events: Callable[[Sequence[Any]], None],
+) -> None:
+    """What a test may annotate its arguments with."""
+    FakeChatModel(callbacks=[recording_handler]).invoke("hello")
+    assert_type(fake_chat_model.invoke("hello"), AIMessage)
+    assert_events(["chat_model_start", "llm_end"])
+
+
+def questions_have_answers(recording: Recording) -> None:
+    """Each question answers with plain data, or with a recording that can be asked again."""
+    assert_type(recording.events, list[Event])
+    assert_type(recording.names, list[str])
+    assert_type(recording.runs, list[Run])
+    assert_type(recording.errors, list[BaseException])
+    assert_type(recording.count("llm_end", run="FakeChatModel"), int)
+    assert_type(recording.where("llm_end", tags={"prod"}, under="agent"), Recording)
+    assert_type(recording.without("llm_new_token"), Recording)
+    assert_type(recording.one("tool_start", parent=None).inputs, Any)
+    assert_type(recording.one("llm_end").name, str)
+    assert_type(str(recording.tree), str)
+    assert_type(recording.snapshot(), list[dict[str, Any]])
+
+
+def the_grammar_nests(recording: Recording, names: list[str]) -> None:
+    """Names, `...` and patterns mix, and a list of names from elsewhere is welcome."""
+    recording.assert_events(
+        ["chain_start", ..., many("llm_new_token", "stream_event", min=0), event("llm_end", text="ok")]
+    )
+    recording.assert_events([any_order(["tool_start", "tool_end"], [event(run="search"), many(event("text"))])])
+    recording.assert_events(names)
+    recording.assert_no_errors(ignore=TimeoutError)
+    recording.assert_no_errors(ignore=(TimeoutError, ValueError))
+    recording.assert_no_events("llm_error", run_type="llm")
+    recording.assert_finished()
+    recording.assert_run_tree("FakeChatModel", any_order=True)
+
+
+def a_model_is_scripted() -> BaseChatModel:
+    """The model is a chat model, and its builder can be chained."""
+    model = FakeChatModel(responses=["one", AIMessage("two"), TimeoutError()])
+    model.respond("Paris").respond(tool_calls=[("search", {"q": "weather"})]).respond(TimeoutError, times=2)
+    model.respond(lambda messages: f"{len(messages)} messages", always=True)
+    model.respond(chunks=["Par", "is"], then_raise=TimeoutError())
+    assert_type(model.on("refund").respond("Certainly."), FakeChatModel)
+    assert model.calls[0].messages == [HumanMessage("hello")]
+    assert issubclass(FakeChatModelExhausted, Exception)
+    return model
+
+
+def mistakes_are_found(recording: Recording, model: FakeChatModel) -> None:
+    """What is wrong at run time is wrong before."""
+    recording.assert_events("llm_end", "chain_end")  # type: ignore[call-arg]
+    recording.assert_events(3)  # type: ignore[arg-type]
+    recording.assert_events()  # type: ignore[call-arg]
+    recording.assert_run_tree(["FakeChatModel"])  # type: ignore[arg-type]
+    recording.assert_no_errors(ignore="TimeoutError")  # type: ignore[arg-type]
+    recording.count(3)  # type: ignore[arg-type]
+    recording.evnts  # type: ignore[attr-defined]  # noqa: B018
+    event(3)  # type: ignore[arg-type]
+    event("llm_end", tags=3)  # type: ignore[arg-type]
+    event("llm_end", run=3)  # type: ignore[arg-type]
+    many("llm_new_token", min="1")  # type: ignore[arg-type]
+    many("llm_new_token", max=1)  # type: ignore[call-arg]
+    model.respond(3)  # type: ignore[arg-type]
+    model.respond(tool_calls=["search"])  # type: ignore[list-item]
+    model.respond("Paris", times="2")  # type: ignore[arg-type]
+    model.answer("Paris")  # type: ignore[attr-defined]
+    event("llm_end").name = "llm_start"  # type: ignore[misc]
