@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 from uuid import UUID
@@ -474,17 +474,27 @@ def _display_name(payload: Mapping[str, Any]) -> str | None:
 
 
 class RunTree:
-    """Runs by parent; ``str()`` of it reads like a directory tree, and it equals a tree of the same names."""
+    """
+    Runs by parent; ``str()`` of it reads like a directory tree, and it equals a tree of the same names.
 
-    def __init__(self, runs: Iterable[Run]) -> None:
-        self._runs = list(runs)
-        members = set(map(id, self._runs))
-        self.roots: list[Run] = [r for r in self._runs if r.parent is None or id(r.parent) not in members]
-        self._members = members
+    Args:
+        runs: The runs, each after its parent.
+
+        parent_of: Which run to draw a run under; its parent if left out.
+    """
+
+    def __init__(self, runs: Iterable[Run], parent_of: Callable[[Run], Run | None] = lambda run: run.parent) -> None:
+        self.runs = list(runs)
+        self._children: dict[Run, list[Run]] = {run: [] for run in self.runs}
+        self.roots: list[Run] = []
+        for run in self.runs:
+            parent = parent_of(run)
+            siblings = self.roots if parent is None else self._children.get(parent, self.roots)
+            siblings.append(run)
 
     def children(self, run: Run) -> list[Run]:
         """The runs directly under *run* that belong to this tree."""
-        return [child for child in run.children if id(child) in self._members]
+        return self._children[run]
 
     def walk(self) -> Iterator[tuple[str, Run]]:
         """Every run with the branches drawn before its name, each before its children."""
@@ -501,7 +511,7 @@ class RunTree:
         return "\n".join(lead + run.label for lead, run in self.walk())
 
     def __repr__(self) -> str:
-        return f"<RunTree: {len(self._runs)} runs, {len(self.roots)} roots>"
+        return f"<RunTree: {len(self.runs)} runs, {len(self.roots)} roots>"
 
     def __eq__(self, other: object) -> bool:
         return str(self) == str(other) if isinstance(other, RunTree) else NotImplemented
