@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import median
 
 # Makes what is measured. Called afresh for each round, since a recorder that is full costs more than an empty one.
 Prepare = Callable[[], Callable[[], object]]
 
 
-def compare(title: str, ways: dict[str, Prepare], *, baseline: str, rounds: int = 7, per: int = 1) -> None:
+def compare(title: str, ways: Mapping[str, Prepare], *, baseline: str, rounds: int = 7, per: int = 1) -> None:
     """
     Print each way's median time and its ratio to the *baseline*.
 
@@ -35,14 +35,14 @@ def compare(title: str, ways: dict[str, Prepare], *, baseline: str, rounds: int 
         print(f"  {name:<{width}}  {_readable(median(taken) / per):>9}  {ratio:6.2f} x")
 
 
-def measure(ways: dict[str, Prepare], *, rounds: int) -> dict[str, list[float]]:
+def measure(ways: Mapping[str, Prepare], *, rounds: int) -> dict[str, list[float]]:
     """The seconds that each way took in each round, the ways taking turns."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     for prepare in ways.values():
         prepare()()
     for number in range(rounds):
         # In turn from the front and from the back, so that no way always follows the same other.
-        for name in ways if number % 2 else reversed(ways):
+        for name in ways if number % 2 else reversed(list(ways)):
             times[name].append(seconds(ways[name]()))
     return times
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 import hypothesis
 import pytest
 
+import pytest_lc_callbacks
+
 pytest_plugins = ["pytester"]
+
+# pytest inside pytest forgets the modules that it imported, and LangChain takes a second to import: once is enough.
+for _module in ("langchain.agents", "langchain_core.prompts", "langgraph.graph"):
+    import_module(_module)
+for _name in pytest_lc_callbacks.__all__:
+    getattr(pytest_lc_callbacks, _name)
 
 # A shared machine pauses for longer than any per-example deadline; what must be fast is measured in benchmarks/.
 # The same examples everywhere: a red cell of the matrix is about its versions, not about its luck.

@@ -151,7 +151,7 @@ def run(pytester, batch):
 def shown(printed):
     """What pytest printed, and once more without the margin in which it marks the lines of an exception."""
     exceptions = re.findall(r"(?:^E.*\n?)+", printed, re.MULTILINE)
-    return "\n".join([printed, *(dedent(re.sub("^E", "", e, flags=re.MULTILINE)) for e in exceptions)])
+    return "\n".join([printed, *(dedent(re.sub("^E", "", e, flags=re.MULTILINE)) for e in exceptions), ""])
 
 
 def pattern(output):
@@ -181,7 +181,8 @@ def test_example(example, result):
     assert counts, "pytest found no test in this block: name the file it is, <!-- file: app.py -->"
     assert dict(counts) == (example.outcome or {"passed": counts["passed"]}), printed
     for output in example.outputs:
-        assert pattern(output).search(shown(printed) + "\n"), f"not printed:\n{output}\nbut:\n{shown(printed)}"
+        if not pattern(output).search(shown(printed)):
+            pytest.fail(f"the page shows:\n{output}\nbut pytest printed:\n{printed}", pytrace=False)
 
 
 PAGE = """
@@ -248,5 +249,5 @@ def test_an_example_is_held_against_what_pytest_says(page, pytester):
     counts, printed = run(pytester, [example])[example.id]
 
     assert counts == example.outcome
-    assert pattern(example.outputs[0]).search(shown(printed) + "\n")
-    assert not pattern("AssertionError: expected 1, but got 3").search(shown(printed) + "\n")
+    assert pattern(example.outputs[0]).search(shown(printed))
+    assert not pattern("AssertionError: expected 1, but got 3").search(shown(printed))
