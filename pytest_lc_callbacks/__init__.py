@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pytest_lc_callbacks._fake_chat_model import FakeChatModel as FakeChatModel
     from pytest_lc_callbacks._fake_chat_model import FakeChatModelExhausted as FakeChatModelExhausted
     from pytest_lc_callbacks._handler import RecordingHandler as RecordingHandler
+    from pytest_lc_callbacks._observer import observe_callbacks as observe_callbacks
     from pytest_lc_callbacks._patterns import any_order as any_order
     from pytest_lc_callbacks._patterns import event as event
     from pytest_lc_callbacks._patterns import many as many
@@ -27,6 +28,7 @@ __all__ = [
     "any_order",
     "event",
     "many",
+    "observe_callbacks",
 ]
 
 _ROOMS = {
@@ -40,6 +42,7 @@ _ROOMS = {
     "any_order": "_patterns",
     "event": "_patterns",
     "many": "_patterns",
+    "observe_callbacks": "_observer",
 }
 
 
