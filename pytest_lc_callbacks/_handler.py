@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from threading import get_ident
 from time import perf_counter
 from typing import Any, NoReturn
+from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
 
-from pytest_lc_callbacks._events import EVENT_NAMES, Log
-from pytest_lc_callbacks._recording import Recording
+from pytest_lc_callbacks._events import EVENT_NAMES, Log, is_start, kept_id
+from pytest_lc_callbacks._scopes import ScopedRecording
 
 try:
     # langgraph sends interrupts to handlers of this class alone (langgraph 1.1 and later).
@@ -47,18 +48,32 @@ def _methods(base: type) -> dict[str, tuple[str, ...]]:
 
 def _copied(value: Any) -> Any:
     """A container one level deep, without running code of its class; anything else, generators too, as it is."""
-    if isinstance(value, dict):
-        return dict.copy(value)
-    if isinstance(value, list):
+    kind = type(value)
+    if kind is dict or kind is list:
+        return value.copy()
+    if issubclass(kind, dict):
+        return dict(dict.items(value))
+    if issubclass(kind, list):
         return list.copy(value)
-    return set.copy(value) if isinstance(value, set) else value
+    return set.copy(value) if issubclass(kind, set) else value
+
+
+def _batches(messages: Any) -> Any:
+    """The lists of messages that a chat model was sent; the caller owns the inner ones."""
+    return [_copied(batch) for batch in messages] if issubclass(type(messages), (list, tuple)) else messages
+
+
+def _tagged(tags: Any) -> tuple[Any, ...] | None:
+    return tuple(tags) if issubclass(type(tags), (list, tuple, set, frozenset)) else None
 
 
 def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]:
     """The method that records one kind of event."""
+    starts = is_start(event_name)
 
     def on_event(
         self: RecordingHandler,
+        /,
         *args: Any,
         run_id: Any = None,
         parent_run_id: Any = None,
@@ -66,19 +81,18 @@ def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]
         metadata: Any = None,
         **kwargs: Any,
     ) -> Any:
-        for name, value in zip(arguments, args, strict=False):
-            kwargs[name] = value
-        for name, value in kwargs.items():
-            if isinstance(value, (dict, list, set)):
-                kwargs[name] = _copied(value)
-        if event_name == "chat_model_start":
-            kwargs["messages"] = [_copied(batch) for batch in kwargs.get("messages") or ()]
-        if run_id is None:
-            # langgraph's interrupt and resume carry the id of their run inside.
-            run_id = getattr(kwargs.get("event"), "run_id", None)
-        tags = tuple(tags) if tags else None
-        metadata = dict(metadata) if metadata else None
-        self._extend((event_name, run_id, parent_run_id, tags, metadata, perf_counter(), get_ident(), None, kwargs))
+        payload = {name: _copied(value) for name, value in (*zip(arguments, args, strict=False), *kwargs.items())}
+        if "messages" in payload:
+            payload["messages"] = _batches(payload["messages"])
+        if starts and parent_run_id is None:
+            self._root_begins(run_id)
+        if event_name in ("interrupt", "resume"):
+            # langgraph sends their run's id inside.
+            run_id = run_id or getattr(payload.get("event"), "run_id", None)
+        ids = kept_id(run_id), kept_id(parent_run_id)
+        described = _copied(metadata) if metadata and issubclass(type(metadata), dict) else None
+        found = _tagged(tags), described, perf_counter(), get_ident()
+        self._extend((event_name, *ids, *found, None, payload, None, None))
         return _DONE
 
     on_event.__name__ = f"on_{event_name}"
@@ -87,39 +101,114 @@ def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]
     return on_event
 
 
+# The events that are most of any recording have methods of their own, since each allocation and each call counts there
+# (benchmarks/recording.py). They leave what LangChain rarely sends to the method that keeps anything.
+_any_chain_start = _recorder("chain_start", ("serialized", "inputs"))
+_any_chain_end = _recorder("chain_end", ("outputs",))
+_any_token = _recorder("llm_new_token", ("token",))
+_STARTED, _ENDED, _TOKEN = ("serialized", "inputs", "name"), ("outputs",), ("token", "chunk")
+
+
+def _on_chain_start(
+    self: RecordingHandler,
+    serialized: Any = None,
+    inputs: Any = None,
+    *more: Any,
+    name: Any = None,
+    run_id: Any = None,
+    parent_run_id: Any = None,
+    tags: Any = None,
+    metadata: Any = None,
+    **kwargs: Any,
+) -> Any:
+    """Record ``'chain_start'``."""
+    if kwargs or more or name is None or type(run_id) is not UUID or type(metadata) is not dict:
+        named = kwargs if name is None else {"name": name, **kwargs}
+        ids = {"run_id": run_id, "parent_run_id": parent_run_id}
+        return _any_chain_start(self, serialized, inputs, *more, **ids, tags=tags, metadata=metadata, **named)
+    if parent_run_id is None:
+        self._root_begins(run_id)
+    self._extend(
+        (
+            "chain_start",
+            run_id.int,
+            None if parent_run_id is None else kept_id(parent_run_id),
+            _tagged(tags) if tags else None,
+            metadata.copy() if metadata else None,
+            perf_counter(),
+            get_ident(),
+            _STARTED,
+            None if serialized is None else _copied(serialized),
+            _copied(inputs),
+            name,
+        )
+    )
+    return _DONE
+
+
+def _on_chain_end(
+    self: RecordingHandler,
+    outputs: Any = None,
+    *more: Any,
+    run_id: Any = None,
+    parent_run_id: Any = None,
+    tags: Any = None,
+    **kwargs: Any,
+) -> Any:
+    """Record ``'chain_end'``."""
+    if kwargs or more or type(run_id) is not UUID:
+        return _any_chain_end(self, outputs, *more, run_id=run_id, parent_run_id=parent_run_id, tags=tags, **kwargs)
+    self._extend(
+        (
+            "chain_end",
+            run_id.int,
+            None if parent_run_id is None else kept_id(parent_run_id),
+            _tagged(tags) if tags else None,
+            None,
+            perf_counter(),
+            get_ident(),
+            _ENDED,
+            _copied(outputs),
+            None,
+            None,
+        )
+    )
+    return _DONE
+
+
 def _on_llm_new_token(
     self: RecordingHandler,
     token: Any = "",
-    *,
+    *more: Any,
     chunk: Any = None,
     run_id: Any = None,
     parent_run_id: Any = None,
     tags: Any = None,
     **kwargs: Any,
 ) -> Any:
-    """Record ``'llm_new_token'``; on its own, since there are thousands of them."""
-    if kwargs or token.__class__ is not str:
-        return _on_odd_token(self, token, chunk=chunk, run_id=run_id, parent_run_id=parent_run_id, tags=tags, **kwargs)
+    """Record ``'llm_new_token'``."""
+    if kwargs or more or chunk is None or type(token) is not str or type(run_id) is not UUID:
+        whole = kwargs if chunk is None else {"chunk": chunk, **kwargs}
+        return _any_token(self, token, *more, run_id=run_id, parent_run_id=parent_run_id, tags=tags, **whole)
     self._extend(
         (
             "llm_new_token",
-            run_id,
-            parent_run_id,
-            tuple(tags) if tags else None,
+            run_id.int,
+            None if parent_run_id is None else kept_id(parent_run_id),
+            _tagged(tags) if tags else None,
             None,
             perf_counter(),
             get_ident(),
+            _TOKEN,
             token,
             chunk,
+            None,
         )
     )
     return _DONE
 
 
-_on_odd_token = _recorder("llm_new_token", ("token",))
-
-
-class RecordingHandler(Recording, _HandlerBase):
+class RecordingHandler(ScopedRecording, _HandlerBase):
     """
     Records every event it receives; pass it wherever LangChain takes callbacks.
 
@@ -140,6 +229,9 @@ class RecordingHandler(Recording, _HandlerBase):
         super().clear()
         self._extend = self._log.flat.extend
 
+    def _root_begins(self, run_id: Any) -> None:
+        """A run without parent begins; the observer notes where."""
+
     def __copy__(self) -> RecordingHandler:
         """Itself: LangChain and pydantic copy models together with their handlers."""
         return self
@@ -159,4 +251,6 @@ for _method, _arguments in _methods(_HandlerBase).items():
     _name = _method.removeprefix("on_")
     EVENT_NAMES.add(_name)
     setattr(RecordingHandler, _method, _mark(_recorder(_name, _arguments)))
-RecordingHandler.on_llm_new_token = _mark(_on_llm_new_token)  # type: ignore[method-assign]  # the quick way
+for _quick in (_on_chain_start, _on_chain_end, _on_llm_new_token):
+    _quick.__qualname__ = f"RecordingHandler.{_quick.__name__[1:]}"
+    setattr(RecordingHandler, _quick.__name__[1:], _mark(_quick))
