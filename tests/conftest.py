@@ -10,8 +10,6 @@ import pytest
 
 import pytest_lc_callbacks
 
-pytest_plugins = ["pytester"]
-
 # pytest inside pytest forgets the modules that it imported, and LangChain takes a second to import: once is enough.
 for _module in ("langchain.agents", "langchain_core.prompts", "langgraph.graph"):
     import_module(_module)
