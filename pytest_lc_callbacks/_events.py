@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, get_args
 from uuid import UUID
 
 EventName = Literal[
@@ -194,35 +195,54 @@ def _start_inputs(event: Event) -> Any:
     return next((event.payload[key] for key in keys if event.payload.get(key) is not None), None)
 
 
-# One record is this many neighbours in a flat list. Flat, because a tuple or an object per event costs 1.6 to 2 times
-# as much: the garbage collector walks them. A token's payload is the token and its chunk, any other a dict.
-_WIDTH = 9
+# One record is this many neighbours in a flat list: what every event has, then the names of up to three payload entries
+# and their values, or None and a dict. Flat, because the garbage collector walks what is kept: an object or a dict for
+# each event makes recording twice as slow, and so does keeping UUIDs.
+_WIDTH = 11
+_NAME, _RUN_ID, _PARENT, _TAGS, _METADATA, _TIME, _THREAD, _KEYS, _VALUE = range(9)
 # Beyond this many events a message looks at those around the mismatch alone.
 LONG = 10_000
-_NAME, _RUN_ID, _PARENT, _TAGS, _METADATA, _TIME, _THREAD, _TOKEN, _PAYLOAD = range(_WIDTH)
+
+
+def kept_id(run_id: Any) -> Any:
+    """What a run id is kept as: the number of a UUID; what else people try by hand, as the only entry of a tuple."""
+    if isinstance(run_id, UUID):
+        return run_id.int
+    return None if run_id is None or run_id.__hash__ is None else (run_id,)
+
+
+def _run_id(kept: Any) -> Any:
+    """The run id that was kept so."""
+    if kept is None:
+        return None
+    return kept[0] if isinstance(kept, tuple) else UUID(int=kept)
 
 
 class Log:
     """What one handler received, in order; events and runs are built when they are read."""
 
-    __slots__ = ("_current", "_lock", "_run_at", "_runs", "flat")
+    __slots__ = ("_current", "_following", "_lock", "_run_at", "_runs", "flat", "given")
 
     def __init__(self) -> None:
         self.flat: list[Any] = []
+        self.given: list[Event] = []
+        """The events as they are, in a log of events that existed already."""
         self._runs: list[Run] = []
         self._run_at: list[Run | None] = []
-        self._current: dict[UUID, Run] = {}
+        # The position of the next event of the same run; 0 after the last.
+        self._following: list[int] = []
+        self._current: dict[Any, Run] = {}
         self._lock = threading.Lock()
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> Log:
         """A log of events that exist already."""
         log = cls()
-        for e in events:
-            metadata = dict(e.metadata) or None
-            log.flat.extend(
-                (e.name, e.run_id, e.parent_run_id, e.tags, metadata, e.time, e.thread, None, dict(e.payload))
-            )
+        log.given = list(events)
+        for e in log.given:
+            ids = kept_id(e.run_id), kept_id(e.parent_run_id)
+            payload = None, dict(e.payload), None, None
+            log.flat += (e.name, *ids, e.tags, e.metadata, e.time, e.thread, *payload)
         return log
 
     def __len__(self) -> int:
@@ -245,21 +265,28 @@ class Log:
 
     def event(self, position: int) -> Event:
         """The event at this *position*."""
-        name, run_id, parent, tags, metadata, time, thread, token, payload = self.record(position)
         run = self.run_at(position)
+        if self.given:
+            return replace(self.given[position], run=run)
+        name, _, parent, tags, metadata, time, thread, *payload = self.record(position)
+        facts = run.facts if run is not None else _UNKNOWN
         return Event(
             name=name,
-            run_id=run_id,
-            parent_run_id=parent if parent is not None or run is None else run.parent_run_id,
-            run_name=run and run.name,
-            run_type=run and run.run_type,
-            tags=tags or (run.tags if run else ()),
-            metadata=metadata or (run.metadata if run else {}),
-            payload=payload if token is None else {"token": token, "chunk": payload},
+            run_id=facts.run_id,
+            parent_run_id=facts.parent_run_id or _run_id(parent),
+            run_name=facts.name,
+            run_type=facts.run_type,
+            tags=tags or facts.tags,
+            metadata=metadata or facts.metadata,
+            payload=_payload(*payload),
             time=time,
             thread=thread,
             run=run,
         )
+
+    def payload(self, position: int) -> Mapping[str, Any]:
+        """The payload of the event at this *position*."""
+        return _payload(*self.record(position)[_KEYS:])
 
     def events_at(self, positions: Sequence[int]) -> list[Event]:
         """
@@ -267,7 +294,7 @@ class Log:
 
         A long log is not sorted into runs for that: the events come from an excerpt with the starts of their runs.
         """
-        if len(self) <= LONG or len(self._run_at) == len(self) or not positions:
+        if len(self) <= LONG or len(self._run_at) == len(self) or not positions or self.given:
             return [self.event(position) for position in positions]
         chosen = set(positions)
         kept = self._with_starts(chosen)
@@ -279,7 +306,7 @@ class Log:
     def _with_starts(self, chosen: set[int]) -> list[int]:
         """The *chosen* positions, and those of the starts of their runs and of the runs around them, ascending."""
         kept: list[int] = []
-        wanted: set[UUID | None] = set()
+        wanted: set[Any] = set()
         run_ids = self.flat[_RUN_ID : (max(chosen) + 1) * _WIDTH : _WIDTH]
         for position in range(max(chosen), -1, -1):
             run_id = run_ids[position]
@@ -299,34 +326,63 @@ class Log:
         """The fields of one record."""
         return self.flat[position * _WIDTH : (position + 1) * _WIDTH]
 
+    def positions_of(self, run: Run) -> list[int]:
+        """Where the events of this *run* are."""
+        positions = [run.first]
+        while following := self._following[positions[-1]]:
+            positions.append(following)
+        return positions
+
     def _index(self) -> None:
         """Sort what came since the last look into runs."""
         with self._lock:
             done, known = len(self._run_at), len(self)
             names = self.flat[done * _WIDTH : known * _WIDTH : _WIDTH]
             run_ids = self.flat[done * _WIDTH + _RUN_ID : known * _WIDTH : _WIDTH]
-            # One run's events mostly carry one and the same UUID object, and hashing a UUID is slow.
-            by_object: dict[int, Run] = {}
+            kinds = {name: (is_start(name), is_end(name)) for name in set(names)}
             for position, (name, run_id) in enumerate(zip(names, run_ids, strict=True), done):
-                run = by_object.get(id(run_id)) or self._current.get(run_id)
-                starts = name.endswith("_start")
-                # An id comes back with `with_config(run_id=...)`; a second start of an open run is a doubled handler.
-                if run_id is not None and (run is None or (starts and (run.ended or not run.started))):
-                    run = self._open(position, run_id, starts)
-                if run is not None:
-                    by_object[id(run_id)] = run
-                    run.positions.append(position)
-                    run.ended = run.ended or name.endswith(("_end", "_error"))
-                self._run_at.append(run)
+                self._following.append(0)
+                self._run_at.append(None if run_id is None else self._entered(position, run_id, *kinds[name]))
 
-    def _open(self, position: int, run_id: UUID, started: bool) -> Run:
-        parent_run_id = self.flat[position * _WIDTH + _PARENT]
-        parent = None if parent_run_id is None else self._current.get(parent_run_id)
-        run = self._current[run_id] = Run(self, run_id, parent, started)
+    def _entered(self, position: int, run_id: Any, starts: bool, ends: bool) -> Run:
+        """The run of the event at this *position*, now with it."""
+        run = self._current.get(run_id)
+        # An id comes back with `with_config(run_id=...)`; a second start of an open run is a doubled handler.
+        if run is None or (starts and (run.ended or not run.started)):
+            run = self._open(position, run_id, starts)
+        else:
+            self._following[run.last] = position
+            run.last = position
+        if ends:
+            run.ended = True
+        return run
+
+    def _open(self, position: int, run_id: Any, started: bool) -> Run:
+        parent_id = self.flat[position * _WIDTH + _PARENT]
+        parent = None if parent_id is None else self._current.get(parent_id)
+        run = self._current[run_id] = Run(self, position, parent, started)
         if parent is not None:
             parent.adopt(run)
         self._runs.append(run)
         return run
+
+
+def _payload(keys: tuple[str, ...] | None, value: Any, *more: Any) -> Mapping[str, Any]:
+    return value if keys is None else dict(zip(keys, (value, *more), strict=False))
+
+
+class _Facts(NamedTuple):
+    """What every event of a run tells about the run."""
+
+    run_id: Any = None
+    parent_run_id: Any = None
+    name: str | None = None
+    run_type: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = MappingProxyType({})
+
+
+_UNKNOWN = _Facts()
 
 
 class Run:
@@ -336,48 +392,81 @@ class Run:
     A start after an end opens a new run, since ``with_config(run_id=...)`` repeats an id.
     """
 
-    __slots__ = ("_children", "_log", "ended", "parent", "positions", "run_id", "started")
+    __slots__ = ("_children", "_facts", "_log", "ended", "first", "last", "parent", "started")
 
-    def __init__(self, log: Log, run_id: UUID, parent: Run | None, started: bool) -> None:
+    def __init__(self, log: Log, first: int, parent: Run | None, started: bool) -> None:
         self._log = log
-        self.run_id = run_id
+        self._facts: _Facts | None = None
+        self._children: list[Run] | None = None
+        self.first = self.last = first
         self.parent = parent
-        self.positions: list[int] = []
         self.started = started
         self.ended = False
-        self._children: list[Run] | None = None
 
     def __repr__(self) -> str:
         """Name, type and size."""
         return f"<Run {self.label}: {len(self.positions)} events, {self.status}>"
 
     @property
+    def positions(self) -> list[int]:
+        """Where its events are in what the handler recorded."""
+        return self._log.positions_of(self)
+
+    @property
+    def facts(self) -> _Facts:
+        """What every event of it tells about it."""
+        if self._facts is None:
+            self._facts = self._stated()
+        return self._facts
+
+    def _stated(self) -> _Facts:
+        if self._log.given:
+            e = self._log.given[self.first]
+            name = e.run_name or (_display_name(e.payload) if self.started else None)
+            run_type = e.run_type or (_run_type(e.name, e.payload) if self.started else None)
+            return _Facts(e.run_id, e.parent_run_id, name, run_type, e.tags, e.metadata)
+        name, run_id, parent, tags, metadata, _, _, *values = self._log.record(self.first)
+        payload = _payload(*values) if self.started else {}
+        return _Facts(
+            _run_id(run_id),
+            _run_id(parent),
+            _display_name(payload),
+            _run_type(name, payload) if self.started else None,
+            tags or (),
+            metadata or _UNKNOWN.metadata,
+        )
+
+    @property
+    def run_id(self) -> UUID:
+        """Its id, which another run may have too: ``with_config(run_id=...)`` repeats it."""
+        run_id: UUID = self.facts.run_id
+        return run_id
+
+    @property
     def parent_run_id(self) -> UUID | None:
         """The id of the run around it; None for a root."""
-        parent_run_id: UUID | None = self._first[_PARENT]
+        parent_run_id: UUID | None = self.facts.parent_run_id
         return parent_run_id
 
     @property
     def name(self) -> str | None:
         """The name LangChain displays; None if its start was not heard."""
-        return _display_name(self._first[_PAYLOAD]) if self.started else None
+        return self.facts.name
 
     @property
     def run_type(self) -> str | None:
         """``chain``, ``prompt``, ``parser``, ``chat_model``, ``llm``, ``tool`` or ``retriever``; None without a start."""
-        if not self.started:
-            return None
-        return self._first[_PAYLOAD].get("run_type") or self._first[_NAME].removesuffix("_start")
+        return self.facts.run_type
 
     @property
     def tags(self) -> tuple[str, ...]:
         """Its tags, LangChain's own (``seq:step:1``) included."""
-        return self._first[_TAGS] or ()
+        return self.facts.tags
 
     @property
     def metadata(self) -> Mapping[str, Any]:
         """Its metadata, LangChain's own included."""
-        return self._first[_METADATA] or {}
+        return self.facts.metadata
 
     @property
     def children(self) -> list[Run]:
@@ -385,8 +474,9 @@ class Run:
         return list(self._children or ())
 
     @property
-    def _first(self) -> list[Any]:
-        return self._log.record(self.positions[0])
+    def time(self) -> float:
+        """When its first event was recorded, in seconds of ``time.perf_counter()``."""
+        return float(self._first[_TIME])
 
     @property
     def label(self) -> str:
@@ -432,7 +522,7 @@ class Run:
         if not (self.started and self.ended):
             return None
         ends = [event.time for event in self.events if is_end(event.name)]
-        return ends[-1] - self._log.flat[self.positions[0] * _WIDTH + _TIME]
+        return ends[-1] - self._log.flat[self.first * _WIDTH + _TIME]
 
     @property
     def is_component(self) -> bool:
@@ -471,6 +561,11 @@ def _display_name(payload: Mapping[str, Any]) -> str | None:
     path = serialized.get("id") or [None]
     name = serialized.get("name") or path[-1]
     return None if name is None else str(name)
+
+
+def _run_type(name: str, payload: Mapping[str, Any]) -> str:
+    """The type of a run by the *name* and *payload* of its start; LangChain sets it apart for prompts and parsers alone."""
+    return payload.get("run_type") or name.removesuffix("_start")
 
 
 class RunTree:

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
 
-from pytest_lc_callbacks._events import EVENT_NAMES, Log, is_start, kept_id
-from pytest_lc_callbacks._scopes import ScopedRecording
+from pytest_lc_callbacks._events import EVENT_NAMES, is_start, kept_id
+from pytest_lc_callbacks._scoped_recording import ScopedRecording
 
 try:
     # langgraph sends interrupts to handlers of this class alone (langgraph 1.1 and later).

@@ -139,9 +139,9 @@ def _overlap(runs: Iterable[Run]) -> bool:
     """Whether two runs with the same parent were open at the same time."""
     last: dict[object, int] = {}
     for run in runs:
-        if run.positions[0] < last.get(run.parent_run_id, -1):
+        if run.first < last.get(run.parent_run_id, -1):
             return True
-        last[run.parent_run_id] = max(last.get(run.parent_run_id, -1), run.positions[-1])
+        last[run.parent_run_id] = max(last.get(run.parent_run_id, -1), run.last)
     return False
 
 

@@ -57,7 +57,7 @@ def find_mismatch(items: Sequence[Item], log: Log, positions: Sequence[int]) -> 
 def names_at(log: Log, positions: Sequence[int]) -> list[str]:
     """The names of the events at these *positions*."""
     names = log.names()
-    return names[: len(positions)] if isinstance(positions, range) else [names[p] for p in positions]
+    return names[positions.start : positions.stop] if isinstance(positions, range) else [names[p] for p in positions]
 
 
 def _exact_mismatch(items: Sequence[Item], recorded: list[str]) -> Mismatch | None:
@@ -247,7 +247,7 @@ class _Search:
 
     def _end_of(self, top: Run) -> int:
         """The index after the last event of *top* and the runs under it."""
-        last = max(run.positions[-1] for run in top.subtree())
+        last = max(run.last for run in top.subtree())
         return bisect_left(self._positions, last + 1)
 
     def _intruder(self, index: int, runs: dict[Run, list[int]], top: Run | None) -> str:
