@@ -3,7 +3,8 @@ Every example in README.md and docs/ is run as the test file a reader would writ
 
 A page says what is special about a block in HTML comments on the lines above it, where a reader does not see them:
 
-- `<!-- outcome: failed=1 -->`: what pytest counts; without it, everything in the block passes.
+- `<!-- outcome: failed=1 -->`: what pytest counts (passed, failed, error, skipped, xfailed, xpassed); without it,
+  everything in the block passes.
 - `<!-- output -->`: this block is not code; it is in what the last example printed. `...` stands for anything.
 - `<!-- file: conftest.py -->`: this block is a file that the examples after it on the page find beside them.
 - `<!-- options: --lc-callbacks-tree -->`: pytest's command line for this block.
@@ -58,7 +59,7 @@ class Example:
 
     @property
     def outcome(self) -> dict[str, int] | None:
-        """What pytest counts for this block, or None if everything passes."""
+        """What pytest counts for this block; None if everything passes."""
         stated = self.notes.get("outcome")
         return {k: int(v) for k, v in (part.split("=") for part in re.split(r",\s*", stated))} if stated else None
 
@@ -86,25 +87,18 @@ EXAMPLES = [example for page in PAGES for example in examples(page)]
 
 
 class Results:
-    """A pytest plugin that keeps what pytest says about each file."""
+    """A pytest plugin that keeps what pytest counts and prints for each file."""
 
     def __init__(self) -> None:
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.printed: defaultdict[str, list[str]] = defaultdict(list)
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        module = Path(report.nodeid.split("::")[0]).name
-        if report.when == "call" or report.failed or (report.skipped and report.when == "setup"):
-            self.counts[module]["errors" if report.failed and report.when != "call" else report.outcome] += 1
-        # The sections of a teardown report repeat those of the call.
-        if report.when == "call" or report.failed:
-            self.printed[module] += [report.longreprtext, *(content for _, content in report.sections)]
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            module = Path(report.nodeid).name
-            self.counts[module]["errors"] += 1
-            self.printed[module].append(report.longreprtext)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for outcome in ("passed", "failed", "error", "skipped", "xfailed", "xpassed"):
+            for report in terminalreporter.getreports(outcome):
+                module = Path(report.nodeid.split("::")[0]).name
+                self.counts[module][outcome] += 1
+                self.printed[module] += [report.longreprtext, *(content for _, content in report.sections)]
 
 
 def missing(example: Example) -> bool:
