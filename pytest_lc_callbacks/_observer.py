@@ -17,7 +17,7 @@ from langchain_core.tracers.context import register_configure_hook
 from pytest_lc_callbacks._events import Run
 from pytest_lc_callbacks._handler import RecordingHandler
 from pytest_lc_callbacks._recording import Recording
-from pytest_lc_callbacks._scopes import Origin, ScopeTable
+from pytest_lc_callbacks._scopes import WATCH, GroundTruth, Origin, ScopeTable, current_truth
 
 # Modules whose frames stand between the user's call and a handler; a name is one of these or below one.
 _LIBRARIES = ("langchain", "langchain_core", "langchain_classic", "langgraph", "concurrent", "threading", "contextvars")
@@ -158,15 +158,13 @@ class _Hook:
     """
 
     def __init__(self) -> None:
-        self.observers: list[Observer] = []
         # Runs that were open when their observer went off: what begins under them belongs to no later observer.
         self.left_open: set[UUID] = set()
         self.registered = False
 
-    def get(self) -> Observer | None:
+    def get(self) -> GroundTruth | None:
         """The observer that is on, the innermost if there are several."""
-        observers = self.observers
-        return observers[-1] if observers else None
+        return current_truth()
 
     def push(self, observer: Observer) -> None:
         """Switch *observer* on."""
@@ -175,20 +173,15 @@ class _Hook:
             # unless somebody holds an _Inert.
             register_configure_hook(self, True, _Inert)  # type: ignore[arg-type]  # LangChain calls .get() alone
             self.registered = True
-        self.observers = [*self.observers, observer]
+        WATCH.truths = (*WATCH.truths, observer)
 
     def pop(self, observer: Observer) -> None:
         """Switch *observer* off, and close it."""
-        self.observers = [other for other in self.observers if other is not observer]
+        WATCH.truths = tuple(other for other in WATCH.truths if other is not observer)
         observer.close()
 
 
 _HOOK = _Hook()
-
-
-def current_observer() -> Observer | None:
-    """The observer that is on; None if nothing is watched."""
-    return _HOOK.get()
 
 
 def switch_on() -> Observer:
