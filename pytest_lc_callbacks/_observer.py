@@ -140,6 +140,11 @@ class _Section(Recording):
     def _positions(self) -> range:
         return range(self._start, len(self._log) if self._stop is None else self._stop)
 
+    @property
+    def runs(self) -> list[Run]:
+        """Every run that an event since then belongs to."""
+        return self._view(list(self._positions)).runs
+
     def close(self) -> None:
         """Stop here."""
         self._stop = len(self._log)
