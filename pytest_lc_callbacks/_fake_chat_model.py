@@ -6,20 +6,18 @@ import asyncio
 import copy
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
-from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
-from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
-from langchain_core.utils.pydantic import is_basemodel_subclass
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
+from pytest_lc_callbacks._fake_anthropic import AnthropicPayloads
+from pytest_lc_callbacks._fake_arguments import read_count, read_responses, read_seconds, refuse_unknown
 from pytest_lc_callbacks._fake_messages import count_message, count_tokens
+from pytest_lc_callbacks._fake_openai import OpenAIPayloads
+from pytest_lc_callbacks._fake_payloads import Payloads
 from pytest_lc_callbacks._fake_replies import Response, read_reply
 from pytest_lc_callbacks._fake_script import (
     Answers,
@@ -29,15 +27,22 @@ from pytest_lc_callbacks._fake_script import (
     Script,
     _on_script_created,
 )
-from pytest_lc_callbacks._fake_tools import did_you_mean
-from pytest_lc_callbacks._fake_turn import Turn
+from pytest_lc_callbacks._fake_structured_output import structured_output
+from pytest_lc_callbacks._fake_turn import Answer, Turn
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.load.serializable import SerializedNotImplemented
+    from langchain_core.runnables import Runnable
     from typing_extensions import Self
 
 __all__ = ["Call", "FakeChatModel", "FakeChatModelExhausted", "Script", "_on_script_created"]
+
+_PAYLOADS: dict[str | None, Payloads] = {
+    None: Payloads(),
+    "anthropic": AnthropicPayloads(),
+    "openai": OpenAIPayloads(),
+}
 
 Scripted: TypeAlias = (
     str
@@ -89,8 +94,10 @@ class FakeChatModel(BaseChatModel):
     stop: list[str] | None = None
     timeout: float | None = None
     max_retries: int | None = None
-    api_key: SecretStr | None = None
+    api_key: SecretStr | None = Field(default=None, exclude=True)
     streaming: bool | None = None
+    provider: Literal["anthropic", "openai"] | None = None
+    stream_usage: bool = True
     latency: float = Field(default=0, ge=0)
     chunk_latency: float = Field(default=0, ge=0)
     # A field, since LangChain's configurable fields make a new model out of the fields of the old one.
@@ -99,10 +106,12 @@ class FakeChatModel(BaseChatModel):
     _answers: Answers | None = PrivateAttr(default=None)
 
     def __init__(self, *, responses: Iterable[Scripted] | None = None, **fields: Any) -> None:
-        _refuse_unknown(type(self), fields)
+        refuse_unknown(type(self), fields)
+        if fields.get("provider") and not {"model", "model_name"} & fields.keys():
+            fields["model_name"] = _PAYLOADS[fields["provider"]].default_model
         super().__init__(**fields)
         if responses is not None:
-            listed = _read_responses(responses)
+            listed = read_responses(responses)
             self.script.add([Response(reply=read_reply(r, w)) for r, w in listed], self.script.queue)
 
     def respond(
@@ -150,7 +159,7 @@ class FakeChatModel(BaseChatModel):
         """
         values: tuple[Any, ...] = responses or (...,)
         where = f"respond({'...' if responses else ''})"
-        count = _read_count(where, times, always, len(values))
+        count = read_count(where, times, always, len(values))
         if len(values) > 1 and (tool_calls is not None or chunks is not None):
             raise TypeError(f"{where} takes tool_calls= and chunks= for one answer, not for {len(values)}")
         self.script.add(
@@ -159,8 +168,8 @@ class FakeChatModel(BaseChatModel):
                     reply=read_reply(value, where, tool_calls=tool_calls, chunks=chunks, then_raise=then_raise),
                     times=count,
                     optional=optional,
-                    latency=_read_seconds(where, "latency", latency),
-                    chunk_latency=_read_seconds(where, "chunk_latency", chunk_latency),
+                    latency=read_seconds(where, "latency", latency),
+                    chunk_latency=read_seconds(where, "chunk_latency", chunk_latency),
                     check_tools=check_tools,
                 )
                 for value in values
@@ -225,10 +234,11 @@ class FakeChatModel(BaseChatModel):
         *,
         tool_choice: Any = None,
         strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """
-        Bind *tools*, in OpenAI's form: scripted tool calls are checked against them at the call.
+        Bind *tools* in the provider's form; scripted tool calls are checked against them at the call.
 
         Args:
             tools: Tools, functions, pydantic classes, TypedDicts or schemas.
@@ -237,18 +247,20 @@ class FakeChatModel(BaseChatModel):
 
             strict: Put into the tools' schemas.
 
+            parallel_tool_calls: Whether several calls at once are welcome; only noted.
+
             kwargs: Sent with each call; they show up in `Call.options`.
         """
-        if tool_choice is not None:
-            kwargs["tool_choice"] = tool_choice
-        return super().bind(tools=[_formatted(tool, strict) for tool in tools], **kwargs)
+        payloads = self._payloads
+        formatted = [payloads.tool(tool, strict) for tool in tools]
+        return super().bind(tools=formatted, **payloads.choice(tool_choice, parallel_tool_calls, formatted), **kwargs)
 
     def with_structured_output(
         self,
         schema: dict[str, Any] | type,
         *,
         include_raw: bool = False,
-        method: Literal["function_calling", "json_schema", "json_mode"] = "function_calling",
+        method: Literal["function_calling", "json_schema", "json_mode"] | None = None,
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
@@ -260,28 +272,15 @@ class FakeChatModel(BaseChatModel):
 
             include_raw: Give a dict of `raw`, `parsed` and `parsing_error`.
 
-            method: Let the model call a tool, or answer with JSON text.
+            method: Let the model call a tool, or answer with JSON text; what the provider's integration does
+                if left out, and a tool call for a plain model.
 
             strict: Put into the tool's schema.
 
         Raises:
             ValueError: If *method* is another one.
         """
-        methods = {"function_calling", "json_schema", "json_mode"}
-        if method not in methods:
-            raise ValueError(f"with_structured_output: method= is one of {', '.join(sorted(methods))}, not {method!r}")
-        noted = {"kwargs": {"method": method}, "schema": schema}
-        if method == "function_calling":
-            name = convert_to_openai_tool(schema)["function"]["name"]
-            bound = self.bind_tools(
-                [schema], tool_choice=name, strict=strict, ls_structured_output_format=noted, **kwargs
-            )
-            parser = _tool_parser(schema, name)
-        else:
-            wanted = _response_format(schema, method)
-            bound = super().bind(response_format=wanted, ls_structured_output_format=noted, **kwargs)
-            parser = _text_parser(schema)
-        return _with_raw(bound, parser) if include_raw else bound | parser
+        return structured_output(self, schema, method or self._payloads.structured_output, include_raw, strict, kwargs)
 
     def get_token_ids(self, text: str) -> list[int]:
         """A token for every four characters begun, so that nothing is downloaded to count."""
@@ -291,8 +290,12 @@ class FakeChatModel(BaseChatModel):
         """The tokens that `usage_metadata` counts for *messages*."""
         return sum(map(count_message, messages))
 
+    def to_json(self) -> Any:
+        """What handlers get as `serialized`: what the provider's integration would send, if there is one."""
+        return self._payloads.serialized(self) or super().to_json()
+
     def to_json_not_implemented(self) -> SerializedNotImplemented:
-        """What handlers get as `serialized`: without counts, so that it is the same on every call."""
+        """The object by its name: without counts, so that it is the same on every call."""
         serialized = super().to_json_not_implemented()
         serialized["repr"] = f"{type(self).__name__}(model_name={self.model_name!r})"
         return serialized
@@ -309,17 +312,27 @@ class FakeChatModel(BaseChatModel):
         return self.script
 
     @property
+    def _payloads(self) -> Payloads:
+        return _PAYLOADS[self.provider]
+
+    @property
     def _llm_type(self) -> str:
-        return "fake-chat-model"
+        return self._payloads.llm_type
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"model": self.model_name, "temperature": self.temperature, "max_tokens": self.max_tokens}
+        return self._payloads.identifying_params(self)
+
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        params = super()._get_invocation_params(stop=stop, **kwargs)
+        return self._payloads.invocation_params(self, params, kwargs)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        params = super()._get_ls_params(stop=stop or self.stop, **kwargs)
-        params["ls_provider"] = "fake"
-        return params
+        defaults = super()._get_ls_params(stop=stop or self.stop, **kwargs)
+        # A TypedDict at LangChain's end, which tells no keys apart that providers leave out or set to None.
+        return self._payloads.ls_params(  # type: ignore[return-value]
+            self, dict(defaults), lambda: self._get_invocation_params(stop=stop, **kwargs)
+        )
 
     def _generate(
         self,
@@ -331,7 +344,7 @@ class FakeChatModel(BaseChatModel):
         with self._turn("invoke", messages, stop, kwargs) as turn:
             answer = turn.answer(turn.reply())
             _pause(self._latency(turn))
-            return _result(answer.whole())
+            return self._result(turn, answer)
 
     async def _agenerate(
         self,
@@ -343,7 +356,7 @@ class FakeChatModel(BaseChatModel):
         with self._turn("ainvoke", messages, stop, kwargs) as turn:
             answer = turn.answer(await turn.areply())
             await _apause(self._latency(turn))
-            return _result(answer.whole())
+            return self._result(turn, answer)
 
     def _stream(
         self,
@@ -355,9 +368,9 @@ class FakeChatModel(BaseChatModel):
         with self._turn("stream", messages, stop, kwargs) as turn:
             answer = turn.answer(turn.reply())
             wait, pause = self._latency(turn), self._chunk_latency(turn)
-            for piece in answer.chunks():
+            for chunk in self._chunks(turn, answer):
                 _pause(wait)
-                wait, chunk = pause, ChatGenerationChunk(message=piece)
+                wait = pause
                 if run_manager:
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
@@ -373,9 +386,9 @@ class FakeChatModel(BaseChatModel):
         with self._turn("astream", messages, stop, kwargs) as turn:
             answer = turn.answer(await turn.areply())
             wait, pause = self._latency(turn), self._chunk_latency(turn)
-            for piece in answer.chunks():
+            for chunk in self._chunks(turn, answer):
                 await _apause(wait)
-                wait, chunk = pause, ChatGenerationChunk(message=piece)
+                wait = pause
                 if run_manager:
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
@@ -393,6 +406,21 @@ class FakeChatModel(BaseChatModel):
         )
         return Turn(self.script, call, (self.name or "", str(kwargs.get("model") or self.model_name)))
 
+    def _result(self, turn: Turn, answer: Answer) -> ChatResult:
+        answer.finish()
+        assert answer.message is not None
+        result = self._payloads.result(answer.message, turn.model_name)
+        turn.call.response = result.generations[0].message  # type: ignore[assignment]
+        return result
+
+    def _chunks(self, turn: Turn, answer: Answer) -> Iterator[ChatGenerationChunk]:
+        if answer.message is None:
+            return iter(())
+        turn.call.response = self._payloads.shaped(answer.message)
+        if (pieces := answer.pieces()) is not None:
+            return (ChatGenerationChunk(message=piece) for piece in pieces)
+        return self._payloads.chunks(answer.message, answer.texts, self, tools=bool(turn.call.tools))
+
     def _latency(self, turn: Turn) -> float:
         response = turn.response
         return self.latency if response is None or response.latency is None else response.latency
@@ -400,79 +428,6 @@ class FakeChatModel(BaseChatModel):
     def _chunk_latency(self, turn: Turn) -> float:
         response = turn.response
         return self.chunk_latency if response is None or response.chunk_latency is None else response.chunk_latency
-
-
-def _refuse_unknown(kind: type[BaseModel], given: Mapping[str, Any]) -> None:
-    known = {"responses", *kind.model_fields}
-    known |= {field.alias for field in kind.model_fields.values() if field.alias}
-    for name in given:
-        if name not in known:
-            raise TypeError(f"{kind.__name__}() takes no argument {name!r}{did_you_mean(name, known)}")
-
-
-def _read_responses(responses: Any) -> list[tuple[Any, str]]:
-    if isinstance(responses, (str, Mapping, BaseMessage)) or not isinstance(responses, Sequence):
-        raise TypeError(
-            f"responses= is a list of answers, not {type(responses).__name__}; write responses=['Paris', 'Rome']"
-        )
-    return [(response, f"responses[{i}]") for i, response in enumerate(responses)]
-
-
-def _read_count(where: str, times: Any, always: Any, responses: int) -> int | None:
-    if isinstance(times, bool) or not isinstance(times, int):
-        raise TypeError(f"{where}: times= is a number of calls, not {times!r}")
-    if times < 1:
-        raise ValueError(f"{where}: times={times} would never give the answer; leave the line out")
-    if always and times != 1:
-        raise ValueError(f"{where}: always=True gives the answer without end, so times={times} says nothing")
-    if responses > 1 and (always or times != 1):
-        option = "always=True" if always else f"times={times}"
-        raise TypeError(f"{where}: {option} is for one answer, not for {responses}; write one .respond(...) for each")
-    return None if always else times
-
-
-def _read_seconds(where: str, name: str, seconds: Any) -> float | None:
-    if seconds is None:
-        return None
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < float("inf"):
-        raise ValueError(f"{where}: {name}= is a number of seconds from 0 on, not {seconds!r}")
-    return float(seconds)
-
-
-def _formatted(tool: Any, strict: bool | None) -> dict[str, Any]:
-    """*tool* in OpenAI's form; a provider's built-in tool stays what it is."""
-    if isinstance(tool, dict) and "type" in tool and tool["type"] not in {"function", "object"}:
-        return tool
-    return convert_to_openai_tool(tool, strict=strict)
-
-
-def _response_format(schema: Any, method: str) -> dict[str, Any]:
-    if method == "json_mode":
-        return {"type": "json_object"}
-    converted = convert_to_json_schema(schema)
-    return {"type": "json_schema", "json_schema": {"name": converted.get("title", "answer"), "schema": converted}}
-
-
-def _tool_parser(schema: Any, name: str) -> Runnable[Any, Any]:
-    if isinstance(schema, type) and is_basemodel_subclass(schema):
-        return PydanticToolsParser(tools=[schema], first_tool_only=True)
-    return JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
-
-
-def _text_parser(schema: Any) -> Runnable[Any, Any]:
-    if isinstance(schema, type) and is_basemodel_subclass(schema):
-        return PydanticOutputParser(pydantic_object=schema)
-    return JsonOutputParser()
-
-
-def _with_raw(bound: Runnable[Any, Any], parser: Runnable[Any, Any]) -> Runnable[Any, Any]:
-    parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
-    failed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=bound) | parsed.with_fallbacks([failed], exception_key="parsing_error")
-
-
-def _result(message: AIMessage) -> ChatResult:
-    return ChatResult(generations=[ChatGeneration(message=message)])
 
 
 def _kept(message: BaseMessage) -> BaseMessage:

@@ -99,14 +99,19 @@ def finished(
     )
 
 
-def split(message: AIMessage) -> Iterator[AIMessageChunk]:
+def split(message: AIMessage, texts: Sequence[str] | None = None) -> Iterator[AIMessageChunk]:
     """
     The chunks of *message*: text by words, other blocks one by one, tool-call arguments in pieces.
 
     Added up they are the message again, but for what `langchain_core`'s own merging loses (see the guide).
+
+    Args:
+        message: The message.
+
+        texts: Its text in the pieces in which it was scripted; cut by words if left out.
     """
     empty: str | list[Any] = "" if isinstance(message.content, str) else []
-    parts: list[dict[str, Any]] = [{"content": piece} for piece in _content_pieces(message.content)]
+    parts: list[dict[str, Any]] = [{"content": piece} for piece in content_pieces(message.content, texts)]
     first_call = len(parts)
     parts += [{"content": empty, "tool_call_chunks": [piece]} for piece in call_pieces(message)]
     if not parts or "tool_call_chunks" in parts[-1]:
@@ -141,15 +146,39 @@ def conformed(pieces: Sequence[AIMessageChunk], template: AIMessage, message: AI
         yield chunk
 
 
-def call_pieces(message: AIMessage) -> Iterator[Any]:
-    """The tool calls of a message as a provider streams them: the name first, then the arguments bit by bit."""
-    start = 1 if isinstance(message.content, str) and message.content else len(message.content)
-    texts: list[tuple[Any, str]] = [(call, json.dumps(call["args"], ensure_ascii=False)) for call in message.tool_calls]
-    texts += [(call, call["args"] or "") for call in message.invalid_tool_calls]
-    for index, (call, arguments) in enumerate(texts, start):
+def call_pieces(message: AIMessage, start: int | None = None) -> Iterator[Any]:
+    """
+    The tool calls of a message as a provider streams them: the name first, then the arguments bit by bit.
+
+    Args:
+        message: The message.
+
+        start: The index of the first call; behind the content if left out.
+    """
+    if start is None:
+        start = min(1, len(message.content)) if isinstance(message.content, str) else len(message.content)
+    calls: list[Any] = [*message.tool_calls, *message.invalid_tool_calls]
+    for index, call in enumerate(calls, start):
         yield tool_call_chunk(name=call["name"], args="", id=call["id"], index=index)
-        for i in range(0, len(arguments), _ARGUMENT_PIECE):
-            yield tool_call_chunk(args=arguments[i : i + _ARGUMENT_PIECE], index=index)
+        # The arguments of an invalid call are what the model wrote instead of JSON, or nothing.
+        for piece in argument_pieces(call["args"] or ("" if call["args"] is None else call["args"])):
+            yield tool_call_chunk(args=piece, index=index)
+
+
+def argument_pieces(args: Any) -> list[str]:
+    """The arguments of a tool call as JSON, in the pieces in which they stream."""
+    text = args if isinstance(args, str) else json.dumps(args, ensure_ascii=False)
+    return [text[i : i + _ARGUMENT_PIECE] for i in range(0, len(text), _ARGUMENT_PIECE)]
+
+
+def content_pieces(content: Any, texts: Sequence[str] | None) -> list[Any]:
+    """The content of a message in the pieces in which it streams: a text by words, blocks one by one."""
+    if isinstance(content, str):
+        return text_pieces(content) if texts is None else list(texts)
+    # Blocks that carry an index of their own would be merged into each other.
+    if any(isinstance(block, dict) and "index" in block for block in content):
+        return [content]
+    return [[block] for block in content]
 
 
 def text_pieces(text: str) -> list[str]:
@@ -185,15 +214,6 @@ def _content(content: Any, renamed: Mapping[str, str]) -> Any:
         if isinstance(block, dict) and block.get("id") in renamed:
             block["id"] = renamed[block["id"]]
     return blocks
-
-
-def _content_pieces(content: Any) -> list[Any]:
-    if isinstance(content, str):
-        return text_pieces(content)
-    # Blocks that carry an index of their own would be merged into each other.
-    if any(isinstance(block, dict) and "index" in block for block in content):
-        return [content]
-    return [[block] for block in content]
 
 
 def _chunks(message: AIMessage, parts: list[dict[str, Any]]) -> Iterator[AIMessageChunk]:

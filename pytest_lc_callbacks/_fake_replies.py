@@ -42,6 +42,7 @@ class Chunks:
     pieces: tuple[AIMessageChunk, ...]
     message: AIMessage
     error: BaseException | type[BaseException] | None
+    texts: tuple[str, ...] | None
 
     def __str__(self) -> str:
         said = ", ".join(repr(piece.content) for piece in self.pieces if piece.content)
@@ -330,6 +331,8 @@ def _read_chunks(value: Any, where: str, chunks: Any, tool_calls: Any, then_rais
         raise TypeError(f"{where} takes either a response or chunks=[...], not both: {_shown(value)} and chunks=")
     if isinstance(chunks, (str, Mapping)) or not isinstance(chunks, Iterable):
         raise TypeError(f"{where}: chunks= is a list of texts, not {_shown(chunks)}; write chunks=['Par', 'is']")
+    chunks = list(chunks)
+    texts = tuple(chunks) if all(isinstance(chunk, str) for chunk in chunks) else None
     pieces = [_read_chunk(chunk, f"{where}: chunks[{i}]") for i, chunk in enumerate(chunks)]
     if not pieces:
         raise ValueError(f"{where}: chunks=[] streams nothing; write chunks=['']")
@@ -338,7 +341,7 @@ def _read_chunks(value: Any, where: str, chunks: Any, tool_calls: Any, then_rais
     if pieces[-1].tool_call_chunks:
         pieces.append(AIMessageChunk(content=_nothing_like(pieces[-1].content)))
     error = None if then_raise is None else _read_then_raise(then_raise, where)
-    return Chunks(tuple(pieces), _sum(pieces, where), error)
+    return Chunks(tuple(pieces), _sum(pieces, where), error, texts)
 
 
 def _read_chunk(chunk: Any, where: str) -> AIMessageChunk:

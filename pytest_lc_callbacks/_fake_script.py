@@ -76,6 +76,7 @@ class Answers:
 
     def __init__(self) -> None:
         self.responses: list[Response] = []
+        self._next = 0
 
     def add(self, responses: Iterable[Response]) -> None:
         """
@@ -94,10 +95,12 @@ class Answers:
 
     def take(self) -> Response | None:
         """The next response, marked as used; None if all are spent."""
-        for response in self.responses:
+        while self._next < len(self.responses):
+            response = self.responses[self._next]
             if not response.is_spent:
                 response.used += 1
                 return response
+            self._next += 1
         return None
 
     @property
@@ -313,9 +316,7 @@ def _calls(count: int) -> str:
 
 def _way_out(rule: Rule | None, script: Script) -> str:
     if rule is not None:
-        return (
-            f"hint: if it is meant, give the rule another answer, .{rule}.respond(...), or always=True on its last one"
-        )
+        return "hint: if it is meant, give that rule another answer with .respond(...), or always=True on its last one"
     if script.rules and not script.queue.responses:
         return "hint: if it is meant, add a rule .on(...).respond(...), or .respond(..., always=True) for the rest"
     return "hint: if it is meant, add .respond(...) for it, or always=True on the last answer"

@@ -62,7 +62,7 @@ def call_problem(name: str, args: Mapping[str, Any], schemas: Mapping[str, Schem
         return (
             f"expected a call of a bound tool, but the script calls {name!r}{did_you_mean(name, schemas)}\n"
             f"  bound tools: {', '.join(schemas) or 'none'}\n"
-            "hint: to test how the program takes a call of a tool it does not have, add check_tools=False to that answer"
+            "hint: to test how the program takes a call of an unknown tool, add check_tools=False to that answer"
         )
     schema = schemas[name]
     problem = None if schema is None else schema_problem(args, schema)

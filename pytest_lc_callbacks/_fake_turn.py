@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
 from types import TracebackType
@@ -13,8 +13,9 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 
-from pytest_lc_callbacks import _fake_messages as messages_room
+from pytest_lc_callbacks._fake_messages import conformed, fingerprint, finished, said, usage_of
 from pytest_lc_callbacks._fake_replies import (
+    Chunks,
     Data,
     Failure,
     Fixed,
@@ -32,30 +33,36 @@ _AUTOMATIC_TEXT = "Done."
 
 @dataclass(slots=True, eq=False)
 class Answer:
-    """What a call gets: a message, an error, or chunks and then an error."""
+    """
+    What a call gets: a message, an error, or the chunks of a message and then an error.
+
+    Attributes:
+        message: The message with ids, usage and metadata.
+
+        error: What to raise at the end, or instead.
+
+        chunks: The scripted chunks it comes from, if it does.
+    """
 
     message: AIMessage | None
-    error: BaseException | None
-    pieces: tuple[tuple[AIMessageChunk, ...], AIMessage] | None = None
-
-    def whole(self) -> AIMessage:
-        """The message; raises the scripted error if there is one."""
-        self.finish()
-        assert self.message is not None
-        return self.message
-
-    def chunks(self) -> Iterator[AIMessageChunk]:
-        """The message in chunks."""
-        if self.message is None:
-            return iter(())
-        if self.pieces is None:
-            return messages_room.split(self.message)
-        return messages_room.conformed(*self.pieces, self.message)
+    error: BaseException | None = None
+    chunks: Chunks | None = None
 
     def finish(self) -> None:
         """Raise the scripted error, if there is one."""
         if self.error is not None:
             raise self.error
+
+    def pieces(self) -> Iterator[AIMessageChunk] | None:
+        """The chunks of the message, if they were scripted as such and not as texts."""
+        if self.message is None or self.chunks is None or self.chunks.texts is not None:
+            return None
+        return conformed(self.chunks.pieces, self.chunks.message, self.message)
+
+    @property
+    def texts(self) -> Sequence[str] | None:
+        """The text of the message in the pieces in which it was scripted, if it was."""
+        return None if self.chunks is None else self.chunks.texts
 
 
 class Turn:
@@ -72,8 +79,9 @@ class Turn:
 
     def __init__(self, script: Script, call: Call, names: tuple[str, str]) -> None:
         self._script = script
-        self._call = call
+        self.call = call
         self._names = names
+        self.model_name = names[1]
         self.response: Response | None = None
 
     def __enter__(self) -> Turn:
@@ -82,7 +90,7 @@ class Turn:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         # A closed generator is the reader's doing: the answer was given.
         if error is not None and not isinstance(error, GeneratorExit):
-            self._call.error, self._call.response = error, None
+            self.call.error, self.call.response = error, None
 
     def reply(self) -> Fixed:
         """
@@ -117,43 +125,42 @@ class Turn:
         if isinstance(reply, Data):
             reply = self._placed(reply)
         self._check(reply.message)
-        message = self._call.response = self._finished(reply.message)
+        message = self._finished(reply.message)
         if isinstance(reply, Message):
-            return Answer(message, None)
-        error = None if reply.error is None else make_error(reply.error)
-        return Answer(message, error, (reply.pieces, reply.message))
+            return Answer(message)
+        return Answer(message, None if reply.error is None else make_error(reply.error), reply)
 
     def _scripted(self) -> Fixed | Function:
-        self.response = self._script.take(self._call)
-        return automatic(self._call) if self.response is None else self.response.reply
+        self.response = self._script.take(self.call)
+        return automatic(self.call) if self.response is None else self.response.reply
 
     def _asked(self, function: Function) -> Any:
         try:
-            return function.function(self._call.messages)
+            return function.function(self.call.messages)
         except StopIteration as error:
             # It would end the stream, or hang an asynchronous call, instead of failing it.
-            raise RuntimeError(f"the scripted {function} has no answer for call {self._call.number}") from error
+            raise RuntimeError(f"the scripted {function} has no answer for call {self.call.number}") from error
 
     def _finished(self, template: AIMessage) -> AIMessage:
-        call = self._call
-        key = messages_room.fingerprint(*self._names, messages_room.said(template), prompt=call.messages)
+        call = self.call
+        key = fingerprint(*self._names, said(template), prompt=call.messages)
         count = self._script.times_given(key)
-        return messages_room.finished(
+        return finished(
             template,
             identity=f"fake-{key}" if count == 1 else f"fake-{key}-{count}",
-            usage=messages_room.usage_of(call.messages, template),
-            metadata={"model_name": self._names[1]},
+            usage=usage_of(call.messages, template),
+            metadata={"model_name": self.model_name},
             unique=self._script.unique,
         )
 
     def _check(self, message: AIMessage) -> None:
-        if not self._call.tools or (self.response is not None and not self.response.check_tools):
+        if not self.call.tools or (self.response is not None and not self.response.check_tools):
             return
-        schemas = bound_schemas(self._call.tools)
+        schemas = bound_schemas(self.call.tools)
         for call in message.tool_calls:
             if problem := call_problem(call["name"], call["args"], schemas):
                 raise ValueError(problem)
-        forced = forced_tool(self._call.tool_choice)
+        forced = forced_tool(self.call.tool_choice)
         if forced in schemas and forced not in {call["name"] for call in message.tool_calls}:
             raise ValueError(
                 f"expected a call of {forced!r}, which the tool choice demands, "
@@ -163,12 +170,12 @@ class Turn:
             )
 
     def _placed(self, data: Data) -> Message:
-        schemas = bound_schemas(self._call.tools)
+        schemas = bound_schemas(self.call.tools)
         if data.name in schemas:
             return data.as_call(str(data.name))
-        if not schemas or wanted_json(self._call) is not None:
+        if not schemas or wanted_json(self.call) is not None:
             return data.as_text()
-        forced = forced_tool(self._call.tool_choice)
+        forced = forced_tool(self.call.tool_choice)
         fitting = [name for name, schema in schemas.items() if schema and not schema_problem(data.fields, schema)]
         candidates = [forced] if forced in schemas else fitting or list(schemas)
         if len(candidates) == 1:
