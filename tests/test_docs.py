@@ -179,6 +179,16 @@ def test_example(example, result):
             pytest.fail(f"the page shows:\n{output}\nbut pytest printed:\n{printed}", pytrace=False)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(CHECKOUT).as_posix())
+def test_links_between_pages_lead_somewhere(page):
+    """
+    A link to a file of this repository names one that is there.
+    """
+    targets = re.findall(r"\]\((?![a-z]+:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
+
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
 PAGE = """
 <!-- file: conftest.py -->
 ```python
