@@ -307,19 +307,24 @@ class Log:
         """The *chosen* positions, and those of the starts of their runs and of the runs around them, ascending."""
         kept: list[int] = []
         wanted: set[Any] = set()
-        run_ids = self.flat[_RUN_ID : (max(chosen) + 1) * _WIDTH : _WIDTH]
-        for position in range(max(chosen), -1, -1):
-            run_id = run_ids[position]
-            if position not in chosen and run_id not in wanted:
-                continue
-            name, parent = self.flat[position * _WIDTH], self.flat[position * _WIDTH + _PARENT]
-            if position in chosen or is_start(name):
-                kept.append(position)
-                wanted.add(parent)
+        first, stop = min(chosen), (max(chosen) + 1) * _WIDTH
+        names, run_ids = self.flat[_NAME:stop:_WIDTH], self.flat[_RUN_ID:stop:_WIDTH]
+        bounds = {name for name in set(names) if is_start(name) or is_end(name)}
+        for position in range(len(names) - 1, -1, -1):
+            name, run_id = names[position], run_ids[position]
             if position in chosen:
                 wanted.add(run_id)
-            elif is_start(name) or is_end(name):
+            elif position < first and not wanted:
+                break
+            elif name not in bounds or run_id not in wanted:
+                continue
+            else:
+                # Its start, or the end of an earlier run with the same id.
                 wanted.discard(run_id)
+            if position in chosen or is_start(name):
+                kept.append(position)
+                wanted.add(self.flat[position * _WIDTH + _PARENT])
+            wanted.discard(None)
         return kept[::-1]
 
     def record(self, position: int) -> list[Any]:
@@ -455,7 +460,7 @@ class Run:
 
     @property
     def run_type(self) -> str | None:
-        """``chain``, ``prompt``, ``parser``, ``chat_model``, ``llm``, ``tool`` or ``retriever``; None without a start."""
+        """``chain``, ``prompt``, ``parser``, ``chat_model``, ``llm``, ``tool``, ``retriever``; None without a start."""
         return self.facts.run_type
 
     @property
@@ -476,7 +481,7 @@ class Run:
     @property
     def time(self) -> float:
         """When its first event was recorded, in seconds of ``time.perf_counter()``."""
-        return float(self._first[_TIME])
+        return float(self._log.flat[self.first * _WIDTH + _TIME])
 
     @property
     def label(self) -> str:
@@ -522,7 +527,7 @@ class Run:
         if not (self.started and self.ended):
             return None
         ends = [event.time for event in self.events if is_end(event.name)]
-        return ends[-1] - self._log.flat[self.first * _WIDTH + _TIME]
+        return ends[-1] - self.time
 
     @property
     def is_component(self) -> bool:
@@ -544,6 +549,10 @@ class Run:
             yield run
             waiting.extend(reversed(run.children))
 
+    def is_beside(self, other: Run) -> bool:
+        """Whether one and the same handler heard both."""
+        return self._log is other._log
+
     def adopt(self, child: Run) -> None:
         """Take in a run that begins under it."""
         if self._children is None:
@@ -564,7 +573,7 @@ def _display_name(payload: Mapping[str, Any]) -> str | None:
 
 
 def _run_type(name: str, payload: Mapping[str, Any]) -> str:
-    """The type of a run by the *name* and *payload* of its start; LangChain sets it apart for prompts and parsers alone."""
+    """The type of a run by the *name* and *payload* of its start; prompts and parsers are chains by name."""
     return payload.get("run_type") or name.removesuffix("_start")
 
 

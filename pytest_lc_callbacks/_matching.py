@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_lc_callbacks._events import Log, Run
-from pytest_lc_callbacks._patterns import AnyOrder, EventPattern, Item, Many, render_items
+from pytest_lc_callbacks._patterns import AnyOrder, EventPattern, Item, Many, render_items, shortened
 
 # How many events a search through `any_order` may look at before it gives up, loudly.
 SEARCH_LIMIT = 5_000_000
@@ -49,9 +50,10 @@ def find_mismatch(items: Sequence[Item], log: Log, positions: Sequence[int]) -> 
     Raises:
         SearchLimitError: If that limit was passed, with the branches that made the search long.
     """
+    names = names_at(log, positions)
     if set(map(type, items)) <= {str}:
-        return _exact_mismatch(items, names_at(log, positions))
-    return _Search(items, log, positions, _Budget()).mismatch()
+        return _exact_mismatch(items, names)
+    return _Search(_Automaton(items, len(names)), _Events(log, positions, names), _Budget()).mismatch()
 
 
 def names_at(log: Log, positions: Sequence[int]) -> list[str]:
@@ -63,14 +65,34 @@ def names_at(log: Log, positions: Sequence[int]) -> list[str]:
 def _exact_mismatch(items: Sequence[Item], recorded: list[str]) -> Mismatch | None:
     if recorded == list(items):
         return None
-    pairs = enumerate(zip(items, recorded, strict=False))
-    at = next((i for i, (item, name) in pairs if item != name), min(len(items), len(recorded)))
+    at = _common(items, recorded)
     return Mismatch(at=at, expected=tuple(items[at : at + 1]), rest=tuple(items[at + 1 :]))
+
+
+def _common(one: Sequence[Item], other: Sequence[Item]) -> int:
+    """How many entries are the same from the beginning on."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Events:
+    """The events that a list is held against: some positions of a log, and the names there."""
+
+    log: Log
+    positions: Sequence[int]
+    names: list[str]
+
+    def run(self, index: int) -> Run | None:
+        return self.log.run_at(self.positions[index])
+
+    def chosen(self, indices: Sequence[int]) -> _Events:
+        return _Events(self.log, [self.positions[i] for i in indices], [self.names[i] for i in indices])
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Step:
-    """One state of a search: an item, and whether it may be absent and may repeat."""
+    """One place in a list: an item, and whether it may be absent and may repeat."""
 
     item: Item
     index: int
@@ -78,16 +100,65 @@ class _Step:
     repeats: bool = False
 
 
-def _steps(items: Iterable[Item]) -> list[_Step]:
+class _State:
+    """The steps that may take the next event, with the states that follow where the event's name decides."""
+
+    __slots__ = ("furthest", "moves", "steps", "straight")
+
+    def __init__(self, steps: frozenset[int], straight: bool) -> None:
+        self.steps = steps
+        self.furthest = max(steps, default=-1)
+        self.straight = straight
+        """Whether the list goes on with names alone, which are compared as slices."""
+        self.moves: dict[str, _State] = {}
+
+
+class _Automaton:
+    """A list, read in all possible ways at once."""
+
+    def __init__(self, items: Sequence[Item], events: int) -> None:
+        self.items = items
+        self.steps = _steps(items, events)
+        self._in_steps = [step.item for step in self.steps]
+        self._names_until = _names_until(self._in_steps)
+        self._states: dict[frozenset[int], _State] = {}
+
+    def state(self, steps: Iterable[int]) -> _State:
+        """The state for these steps and those behind them that are reached without an event."""
+        closed = set(steps)
+        for number in tuple(closed):
+            while number < len(self.steps) and self.steps[number].optional:
+                number += 1  # noqa: PLW2901 - on to the step behind the optional one
+                closed.add(number)
+        key = frozenset(closed)
+        if key not in self._states:
+            straight = len(key) == 1 and len(self.names_ahead(*key)) > 1
+            self._states[key] = _State(key, straight)
+        return self._states[key]
+
+    def names_ahead(self, number: int) -> Sequence[Item]:
+        """The steps from this one on that are names alone."""
+        return self._in_steps[number : self._names_until[number]]
+
+
+def _steps(items: Iterable[Item], events: int) -> list[_Step]:
     steps: list[_Step] = []
     for index, item in enumerate(items):
         if isinstance(item, Many):
-            steps += [_Step(item, index)] * item.min
+            steps += [_Step(item, index)] * min(item.min, events + 1)
         if item is ... or isinstance(item, Many):
             steps.append(_Step(item, index, optional=True, repeats=True))
         else:
             steps.append(_Step(item, index))
     return steps
+
+
+def _names_until(items: Sequence[Item]) -> list[int]:
+    """For each step the first one from there on that is more than a name."""
+    until = [len(items)] * (len(items) + 1)
+    for number in range(len(items) - 1, -1, -1):
+        until[number] = until[number + 1] if isinstance(items[number], str) else number
+    return until
 
 
 class _Budget:
@@ -99,65 +170,92 @@ class _Budget:
     def spend(self, events: int, group: AnyOrder) -> None:
         self._left -= events
         if self._left < 0:
-            branches = "\n".join(f"  branch {n}: {render_items(b)}" for n, b in enumerate(group.branches, 1))
+            alike = Counter(render_items(branch) for branch in group.branches).most_common()
+            shown = [f"  {shortened(text)}{f' ({count} times)' if count > 1 else ''}" for text, count in alike[:6]]
+            more = [f"  ... {len(alike) - 6} more"] if len(alike) > 6 else []
             raise SearchLimitError(
-                f"expected to decide any_order within {SEARCH_LIMIT:,} steps, but its branches fit too many runs:\n"
-                f"{branches}\nhint: name more of what tells the runs apart, as in event('chain_start', run='...'), and "
-                "leave out any ... before any_order."
+                f"expected to decide any_order within {SEARCH_LIMIT:,} steps, but these branches fit too many runs:\n"
+                + "\n".join([*shown, *more])
+                + "\nhint: name more of what tells the runs apart, as in event('chain_start', run='...'), and leave "
+                "out any ... before any_order."
             )
 
 
-class _Search:
-    """All ways to read a list at once: the set of steps that may take the next event."""
+# How much a reason says, from a run that does not begin there to one that differs from its branch.
+_NO_START, _NOT_THESE, _UNSERVED = range(3)
 
-    def __init__(self, items: Sequence[Item], log: Log, positions: Sequence[int], budget: _Budget) -> None:
-        self._items = items
-        self._steps = _steps(items)
-        self._log = log
-        self._positions = positions
-        self._names = names_at(log, positions)
+
+@dataclass(frozen=True, kw_only=True)
+class _Reason:
+    """Why `any_order` cannot begin at an event; of several the one with the highest *rank* is told."""
+
+    rank: int
+    at: int
+    detail: str
+    evidence: tuple[str, ...] = ()
+
+
+class _Search:
+    """One attempt to read events as a list."""
+
+    def __init__(self, automaton: _Automaton, events: _Events, budget: _Budget) -> None:
+        self._automaton = automaton
+        self._steps = automaton.steps
+        self._events = events
+        self._names = events.names
         self._budget = budget
         # Steps that take the event at a later index, behind an `any_order` that swallows what is before it.
         self._arrivals: dict[int, set[int]] = {}
-        self._why: tuple[str, tuple[str, ...]] | None = None
-        self._first_of: dict[int, int] = {}
+        self._reason: _Reason | None = None
+        self._first_of: dict[Run | None, int] = {}
+        self._branches: dict[int, _Automaton] = {}
+        self._accepted: dict[tuple[EventPattern, Run], bool] = {}
 
     def mismatch(self) -> Mismatch | None:
         """Where the list and the events part; None if they match."""
-        active = self._with_skipped({0})
-        furthest, reached_at = max(active), 0
-        for at in range(len(self._positions)):
-            following = self._advance(active, at)
-            if not following and not self._arrivals:
-                return self._dead_end(active, at)
-            active = following
-            if active and max(active) > furthest:
-                furthest, reached_at = max(active), at + 1
-        if len(self._steps) in active:
+        names, count = self._names, len(self._names)
+        state, at = self._automaton.state({0}), 0
+        furthest, reached_at = state.furthest, 0
+        while at < count:
+            if state.straight and (skipped := self._straight_on(state, at)):
+                following, at = self._automaton.state({state.furthest + skipped}), at + skipped
+            else:
+                following, at = state.moves.get(names[at]) or self._follow(state, at), at + 1
+            if self._arrivals and at in self._arrivals:
+                following = self._automaton.state(following.steps | self._arrivals.pop(at))
+            if following is not state:
+                if not following.steps and not self._arrivals:
+                    return self._dead_end(state, at - 1)
+                state = following
+                if state.furthest > furthest:
+                    furthest, reached_at = state.furthest, at
+        if len(self._steps) in state.steps:
             return None
-        return self._out_of_events(active, furthest, reached_at)
+        return self._out_of_events(state, furthest, reached_at)
 
-    def _advance(self, active: set[int], at: int) -> set[int]:
-        """The steps that may take the event after the one *at* this index."""
+    def _straight_on(self, state: _State, at: int) -> int:
+        """How many events from *at* on are the very names that the list has there."""
+        wanted = self._automaton.names_ahead(state.furthest)
+        return 0 if self._arrivals else _common(wanted, self._names[at : at + len(wanted)])
+
+    def _follow(self, state: _State, at: int) -> _State:
+        """The state after the event *at* this index."""
+        name = self._names[at]
         reached: set[int] = set()
-        for number in active:
+        by_name = True
+        for number in state.steps:
             if number == len(self._steps):
                 continue
             step = self._steps[number]
+            by_name = by_name and not _depends_on_more(step.item, name)
             if isinstance(step.item, AnyOrder):
                 self._enter(step.item, number, at)
             elif self._accepts(step.item, at):
                 reached.add(number if step.repeats else number + 1)
-        reached |= self._arrivals.pop(at + 1, set())
-        return self._with_skipped(reached)
-
-    def _with_skipped(self, steps: set[int]) -> set[int]:
-        """These steps and those behind them that can be reached without an event."""
-        for number in sorted(steps):
-            while number < len(self._steps) and self._steps[number].optional:
-                number += 1  # noqa: PLW2901
-                steps.add(number)
-        return steps
+        following = self._automaton.state(reached)
+        if by_name:
+            state.moves[name] = following
+        return following
 
     def _accepts(self, item: Item, at: int) -> bool:
         if item is ...:
@@ -169,59 +267,68 @@ class _Search:
         assert isinstance(item, EventPattern)
         if item.name is not None and item.name != self._names[at]:
             return False
-        return not item.attributes or item.accepts(self._log.event(self._positions[at]))
+        return not item.attributes or self._has_attributes(item, at)
 
-    def _dead_end(self, active: set[int], at: int) -> Mismatch:
+    def _has_attributes(self, pattern: EventPattern, at: int) -> bool:
+        position = self._events.positions[at]
+        run = self._events.log.run_at(position)
+        if run is None or not pattern.is_about_run:
+            return pattern.accepts(self._events.log.event(position))
+        key = pattern, run
+        if key not in self._accepted:
+            self._accepted[key] = pattern.accepts(self._events.log.event(position))
+        return self._accepted[key]
+
+    def _dead_end(self, state: _State, at: int) -> Mismatch:
         """No step takes the event *at* this index."""
-        wanted = [self._steps[number] for number in sorted(active) if number < len(self._steps)]
+        wanted = [self._steps[number] for number in sorted(state.steps) if number < len(self._steps)]
         expected = tuple(dict.fromkeys(step.item for step in wanted))
-        behind = wanted[-1].index + 1 if wanted else len(self._items)
-        return self._explained(Mismatch(at=at, expected=expected, rest=tuple(self._items[behind:])))
+        behind = wanted[-1].index + 1 if wanted else len(self._automaton.items)
+        return self._explained(Mismatch(at=at, expected=expected, rest=tuple(self._automaton.items[behind:])))
 
-    def _out_of_events(self, active: set[int], furthest: int, reached_at: int) -> Mismatch:
+    def _out_of_events(self, state: _State, furthest: int, reached_at: int) -> Mismatch:
         """All events are taken, and the list is not at its end."""
         if furthest == len(self._steps):
             return Mismatch(at=reached_at, expected=(), rest=())
-        if not any(self._steps[number].item is ... for number in active):
-            return self._dead_end(active, len(self._positions))
+        if not any(self._steps[number].item is ... for number in state.steps):
+            return self._dead_end(state, len(self._names))
         step = self._steps[furthest]
         before = self._steps[furthest - 1].item if furthest else None
-        rest = tuple(self._items[step.index + 1 :])
+        rest = tuple(self._automaton.items[step.index + 1 :])
         return self._explained(Mismatch(at=reached_at, expected=(step.item,), rest=rest, anywhere=before is ...))
 
     def _explained(self, mismatch: Mismatch) -> Mismatch:
-        if self._why is None or not any(isinstance(item, AnyOrder) for item in mismatch.expected):
+        if self._reason is None or not any(isinstance(item, AnyOrder) for item in mismatch.expected):
             return mismatch
-        detail, evidence = self._why
-        return replace(mismatch, detail=detail, evidence=evidence)
+        reason = self._reason
+        detail = f"from event {reason.at + 1:,} on {reason.detail}" if mismatch.anywhere else reason.detail
+        return replace(mismatch, at=reason.at, detail=detail, evidence=reason.evidence)
 
     def _enter(self, group: AnyOrder, number: int, at: int) -> None:
         """Let concurrent runs that begin *at* this index take all their events, if they match the branches."""
         runs = self._concurrent_runs(group, at)
-        if isinstance(runs, str):
-            self._why = (runs, ())
+        if isinstance(runs, _Reason):
+            self._reason = max(filter(None, [self._reason, runs]), key=lambda reason: reason.rank)
             return
-        fits = [[self._fits(group, branch, events) for events in runs.values()] for branch in group.branches]
-        unmatched = _unmatched_branch(fits)
-        if unmatched is None:
-            end = max(events[-1] for events in runs.values())
+        branch, served = self._served(group, runs)
+        if branch is None:
+            end = max(indices[-1] for indices in runs.values())
             self._arrivals.setdefault(end + 1, set()).add(number + 1)
-        else:
-            self._why = self._unmatched(group, unmatched, runs)
+        elif self._reason is None or self._reason.rank < _UNSERVED:
+            self._reason = self._unserved(group, at, runs, branch, served)
 
-    def _concurrent_runs(self, group: AnyOrder, at: int) -> dict[Run, list[int]] | str:
+    def _concurrent_runs(self, group: AnyOrder, at: int) -> dict[Run, list[int]] | _Reason:
         """The indices of the events of each run that begins from *at* on, with the runs under it; or why not."""
-        if not self._first_of:
-            self._first_of = self._first_indices()
         runs: dict[Run, list[int]] = {}
+        tops: dict[Run, Run | None] = {}
         index, end = at, at + 1
         while index < end or len(runs) < len(group.branches):
-            if index == len(self._positions):
-                return f"only {_runs(len(runs))} began there"
-            top = self._top(index, runs)
+            if index == len(self._names):
+                return _Reason(rank=_NOT_THESE, at=at, detail=f"only {_runs(len(runs))} began there")
+            top = self._top(index, runs, tops)
             if top is None or (top not in runs and len(runs) == len(group.branches)):
                 self._budget.spend(index - at, group)
-                return self._intruder(index, runs, top)
+                return self._intruder(at, index, runs, top)
             if top not in runs:
                 runs[top] = []
                 end = max(end, self._end_of(top))
@@ -230,81 +337,139 @@ class _Search:
         self._budget.spend(index - at, group)
         return runs
 
-    def _first_indices(self) -> dict[int, int]:
-        """The index of each run's first event among those searched."""
-        first: dict[int, int] = {}
-        for index, position in enumerate(self._positions):
-            first.setdefault(id(self._log.run_at(position)), index)
-        return first
-
-    def _top(self, index: int, runs: dict[Run, list[int]]) -> Run | None:
+    def _top(self, index: int, runs: dict[Run, list[int]], tops: dict[Run, Run | None]) -> Run | None:
         """The run among *runs* that this event belongs to, or its own run if it begins here."""
-        run = self._log.run_at(self._positions[index])
-        if run is None:
-            return None
-        around = run if run in runs else next((r for r in run.ancestors() if r in runs), None)
-        return around or (run if self._first_of[id(run)] == index else None)
+        run = self._events.run(index)
+        if run is None or run in runs:
+            return run
+        if run not in tops:
+            around = next((ancestor for ancestor in run.ancestors() if ancestor in runs), None)
+            tops[run] = around or (run if self._begins(run, index) else None)
+        return tops[run]
+
+    def _begins(self, run: Run, index: int) -> bool:
+        """Whether this is the first of the run's events among those searched."""
+        if not self._first_of:
+            for number, position in enumerate(self._events.positions):
+                self._first_of.setdefault(self._events.log.run_at(position), number)
+        return self._first_of[run] == index
 
     def _end_of(self, top: Run) -> int:
         """The index after the last event of *top* and the runs under it."""
         last = max(run.last for run in top.subtree())
-        return bisect_left(self._positions, last + 1)
+        return bisect_left(self._events.positions, last + 1)
 
-    def _intruder(self, index: int, runs: dict[Run, list[int]], top: Run | None) -> str:
-        run = top or self._log.run_at(self._positions[index])
-        name = run.label if run else "no run"
+    def _intruder(self, at: int, index: int, runs: dict[Run, list[int]], top: Run | None) -> _Reason:
+        run = top or self._events.run(index)
+        event = f"event {index + 1:,} ({self._names[index]} of {run.label if run else 'no run'})"
         if not runs:
-            return f"event {index + 1} ({self._names[index]} of {name}) does not begin a run"
+            return _Reason(rank=_NO_START, at=at, detail=f"{event} does not begin a run")
         if top is not None:
-            return f"another run, {name}, began beside the {_runs(len(runs))}, at event {index + 1}"
-        return f"event {index + 1} ({self._names[index]} of {name}) came between and belongs to none of those runs"
+            return _Reason(rank=_NOT_THESE, at=at, detail=f"another run began beside the {_runs(len(runs))}: {event}")
+        return _Reason(rank=_NOT_THESE, at=at, detail=f"{event} came between and belongs to none of those runs")
 
-    def _fits(self, group: AnyOrder, branch: Sequence[Item], events: list[int]) -> bool:
-        if all(isinstance(item, str) for item in branch):
-            if len(branch) != len(events):
-                return False
-            return all(self._names[index] == name for index, name in zip(events, branch, strict=True))
-        self._budget.spend(len(events), group)
-        positions = [self._positions[index] for index in events]
-        return _Search(branch, self._log, positions, self._budget).mismatch() is None
+    def _served(self, group: AnyOrder, runs: dict[Run, list[int]]) -> tuple[int | None, dict[int, int]]:
+        """A branch that is left without a run, or None; and which branch each run serves."""
+        if {type(item) for branch in group.branches for item in branch} <= {str}:
+            return _served_by_name(group.branches, [tuple(self._sent(indices)) for indices in runs.values()])
+        self._budget.spend(len(group.branches) * len(runs), group)
+        fits = [[self._fits(group, branch, indices) for indices in runs.values()] for branch in group.branches]
+        return _served(fits)
 
-    def _unmatched(self, group: AnyOrder, branch: int, runs: dict[Run, list[int]]) -> tuple[str, tuple[str, ...]]:
-        sent = [f"    {run.label} sent {_listed([self._names[i] for i in events])}" for run, events in runs.items()]
-        more = [f"    ... {_runs(len(sent) - 6)} more"] if len(sent) > 6 else []
-        wanted = f"  branch {branch + 1}: {render_items(group.branches[branch])}"
+    def _sent(self, indices: Iterable[int]) -> list[str]:
+        return [self._names[index] for index in indices]
+
+    def _unserved(
+        self, group: AnyOrder, at: int, runs: dict[Run, list[int]], branch: int, served: dict[int, int]
+    ) -> _Reason:
+        """In words and evidence: this *branch* is left without a run."""
+        lines = [f"  branch {branch + 1} is {render_items(group.branches[branch])}"]
+        for number, (run, indices) in enumerate(runs.items()):
+            as_branch = f"   = branch {served[number] + 1}" if number in served else ""
+            lines.append(f"    {run.label} sent {_listed(self._sent(indices))}{as_branch}")
+        more = [f"    ... {_runs(len(lines) - 7)} more"] if len(lines) > 7 else []
+        left = [run for number, run in enumerate(runs) if number not in served]
         detail = f"none of the {_runs(len(runs))} that began there is left for branch {branch + 1}"
-        return detail, (wanted, "  recorded:", *sent[:6], *more)
+        if len(left) == 1:
+            detail = self._parting(group, branch, left[0], runs[left[0]])
+        return _Reason(rank=_UNSERVED, at=at, detail=detail, evidence=(*lines[:7], *more))
+
+    def _parting(self, group: AnyOrder, branch: int, run: Run, indices: list[int]) -> str:
+        """Where the only run that is left parts from the only branch that is left."""
+        mismatch = self._read(group.branches[branch], indices)
+        assert mismatch is not None, "a run that matches a branch serves it"
+        expected = " or ".join("..." if item is ... else shortened(repr(item)) for item in mismatch.expected)
+        there = self._names[indices[mismatch.at]] if mismatch.at < len(indices) else None
+        sent = f"the run {run.label} sent {repr(there) if there else 'no more'}"
+        return f"in branch {branch + 1} {sent} as its event {mismatch.at + 1:,}, not {expected or 'nothing more'}"
+
+    def _fits(self, group: AnyOrder, branch: Sequence[Item], indices: list[int]) -> bool:
+        self._budget.spend(len(indices), group)
+        return self._read(branch, indices) is None
+
+    def _read(self, branch: Sequence[Item], indices: list[int]) -> Mismatch | None:
+        automaton = self._branches.get(id(branch))
+        if automaton is None:
+            automaton = self._branches[id(branch)] = _Automaton(branch, len(self._names))
+        return _Search(automaton, self._events.chosen(indices), self._budget).mismatch()
+
+
+def _depends_on_more(item: Item, name: str) -> bool:
+    """Whether it takes more than an event's *name* to know if *item* takes it."""
+    if isinstance(item, Many):
+        return any(_depends_on_more(alternative, name) for alternative in item.alternatives)
+    if isinstance(item, EventPattern):
+        return bool(item.attributes) and item.name in (None, name)
+    return isinstance(item, AnyOrder)
 
 
 def _runs(count: int) -> str:
     return f"{count} run{'' if count == 1 else 's'}"
 
 
-def _listed(names: list[str], limit: int = 8) -> str:
+def _listed(names: Sequence[str], limit: int = 8) -> str:
     """Names for a message, cut in the middle."""
     if len(names) > limit:
         names = [*names[: limit - 2], f"... {len(names) - limit + 1} more ...", names[-1]]
     return ", ".join(names)
 
 
-def _unmatched_branch(fits: list[list[bool]]) -> int | None:
+def _served_by_name(
+    branches: Sequence[Sequence[Item]], sent: list[tuple[str, ...]]
+) -> tuple[int | None, dict[int, int]]:
+    """As `_served`, where every branch is a list of names: equal ones serve each other."""
+    waiting: dict[Sequence[Item], list[int]] = {}
+    for run, names in enumerate(sent):
+        waiting.setdefault(names, []).append(run)
+    served: dict[int, int] = {}
+    unserved = []
+    for number, branch in enumerate(branches):
+        if waiting.get(branch):
+            served[waiting[branch].pop()] = number
+        else:
+            unserved.append(number)
+    return (unserved[0] if unserved else None), served
+
+
+def _served(fits: list[list[bool]]) -> tuple[int | None, dict[int, int]]:
     """
-    A branch that is left without a run when each run serves one branch; None if all are served.
+    A branch that is left without a run when each run serves one branch, or None; and which branch each run serves.
 
     Augmenting paths, as in the assignment problem: polynomial, where trying every order would not end.
     """
     branch_of: dict[int, int] = {}
     run_of: dict[int, int] = {}
+    unserved = []
     for start in range(len(fits)):
         reached_from: dict[int, int] = {}
         free = _free_run(fits, start, branch_of, reached_from)
         if free is None:
-            return start
+            unserved.append(start)
         while free is not None:
             branch = reached_from[free]
             branch_of[free] = branch
             run_of[branch], free = free, run_of.get(branch)
-    return None
+    return (unserved[0] if unserved else None), branch_of
 
 
 def _free_run(

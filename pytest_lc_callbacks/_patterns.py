@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, field
 from types import EllipsisType
 from typing import Any, TypeAlias
@@ -74,6 +74,11 @@ class EventPattern:
     def accepts(self, event: Event) -> bool:
         """Whether *event* is one of these."""
         return self.difference(event) is None
+
+    @property
+    def is_about_run(self) -> bool:
+        """Whether all its attributes are the same for every event of a run."""
+        return _OF_RUN.issuperset(self.attributes)
 
     def difference(self, event: Event) -> str | None:
         """What keeps *event* from being one of these, in words; None if nothing does."""
@@ -151,7 +156,7 @@ def event(
 
         ValueError: If LangChain has no event of that name.
     """
-    given = {"run": run, "run_type": run_type, "run_id": run_id, "tags": tags, "metadata": metadata}
+    given: dict[str, Any] = {"run": run, "run_type": run_type, "run_id": run_id, "tags": tags, "metadata": metadata}
     given |= {"parent": parent, "under": under, **attributes}
     return pattern_of(name, {key: value for key, value in given.items() if value is not _ANY})
 
@@ -160,10 +165,17 @@ def pattern_of(name: Any, attributes: Mapping[str, Any]) -> EventPattern:
     """The pattern for a *name* (None for any event) and *attributes*, refused if something is wrong with them."""
     if name is None and not attributes:
         raise TypeError("event() matches everything: give it a name or an attribute, or write ... for any events")
+    attributes = {k: _plain_tags(v) if k == "tags" else v for k, v in attributes.items()}
     for key, value in attributes.items():
         _check_attribute(key, value)
-    attributes = {k: frozenset([v]) if k == "tags" and isinstance(v, str) else v for k, v in attributes.items()}
     return EventPattern(None if name is None else event_name(name), attributes)
+
+
+def _plain_tags(tags: Any) -> Any:
+    """One tag alone is a tag, not its letters; tags from a generator are wanted for every event."""
+    if isinstance(tags, str):
+        return frozenset([tags])
+    return tuple(tags) if isinstance(tags, Iterator) else tags
 
 
 def many(*names: EventName | str | EventPattern, min: int = 1) -> Many:  # noqa: A002 - the word for it
@@ -217,20 +229,30 @@ def compile_items(expected: Any, *, where: str = "assert_events") -> tuple[Item,
 
         ValueError: If an event does not exist, or there is nothing but wildcards in the list.
     """
-    if isinstance(expected, str):
-        raise TypeError(f"{where} takes a list of events, not a string: write [{expected!r}]")
-    if isinstance(expected, (set, frozenset)):
-        raise TypeError(f"{where} takes a list, since events have an order: a set has none")
     if not isinstance(expected, (list, tuple)):
-        raise TypeError(f"{where} takes a list of events, not {short(expected)}")
+        raise TypeError(f"{where} takes a list of events, {_not_a_list(expected)}")
     if set(map(type, expected)) == {str}:
         # A long exact list: each name is looked up once.
         bare = {name: event_name(name) for name in set(expected)}
         return tuple(map(bare.__getitem__, expected))
     items = tuple(_item(entry, where) for entry in expected)
-    if items and all(item is ... for item in items):
-        raise ValueError(f"{where}: a list with nothing but ... matches everything; name at least one event")
+    if ... in items and all(item is ... or (isinstance(item, Many) and item.min == 0) for item in items):
+        raise ValueError(f"{where}: {render_items(items)} matches everything; name at least one event")
     return items
+
+
+def _not_a_list(expected: Any) -> str:
+    if isinstance(expected, str):
+        return f"not a string: write [{expected!r}]"
+    if isinstance(expected, (set, frozenset)):
+        return "not a set: events have an order, and a set has none"
+    if expected is ... or isinstance(expected, (EventPattern, Many, AnyOrder)):
+        return f"not {render_items([expected])[1:-1]} alone: write {render_items([expected])}"
+    if isinstance(expected, (Iterator, KeysView, ValuesView)):
+        return f"not {short(expected)}: write list(...) around it"
+    if hasattr(expected, "names") and hasattr(expected, "assert_events"):
+        return f"not {short(expected)}: to compare two recordings, write its .names"
+    return f"not {short(expected)}"
 
 
 def _item(entry: Any, where: str) -> Item:
@@ -240,9 +262,10 @@ def _item(entry: Any, where: str) -> Item:
         return entry
     if isinstance(entry, (list, tuple)):
         raise TypeError(f"{where}: a list inside the list; concurrent runs are any_order([...], [...])")
-    if entry is event or entry is many or entry is any_order:
-        raise TypeError(f"{where}: {entry.__name__} has to be called, as in {entry.__name__}(...)")
-    raise TypeError(f"{where}: {short(entry)} is none of an event's name, ..., event(), many() or any_order()")
+    if isinstance(entry, Event):
+        raise TypeError(f"{where}: {entry!r} was recorded; what is expected is a name, {entry.name!r}, or event(...)")
+    _refuse_uncalled(entry, where)
+    raise TypeError(f"{where}: an entry is an event's name, ..., event(), many() or any_order(), not {short(entry)}")
 
 
 def _alternative(name: Any) -> str | EventPattern:
@@ -250,11 +273,18 @@ def _alternative(name: Any) -> str | EventPattern:
         return name
     if name is ...:
         raise TypeError("many(...): ... stands for any events by itself; put it into the list, beside many()")
-    if isinstance(name, (list, tuple, set)):
+    if isinstance(name, (list, tuple, set, frozenset)):
         raise TypeError(f"many({name!r}): pass the names one by one, many({', '.join(map(repr, name))})")
     if isinstance(name, (Many, AnyOrder)):
-        raise TypeError(f"many({name!r}): many() repeats single events")
+        raise TypeError(f"many({name!r}): many() repeats single events, names or event()")
+    _refuse_uncalled(name, "many()")
     return event_name(name)
+
+
+def _refuse_uncalled(entry: Any, where: str) -> None:
+    words: list[Any] = [event, many, any_order]
+    if entry in words:
+        raise TypeError(f"{where}: {entry.__name__} has to be called, as in {entry.__name__}(...)")
 
 
 def _branch(number: int, branch: Any) -> tuple[Item, ...]:
@@ -265,34 +295,83 @@ def _branch(number: int, branch: Any) -> tuple[Item, ...]:
     return items
 
 
+_TYPES = "chain prompt parser chat_model llm tool retriever".split()
+_OF_RUN = {"run", "run_type", "run_id", "parent", "under"}
+_PLAIN = "inputs outputs messages text token tool_calls usage error custom data payload thread".split()
+ATTRIBUTES = ["run", "run_type", "run_id", "tags", "metadata", "parent", "under", *_PLAIN]
+
+
 def _check_attribute(key: str, value: Any) -> None:
     if key not in ATTRIBUTES:
         near = difflib.get_close_matches(key, ATTRIBUTES, n=1)
         meant = f"did you mean {near[0]!r}? " if near else ""
-        raise TypeError(f"event() has no attribute {key!r}: {meant}the attributes are {', '.join(ATTRIBUTES)}")
-    if key in ("run", "under") and not isinstance(value, (str, Run)):
-        raise TypeError(f"{key}= takes a run's name or a Run, not {short(value)}")
-    if key == "parent" and not (value is None or isinstance(value, (str, Run))):
-        raise TypeError(f"parent= takes a run's name, a Run or None for a root, not {short(value)}")
+        raise TypeError(f"{key!r} is no attribute of an event: {meant}the attributes are {', '.join(ATTRIBUTES)}")
+    if key in ("run", "parent", "under"):
+        _check_run(key, value)
+    if key == "run_type" and isinstance(value, str) and value not in _TYPES:
+        _check_run_type(value)
     if key == "metadata" and not isinstance(value, Mapping):
         raise TypeError(f"metadata= takes a dict, not {short(value)}")
-    if key == "tags" and not isinstance(value, Iterable):
+    if key == "tags" and not (isinstance(value, Iterable) and all(isinstance(tag, str) for tag in value)):
         raise TypeError(f"tags= takes tags, such as {{'prod'}}, not {short(value)}")
 
 
-_PLAIN = "inputs outputs messages text token tool_calls usage error custom data payload thread".split()
-ATTRIBUTES = ["run", "run_type", "run_id", "tags", "metadata", "parent", "under", *_PLAIN]
+def _check_run(key: str, value: Any) -> None:
+    if isinstance(value, (str, Run)) or (key == "parent" and value is None):
+        return
+    takes = "a run's name, a Run or None for a root" if key == "parent" else "a run's name or a Run"
+    # dirty-equals and the like are for `==` to judge; a runnable is no name, though it has one.
+    if hasattr(value, "get_name"):
+        raise TypeError(f"{key}= takes {takes}, not {short(value)}: write {key}={value.get_name()!r}")
+    if type(value).__module__ == "builtins" or type(value).__eq__ is object.__eq__:
+        raise TypeError(f"{key}= takes {takes}, not {short(value)}")
+
+
+def _check_run_type(value: str) -> None:
+    """A type of somebody's own is possible, but one that is nearly LangChain's is a slip."""
+    near = difflib.get_close_matches(value.lower(), _TYPES, n=1)
+    if near:
+        raise ValueError(f"run_type={value!r} is none of LangChain's: did you mean {near[0]!r}?")
 
 
 def _compare(key: str, expected: Any, event: Event) -> bool:
     actual = getattr(event, key)
     if key == "error" and isinstance(expected, type) and issubclass(expected, BaseException):
         return isinstance(actual, expected)
-    return bool(expected == actual)
+    if key == "error" and isinstance(expected, BaseException):
+        # Two exceptions are never equal, however alike they are.
+        return type(actual) is type(expected) and actual.args == expected.args
+    return _equal(key, expected, actual)
+
+
+def _equal(key: str, expected: Any, actual: Any) -> bool:
+    """``expected == actual`` as one answer, also for arrays, which answer for each element."""
+    if expected is actual:
+        return True
+    try:
+        verdict = expected == actual
+        if hasattr(verdict, "all"):
+            shapes = getattr(expected, "shape", None), getattr(actual, "shape", None)
+            return shapes[0] == shapes[1] and all_of(verdict)
+        return bool(verdict)
+    # What a value's own comparison raises can be anything; whether the two are equal is then not known.
+    except Exception as error:
+        raise TypeError(
+            f"{key}={short(expected)} cannot be compared with the recorded {short(actual)}: "
+            f"== raised {type(error).__name__}: {error}"
+        ) from error
+
+
+def all_of(verdict: Any) -> bool:
+    """Whether an array or a table of answers holds nothing but yes."""
+    columns = verdict.all()
+    return bool(columns.all() if hasattr(columns, "all") else columns)
 
 
 def _compare_run(key: str, expected: Any, event: Event) -> bool:
-    return event.run is expected if isinstance(expected, Run) else bool(expected == event.run_name)
+    if event.run is None or not isinstance(expected, Run):
+        return _equal(key, expected, event.run_name)
+    return same_run(expected, event.run)
 
 
 def _compare_parent(key: str, expected: Any, event: Event) -> bool:
@@ -311,7 +390,7 @@ def _compare_tags(key: str, expected: Any, event: Event) -> bool:
 
 
 def _compare_metadata(key: str, expected: Any, event: Event) -> bool:
-    return all(k in event.metadata and bool(v == event.metadata[k]) for k, v in expected.items())
+    return all(k in event.metadata and _equal(key, v, event.metadata[k]) for k, v in expected.items())
 
 
 _COMPARISONS: dict[str, Callable[[str, Any, Event], bool]] = {
@@ -323,9 +402,11 @@ _COMPARISONS: dict[str, Callable[[str, Any, Event], bool]] = {
 }
 
 
-def same_run(name_or_run: str | Run, run: Run) -> bool:
-    """Whether *run* is that run, or has that name."""
-    return run is name_or_run or run.name == name_or_run
+def same_run(name_or_run: Any, run: Run) -> bool:
+    """Whether *run* is that run, also as another handler heard it, or has that name."""
+    if not isinstance(name_or_run, Run):
+        return bool(name_or_run == run.name)
+    return run is name_or_run or (run.run_id == name_or_run.run_id and not run.is_beside(name_or_run))
 
 
 def _describe(key: str, event: Event) -> str:
@@ -333,10 +414,9 @@ def _describe(key: str, event: Event) -> str:
     if key == "run":
         return f"run={event.run_name!r}"
     if key == "parent":
-        heard = event.run is not None and event.run.parent is not None
-        known = event.run.parent.name if heard and event.run and event.run.parent else None
+        parent = event.run.parent if event.run is not None else None
         unheard = "a parent run that the handler did not hear" if event.parent_run_id else "no parent"
-        return f"parent={known!r}" if known else unheard
+        return f"parent={parent.name!r}" if parent is not None and parent.name else unheard
     if key == "under":
         around = [run.label for run in event.run.ancestors()] if event.run else []
         return f"under={' in '.join(around)!r}" if around else "no run around it that the handler heard"
@@ -350,8 +430,13 @@ def short(value: Any, limit: int = 120) -> str:
     try:
         text = repr(value)
     # A payload's own repr may do anything; a message about it must not fail.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         return f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
+    return shortened(text, limit)
+
+
+def shortened(text: str, limit: int = 120) -> str:
+    """A text for a message, cut to *limit* characters."""
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ class Recording:
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self._log = Log.of(events)
         self._chosen: list[int] | None = None
+        self._cleared_at = 0.0
 
     def __repr__(self) -> str:
         """How much is in there."""
@@ -111,7 +113,7 @@ class Recording:
 
             TypeError: If an attribute is unknown.
         """
-        given = {"run": run, "run_type": run_type, "run_id": run_id, "tags": tags, "metadata": metadata}
+        given: dict[str, Any] = {"run": run, "run_type": run_type, "run_id": run_id, "tags": tags, "metadata": metadata}
         given |= {"parent": parent, "under": under, **attributes}
         given = {key: value for key, value in given.items() if value is not _ANY}
         if name is None and not given:
@@ -153,6 +155,7 @@ class Recording:
         """Forget everything, and let go of the payloads."""
         self._log = Log()
         self._chosen = None if self._chosen is None else []
+        self._cleared_at = perf_counter()
 
     def snapshot(self) -> list[dict[str, Any]]:
         """
@@ -228,7 +231,7 @@ class Recording:
         failed = [event for event in self._error_events() if not isinstance(event.error, ignored)]
         failed += [event for event in self._select(EventPattern("tool_end")) if event.tool_failed]
         if failed:
-            lines = _text.event_lines(failed) + ["  the runs:", *_text.tree_lines(self.tree)]
+            lines = [*_text.event_lines(failed), "  the runs:", *_text.tree_lines(self.tree)]
             raise AssertionError(_joined(f"expected no errors, but {_failure(failed[0])}", lines))
 
     def assert_finished(self) -> None:
