@@ -179,6 +179,7 @@ def test_example(example, result):
             pytest.fail(f"the page shows:\n{output}\nbut pytest printed:\n{printed}", pytrace=False)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(CHECKOUT).as_posix())
 def test_links_between_pages_lead_somewhere(page):
     """

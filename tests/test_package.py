@@ -92,6 +92,7 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{NAME}.{alias.name}" for alias in node.names) if module == NAME else (module,)
 
 
+@pytest.mark.once
 def test_the_wheel_holds_the_package_and_nothing_else(tmp_path, monkeypatch):
     """
     The wheel is the package: no tests, no examples, no second top-level name.
