@@ -60,6 +60,9 @@ OUTSIDE = {
 }
 
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
 def rooms() -> dict[str, list[Path]]:
     """Each room's name and its files: a module is one, a package may be several."""
     found: dict[str, list[Path]] = {}
@@ -160,3 +163,15 @@ def test_every_public_name_can_be_had():
     """
     for name in pytest_lc_callbacks.__all__:
         assert getattr(pytest_lc_callbacks, name).__module__.startswith(NAME) or name == "EventName"
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("path", sorted(HERE.glob("test_*.py")), ids=lambda path: path.name)
+def test_every_test_states_a_fact(path):
+    """
+    Read together, the docstrings of the tests are the plugin's specification.
+    """
+    functions = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, FUNCTIONS)]
+    tests = [function for function in functions if function.name.startswith("test_")]
+
+    assert [test.name for test in tests if not ast.get_docstring(test)] == []
