@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
@@ -12,12 +13,14 @@ from pytest_lc_callbacks._patterns import AnyOrder, EventPattern, Item, Many
 _TOKENS = ("llm_new_token", "stream_event")
 # A list to paste has at most this many entries on one level; its middle becomes `...`.
 _HEAD, _TAIL, _BRANCHES = 12, 8, 6
+# Runs inside runs beyond this depth are written in the order they had.
+_DEPTH = 20
 # Beyond this many events only the two ends are looked at, so that a message stays quick.
 _LARGE = 2_000
 
 
 def expectation(log: Log, positions: Sequence[int]) -> str:
-    """``assert_events([...])`` with what was recorded: tokens folded, long middles cut, concurrent runs in any order."""
+    """``assert_events([...])`` with what was recorded: tokens folded, long middles cut, concurrent runs as such."""
     return f"assert_events({_written(recorded_items(log, positions), '')})"
 
 
@@ -39,18 +42,19 @@ class _Writer:
         self._names = names_at(log, positions)
         self._runs = [log.run_at(position) for position in positions]
 
-    def level(self, indices: Sequence[int], around: Run | None = None) -> list[Item]:
+    def level(self, indices: Sequence[int], around: Run | None = None, depth: int = 0) -> list[Item]:
         """These events: those of the run *around* as they are, the runs under it one by one or in any order."""
-        runs = self._runs_under(indices, around)
         items: list[Item] = []
-        done = indices[0] if indices else 0
-        for cluster in _clusters(runs.values()):
-            first, last = cluster[0][0], max(run[-1] for run in cluster)
-            items += [self._names[i] for i in indices if done <= i < first]
-            items += self._cluster(cluster, [i for i in indices if first <= i <= last])
-            done = last + 1
-        items += [self._names[i] for i in indices if i >= done]
-        return _cut(_fold(items))
+        done = 0
+        for cluster in _clusters(self._runs_under(indices, around).values()):
+            first, stop = bisect_left(indices, cluster[0][0]), bisect_right(indices, max(run[-1] for run in cluster))
+            items += self._written(indices[done:first])
+            items += self._cluster(cluster, indices[first:stop], depth)
+            done = stop
+        return _cut(_fold(items + self._written(indices[done:])))
+
+    def _written(self, indices: Iterable[int]) -> list[Item]:
+        return [self._names[index] for index in indices]
 
     def _runs_under(self, indices: Iterable[int], around: Run | None) -> dict[Run, list[int]]:
         """The indices of each run that begins here, with the runs under it."""
@@ -68,11 +72,11 @@ class _Writer:
                 runs.setdefault(top, []).append(index)
         return runs
 
-    def _cluster(self, cluster: list[list[int]], indices: list[int]) -> list[Item]:
+    def _cluster(self, cluster: list[list[int]], indices: Sequence[int], depth: int) -> list[Item]:
         """Runs whose events overlap, and the *indices* from the first to the last of them."""
-        if sum(map(len, cluster)) != len(indices):
-            return [self._names[i] for i in indices]
-        branches = [tuple(self.level(run, self._runs[run[0]])) for run in cluster]
+        if sum(map(len, cluster)) != len(indices) or depth == _DEPTH:
+            return self._written(indices)
+        branches = [tuple(self.level(run, self._runs[run[0]], depth + 1)) for run in cluster]
         if len(branches) == 1:
             return list(branches[0])
         return [AnyOrder(tuple(branches))] if len(branches) <= _BRANCHES else [...]

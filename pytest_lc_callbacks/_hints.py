@@ -7,22 +7,20 @@ from collections.abc import Iterable, Sequence
 
 from pytest_lc_callbacks._events import LONG, Event, Log, Run, is_end, is_start
 from pytest_lc_callbacks._matching import Mismatch, find_mismatch, names_at
-from pytest_lc_callbacks._patterns import EventPattern, Item, Many, short
+from pytest_lc_callbacks._patterns import AnyOrder, EventPattern, Item, Many, short
 
 _TOKENS = ("llm_new_token", "stream_event")
 
 NOTHING_RECORDED = """\
 hint: possible causes: the handler was not passed to what ran; nothing ran, or a stream was never iterated; the handler
-      was given to a component that ignores constructor callbacks (a prompt, a retriever). To hear a whole chain, pass it
-      at run time: chain.invoke(..., config={"callbacks": [handler]})."""
+      was given to a component that ignores constructor callbacks (a prompt, a retriever). To hear a whole chain,
+      pass it at run time: chain.invoke(..., config={"callbacks": [handler]})."""
 
 
 def hint(mismatch: Mismatch, items: Sequence[Item], log: Log, positions: Sequence[int]) -> str | None:
     """A ``hint:`` paragraph; None where the facts prove no cause that LangChain is known for."""
-    if not positions:
-        return NOTHING_RECORDED
     there = log.events_at([positions[mismatch.at]])[0] if mismatch.at < len(positions) else None
-    cause = _doubled(there) or _raised(there) or _streamed(there, items, log, positions)
+    cause = _doubled(there) or _raised(mismatch, there) or _streamed(there, items, log, positions)
     if cause or len(positions) > LONG:
         return cause
     return (
@@ -39,14 +37,15 @@ def _doubled(there: Event | None) -> str | None:
     if there.run.names.count(there.name) < 2:
         return None
     return (
-        f"hint: the handler got {there.name!r} of the same {there.run.label} run more than once. LangChain joins lists of\n"
-        "      callbacks without removing doubles: it is in one list twice ([h, h]), or given both with with_config and\n"
-        "      at run time."
+        f"hint: the handler got {there.name!r} of the same {there.run.label} run more than once. LangChain joins\n"
+        "      lists of callbacks without removing doubles: it is in one list twice ([h, h]), or given both with\n"
+        "      with_config and at run time."
     )
 
 
-def _raised(there: Event | None) -> str | None:
-    if there is None or there.error is None:
+def _raised(mismatch: Mismatch, there: Event | None) -> str | None:
+    """A run failed where nobody expected that it would."""
+    if there is None or there.error is None or there.name in _names_in(*mismatch.expected, *mismatch.rest):
         return None
     end = there.name.replace("_error", "_end")
     return (
@@ -73,8 +72,8 @@ def _streamed(there: Event | None, items: Sequence[Item], log: Log, positions: S
 
 def _one_component(mismatch: Mismatch, there: Event | None, log: Log, positions: Sequence[int]) -> str | None:
     """Every run that was heard without a run around it had a parent, and all of them have one name."""
-    tops = _tops(log, positions)
-    if not tops or any(run.parent_run_id is None for run in tops):
+    tops = [run for run in _runs(log, positions) if run.parent is None]
+    if not tops or any(run.parent_run_id is None or not run.started for run in tops):
         return None
     if not _about_another_run(mismatch, there, tops):
         return None
@@ -82,41 +81,44 @@ def _one_component(mismatch: Mismatch, there: Event | None, log: Log, positions:
     if len(names) > 1:
         return _several_components(names)
     return (
-        f"hint: the handler heard {names[0]} but not its parent run: it was given to that component alone (its constructor,\n"
-        "      or with_config on that step), and such callbacks do not reach the chain around it. To hear the whole\n"
-        '      chain, pass it at run time: chain.invoke(..., config={"callbacks": [handler]}).'
+        f"hint: the handler heard {names[0]} but not its parent run: it was given to that component alone "
+        "(its constructor, or with_config\n"
+        "      on that step), and such callbacks do not reach the chain around it. To hear the whole chain, "
+        "pass it at run time:\n"
+        '      chain.invoke(..., config={"callbacks": [handler]}).'
     )
 
 
 def _several_components(names: list[str]) -> str:
     return (
-        f"hint: the handler heard {', '.join(names)}, but not the run around them. Possible causes: it was given to each of\n"
-        "      them alone (constructor callbacks, with_config on a step); or it was passed as one of the\n"
-        "      inheritable_handlers of a CallbackManager, which do not hear the run they are passed to."
+        f"hint: the handler heard {', '.join(names)}, but not the run around them.\n"
+        "      Possible causes: it was given to each of them alone (constructor callbacks, with_config on a step);\n"
+        "      or it was passed as one of the inheritable_handlers of a CallbackManager, which do not hear the run\n"
+        "      that they are passed to."
     )
 
 
 def _about_another_run(mismatch: Mismatch, there: Event | None, tops: list[Run]) -> bool:
     """What was expected can only come from a run that was not heard: a chain's event where a component's is."""
-    wanted = [name for item in mismatch.expected for name in _names_in(item)]
+    wanted = _names_in(*mismatch.expected)
     if not wanted or not all(name.startswith("chain_") for name in wanted):
         return False
     return there is None or there.run in tops
 
 
-def _names_in(item: Item) -> list[str]:
-    if isinstance(item, str):
-        return [item]
-    if isinstance(item, EventPattern):
-        return [item.name] if item.name else []
-    if isinstance(item, Many):
-        return [name for alternative in item.alternatives for name in _names_in(alternative)]
-    return []
-
-
-def _tops(log: Log, positions: Sequence[int]) -> list[Run]:
-    runs = dict.fromkeys(run for run in map(log.run_at, positions) if run is not None)
-    return [run for run in runs if run.parent is None]
+def _names_in(*items: Item) -> list[str]:
+    """The names of events that *items* speak of."""
+    names: list[str] = []
+    for item in items:
+        if isinstance(item, str):
+            names.append(item)
+        elif isinstance(item, EventPattern):
+            names += [item.name] if item.name else []
+        elif isinstance(item, Many):
+            names += _names_in(*item.alternatives)
+        elif isinstance(item, AnyOrder):
+            names += [name for branch in item.branches for name in _names_in(*branch)]
+    return names
 
 
 def _concurrent(items: Sequence[Item], log: Log, positions: Sequence[int]) -> str | None:
@@ -126,8 +128,8 @@ def _concurrent(items: Sequence[Item], log: Log, positions: Sequence[int]) -> st
     if Counter(names_at(log, positions)) != Counter(map(str, items)) or not _overlap(_runs(log, positions)):
         return None
     return (
-        "hint: the same events in another order: runs that were open at the same time share no order. Write what each of\n"
-        "      them sends as a branch: any_order([...], [...])."
+        "hint: the same events in another order: runs that were open at the same time share no order. Write what each\n"
+        "      of them sends as a branch: any_order([...], [...])."
     )
 
 
@@ -147,13 +149,15 @@ def _overlap(runs: Iterable[Run]) -> bool:
 
 def _silent_inside(mismatch: Mismatch, there: Event | None, log: Log, positions: Sequence[int]) -> str | None:
     """A run ended where one inside it was expected, and the handler heard none inside it."""
-    starts = [name for item in mismatch.expected for name in _names_in(item) if is_start(name)]
+    starts = {name for name in _names_in(*mismatch.expected) if is_start(name)}
     if there is None or there.run is None or not is_end(there.name) or there.run.children or not starts:
         return None
-    if there.run.run_type not in ("tool", "chain") or set(starts) & set(names_at(log, positions)):
+    if there.run.run_type not in ("tool", "chain") or starts & set(names_at(log, positions)):
         return None
+    name = there.run.label
     return (
-        f"hint: the handler heard no run inside {there.run.label}. Possible causes: nothing ran there; the handler was given to\n"
-        f"      the constructor of {there.run.label}, and constructor callbacks do not reach the runs inside it; the code inside passes\n"
-        "      callbacks of its own, or runs in a thread without LangChain's context. assert_runtime_scope() tells which."
+        f"hint: the handler heard no run inside {name}. Possible causes: nothing ran there; the handler was given to\n"
+        f"      the constructor of {name}, and constructor callbacks do not reach the runs inside it; the code inside\n"
+        "      passes callbacks of its own, or runs in a thread without LangChain's context.\n"
+        "      assert_runtime_scope() tells which."
     )

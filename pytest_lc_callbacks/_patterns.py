@@ -283,7 +283,7 @@ def _alternative(name: Any) -> str | EventPattern:
 
 def _refuse_uncalled(entry: Any, where: str) -> None:
     words: list[Any] = [event, many, any_order]
-    if entry in words:
+    if any(entry is word for word in words):
         raise TypeError(f"{where}: {entry.__name__} has to be called, as in {entry.__name__}(...)")
 
 
@@ -323,7 +323,8 @@ def _check_run(key: str, value: Any) -> None:
     # dirty-equals and the like are for `==` to judge; a runnable is no name, though it has one.
     if hasattr(value, "get_name"):
         raise TypeError(f"{key}= takes {takes}, not {short(value)}: write {key}={value.get_name()!r}")
-    if type(value).__module__ == "builtins" or type(value).__eq__ is object.__eq__:
+    compares = any("__eq__" in vars(kind) for kind in type(value).__mro__[:-1])
+    if type(value).__module__ == "builtins" or not compares:
         raise TypeError(f"{key}= takes {takes}, not {short(value)}")
 
 

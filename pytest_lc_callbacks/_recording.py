@@ -34,7 +34,9 @@ class Recording:
 
     def __repr__(self) -> str:
         """How much is in there."""
-        return f"<{type(self).__name__}: {_text.events_count(len(self._positions))}, {len(self.runs)} runs>"
+        return (
+            f"<{type(self).__name__}: {_text.events_count(len(self._positions))}, {_text.runs_count(len(self.runs))}>"
+        )
 
     @property
     def _positions(self) -> Sequence[int]:
@@ -53,9 +55,10 @@ class Recording:
     @property
     def runs(self) -> list[Run]:
         """Every run that an event belongs to, in the order of the first events."""
-        if self._chosen is None:
+        positions = self._positions
+        if len(positions) == len(self._log):
             return self._log.runs()
-        return list(dict.fromkeys(run for run in map(self._log.run_at, self._chosen) if run is not None))
+        return list(dict.fromkeys(run for run in map(self._log.run_at, positions) if run is not None))
 
     @property
     def tree(self) -> RunTree:
@@ -70,7 +73,7 @@ class Recording:
         Empty if no model reported usage. Each run counts once, also where the handler got its end twice.
         """
         total: dict[str, Any] = {}
-        by_run = {id(event.run): event.usage for event in self._select(EventPattern("llm_end"))}
+        by_run = {event.run or id(event): event.usage for event in self._select(EventPattern("llm_end"))}
         for usage in by_run.values():
             _add(total, usage or {})
         return total
@@ -149,7 +152,8 @@ class Recording:
             )
         same_name = self.where(name).events if name else self.events
         near = same_name or self.events
-        raise AssertionError(_joined(f"expected one {wanted}, but there is none", _candidates(near, bool(same_name))))
+        evidence = _candidates(near, bool(same_name)) if near else [f"  {self._emptiness}"]
+        raise AssertionError(_joined(f"expected one {wanted}, but there is none", evidence))
 
     def clear(self) -> None:
         """Forget everything, and let go of the payloads."""
@@ -183,7 +187,8 @@ class Recording:
         items = compile_items(expected)
         log, positions = self._log, self._positions
         if not positions and items:
-            raise AssertionError(_joined(f"expected {_first(items)}, but nothing was recorded", [NOTHING_RECORDED]))
+            hints = [] if len(log) else [NOTHING_RECORDED]
+            raise AssertionError(_joined(f"expected {_first(items)}, but {self._emptiness}", hints))
         mismatch = find_mismatch(items, log, positions)
         if mismatch is None:
             return
@@ -206,10 +211,11 @@ class Recording:
         if found:
             first = f"expected no {wanted}, but the handler recorded {len(found)}"
             raise AssertionError(_joined(first, _text.event_lines(found)))
-        if (name or where) and not self._positions:
+        selected = name or where or (self._chosen is not None and not len(self._log))
+        if selected and not self._positions:
             raise AssertionError(
-                f"expected no {wanted} among the recorded events, but nothing was recorded, so nothing was checked\n"
-                "hint: if the handler is to hear nothing at all, write assert_no_events()."
+                f"expected no {wanted} among the recorded events, but {self._emptiness}, so nothing was checked\n"
+                "hint: if the handler is to hear nothing at all, write assert_no_events() of the handler itself."
             )
 
     def assert_no_errors(self, ignore: type[BaseException] | Iterable[type[BaseException]] = ()) -> None:
@@ -227,7 +233,7 @@ class Recording:
         __tracebackhide__ = True
         ignored = _classes(ignore)
         if not self._positions:
-            raise AssertionError("expected runs without errors, but nothing was recorded, so nothing was checked")
+            raise AssertionError(f"expected runs without errors, but {self._emptiness}, so nothing was checked")
         failed = [event for event in self._error_events() if not isinstance(event.error, ignored)]
         failed += [event for event in self._select(EventPattern("tool_end")) if event.tool_failed]
         if failed:
@@ -244,7 +250,7 @@ class Recording:
         __tracebackhide__ = True
         runs = self.runs
         if not runs:
-            raise AssertionError("expected runs that have ended, but nothing was recorded, so nothing was checked")
+            raise AssertionError(f"expected runs that have ended, but {self._emptiness}, so nothing was checked")
         still_open = [run for run in runs if not run.ended]
         if still_open:
             names = ", ".join(dict.fromkeys(run.label for run in still_open))
@@ -276,6 +282,13 @@ class Recording:
         if difference:
             raise AssertionError(difference)
 
+    @property
+    def _emptiness(self) -> str:
+        """Why there is no event, for a message."""
+        if not len(self._log):
+            return "nothing was recorded"
+        return f"none of the {_text.events_count(len(self._log))} that were recorded was selected"
+
     def _view(self, positions: list[int]) -> Recording:
         view = Recording()
         view._log = self._log
@@ -306,12 +319,12 @@ def _add(total: dict[str, Any], usage: Mapping[str, Any]) -> None:
     for key, value in usage.items():
         if isinstance(value, Mapping):
             _add(total.setdefault(key, {}), value)
-        elif isinstance(value, int):
+        elif isinstance(value, (int, float)):
             total[key] = total.get(key, 0) + value
 
 
 def _classes(ignore: Any) -> tuple[type[BaseException], ...]:
-    classes = (ignore,) if isinstance(ignore, type) else tuple(ignore)
+    classes = (ignore,) if isinstance(ignore, (type, str)) or not isinstance(ignore, Iterable) else tuple(ignore)
     for entry in classes:
         if not (isinstance(entry, type) and issubclass(entry, BaseException)):
             raise TypeError(f"ignore= takes exception classes, not {short(entry)}")
@@ -335,8 +348,6 @@ def _first(items: Sequence[Item]) -> str:
 
 
 def _candidates(events: list[Event], same_name: bool) -> list[str]:
-    if not events:
-        return ["  nothing was recorded"]
     return ["  there are:" if same_name else "  recorded were:", *_text.event_lines(events)]
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pytest_lc_callbacks._events import Event
 
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b", re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 # LangChain's own bookkeeping, which differs between its versions, call modes and installed packages.
 _UNSTABLE_METADATA = {"lc_versions", "ls_integration"}
@@ -41,7 +42,7 @@ class _Ids:
         return None if run_id is None else self._number("run", str(run_id))
 
     def in_text(self, text: str) -> str:
-        return _UUID.sub(lambda found: self._any(found.group().lower()), text)
+        return _ADDRESS.sub("0x...", _UUID.sub(lambda found: self._any(found.group().lower()), text))
 
     def _any(self, text: str) -> str:
         return self._numbers["run"].get(text) or self._number("id", text)
@@ -59,7 +60,8 @@ def _event(event: Event, ids: _Ids) -> dict[str, Any]:
         "parent": ids.run(event.parent_run_id),
         "name": event.run_name,
         "type": event.run_type,
-        "tags": list(event.tags),
+        # LangChain merges tags as sets: their order is another in each process.
+        "tags": sorted(event.tags),
         "metadata": plain(metadata, ids),
         "payload": plain(keep, ids),
     }
@@ -83,9 +85,9 @@ def plain(value: Any, ids: _Ids) -> Any:
 
 
 def _object(value: Any, ids: _Ids) -> Any:
-    """Messages, generations, documents and LLM results by what they say; anything else by its type's name."""
+    """Messages, generations, documents and LLM results by what they say; anything else by its fields or its type."""
     if not any(base.__module__.startswith("langchain_core.") for base in type(value).__mro__):
-        return f"<{type(value).__name__}>"
+        return _fields(value, ids)
     for fields in (
         ("type", "content", "tool_calls", "status"),
         ("message",),
@@ -97,3 +99,11 @@ def _object(value: Any, ids: _Ids) -> Any:
             found = {name: getattr(value, name, None) for name in fields}
             return {name: plain(entry, ids) for name, entry in found.items() if entry not in (None, [])}
     return f"<{type(value).__name__}>"
+
+
+def _fields(value: Any, ids: _Ids) -> Any:
+    """A dataclass or pydantic model by its fields; anything else by its type's name."""
+    declared = getattr(type(value), "__dataclass_fields__", None) or getattr(type(value), "model_fields", None)
+    if not isinstance(declared, Mapping):
+        return f"<{type(value).__name__}>"
+    return {type(value).__name__: {name: plain(getattr(value, name, None), ids) for name in declared}}

@@ -17,17 +17,20 @@ def first_line(mismatch: Mismatch, log: Log, positions: Sequence[int]) -> str:
     there = log.events_at([positions[at]])[0] if at < count else None
     wanted = " or ".join(_quoted(item) for item in mismatch.expected)
     if not mismatch.expected:
-        after = f"nothing after event {at}" if at else "no events"
-        return f"expected {after}, but the handler recorded {_quoted(there.name) if there else 'nothing'}"
+        after = f"nothing after event {at:,}" if at else "no events"
+        more = f" and {events_count(count - at - 1)} more" if count - at > 1 else ""
+        return f"expected {after}, but the handler recorded {_quoted(there.name) if there else 'nothing'}{more}"
+    if mismatch.anywhere and mismatch.detail:
+        return f"expected {wanted} somewhere, but {mismatch.detail}"
     if mismatch.detail:
-        return f"expected {wanted} from event {at + 1} on, but {mismatch.detail}"
+        return f"expected {wanted} from event {at + 1:,} on, but {mismatch.detail}"
     if mismatch.anywhere:
         return f"expected {wanted} somewhere after {_event_number(at)}, but {_nowhere(count - at)}"
-    return f"expected {wanted} as event {at + 1}, but {_instead(mismatch, there, count)}"
+    return f"expected {wanted} as event {at + 1:,}, but {_instead(mismatch, there, count)}"
 
 
 def _event_number(number: int) -> str:
-    return f"event {number}" if number else "the beginning"
+    return f"event {number:,}" if number else "the beginning"
 
 
 def _nowhere(left: int) -> str:
@@ -47,9 +50,14 @@ def events_count(count: int) -> str:
     return f"{count:,} event{'' if count == 1 else 's'}"
 
 
+def runs_count(count: int) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{count:,} run{'' if count == 1 else 's'}"
+
+
 def _quoted(item: Item) -> str:
     if isinstance(item, AnyOrder):
-        return f"any_order of {len(item.branches)} run{'' if len(item.branches) == 1 else 's'}"
+        return f"any_order of {runs_count(len(item.branches))}"
     return "..." if item is ... else repr(item)
 
 
@@ -110,4 +118,4 @@ def tree_lines(tree: RunTree, limit: int = 100) -> list[str]:
     for lead, run in tree.walk():
         status = {"open": "  (open)", "failed": f"  ({short(run.error)})"}.get(run.status, "")
         lines.append(f"    {lead}{run.label}{status}")
-    return [*lines[:limit], f"    ... {len(lines) - limit} more runs"] if len(lines) > limit else lines
+    return [*lines[:limit], f"    ... {runs_count(len(lines) - limit)} more"] if len(lines) > limit else lines

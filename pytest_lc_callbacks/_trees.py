@@ -6,21 +6,17 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pytest_lc_callbacks._events import Run, RunTree
+from pytest_lc_callbacks._events import RunTree
 
 _BRANCHES = "│├└─ \t"
+# A message draws this many runs before and after the first that differs.
+_SHOWN = 20
 
 
 @dataclass
 class _Node:
     name: str
     children: list[_Node] = field(default_factory=list)
-
-    def sort(self) -> tuple[object, ...]:
-        """Put the children into an order that depends on the names alone."""
-        keyed = sorted(((child.sort(), child) for child in self.children), key=lambda pair: repr(pair[0]))
-        self.children = [child for _, child in keyed]
-        return (self.name, tuple(key for key, _ in keyed))
 
 
 @dataclass
@@ -56,17 +52,17 @@ class RunTreeText:
     @classmethod
     def of(cls, tree: RunTree) -> RunTreeText:
         """The names of a recorded *tree*."""
-
-        def node(run: Run) -> _Node:
-            return _Node(run.label, [node(child) for child in tree.children(run)])
-
-        return cls([node(root) for root in tree.roots])
+        nodes = {run: _Node(run.label) for run in tree.runs}
+        for run, node in nodes.items():
+            node.children = [nodes[child] for child in tree.children(run)]
+        return cls([nodes[root] for root in tree.roots])
 
     def difference(self, recorded: RunTreeText, *, any_order: bool) -> str | None:
         """What tells *recorded* from this expected tree, as a failure message; None if nothing does."""
         if any_order:
-            self._sort()
-            recorded._sort()
+            shapes: dict[tuple[object, ...], int] = {}
+            self._sort(shapes)
+            recorded._sort(shapes)
         expected_rows, recorded_rows = list(self._rows()), list(recorded._rows())
         if expected_rows == recorded_rows:
             return None
@@ -78,10 +74,16 @@ class RunTreeText:
         lines += ["  expected:", *self._drawn(at), "  recorded:", *recorded._drawn(at)]
         return "\n".join(lines)
 
-    def _sort(self) -> None:
-        top = _Node("", self.roots)
-        top.sort()
-        self.roots = top.children
+    def _sort(self, shapes: dict[tuple[object, ...], int]) -> None:
+        """Put siblings in order of their names; of those with one name, in the order that *shapes* were met in."""
+        above: list[_Node] = [_Node("", self.roots)]
+        for node in above:
+            above += node.children
+        shape_of: dict[int, int] = {}
+        for node in reversed(above):
+            node.children.sort(key=lambda child: (child.name, shape_of[id(child)]))
+            shape = (node.name, *(shape_of[id(child)] for child in node.children))
+            shape_of[id(node)] = shapes.setdefault(shape, len(shapes))
 
     def _rows(self) -> Iterator[tuple[int, str, str]]:
         """Depth, name and parent's name of every run, each before its children."""
@@ -95,7 +97,10 @@ class RunTreeText:
         rows = [f"    {'  ' * depth}{name}" for depth, name, _ in self._rows()]
         if marked < len(rows):
             rows[marked] += "   <- here"
-        return rows or ["    (no runs)"]
+        start, stop = max(0, marked - _SHOWN), marked + _SHOWN
+        before = [f"    ... {start} before"] if start else []
+        after = [f"    ... {len(rows) - stop} after"] if stop < len(rows) else []
+        return [*before, *rows[start:stop], *after] or ["    (no runs)"]
 
 
 def _append(path: list[tuple[int, _Node]], column: int, name: str) -> None:
@@ -119,5 +124,5 @@ def _place(row: tuple[int, str, str] | None) -> str:
 
 def _heard(row: tuple[int, str, str] | None, rows: list[tuple[int, str, str]]) -> str:
     if row is None:
-        return f"the handler heard only {len(rows)} runs" if rows else "nothing was recorded"
+        return f"the handler heard only {len(rows)} run{'s'[: len(rows) != 1]}" if rows else "nothing was recorded"
     return f"the handler heard {_place(row)}"
