@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -21,7 +22,13 @@ from pytest_lc_callbacks._fake_payloads import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+
+_LIMITS = {
+    r"claude-\w+-4-5": 64000,
+    r"claude-(fable|haiku|opus|sonnet)-(4-[6-9]|[5-9])": 128000,
+}
 
 
 class AnthropicPayloads(Payloads):
@@ -29,7 +36,7 @@ class AnthropicPayloads(Payloads):
 
     llm_type = "anthropic-chat"
     provider = "anthropic"
-    default_model = "claude-sonnet-4-5"
+    default_model = "claude-sonnet-4-6"
 
     def identifying_params(self, model: Settings) -> dict[str, Any]:
         """As `ChatAnthropic` gives them."""
@@ -67,7 +74,7 @@ class AnthropicPayloads(Payloads):
             "stop_sequences": model.stop or None,
             "default_request_timeout": model.timeout,
         }
-        return constructor(["langchain", "chat_models", "anthropic", "ChatAnthropic"], kwargs)
+        return constructor(["langchain", "chat_models", "anthropic", "ChatAnthropic"], model.name, kwargs)
 
     def tool(self, tool: Any, strict: bool | None) -> dict[str, Any]:
         """*tool* in Anthropic's form."""
@@ -119,29 +126,21 @@ class AnthropicPayloads(Payloads):
         self, message: AIMessage, texts: Sequence[str] | None, model: Settings, *, tools: bool
     ) -> Iterator[ChatGenerationChunk]:
         """As `ChatAnthropic` gives them: strings where no tools are bound, else blocks with an index."""
-        own = message.response_metadata
         blocks = _content(message)
         is_text = isinstance(blocks, str) and not tools
-        head = {"model_name": own.get("model_name", model.model_name)}
-        empty: str | list[Any] = "" if is_text else []
+        own = message.response_metadata
+        parts = _texts(message, texts) if is_text else _blocks(message, blocks, texts)
         if model.stream_usage:
-            yield _chunk(message, empty, head, generation_info={})
-        if is_text:
-            for piece in content_pieces(message.content, texts):
-                yield _chunk(message, piece)
-        else:
-            yield from _blocks(message, blocks, texts)
-        if model.stream_usage:
-            tail = {"stop_reason": _stop_reason(message), "stop_sequence": None, **without_model(own)}
-            last = _chunk(message, empty, tail)
-            last.message.usage_metadata = _stream_usage(message)  # type: ignore[attr-defined]
-            last.message.chunk_position = "last"  # type: ignore[attr-defined]
-            yield last
+            parts = _framed(message, parts, "" if is_text else [], own.get("model_name", model.model_name))
+        for position, part in enumerate(parts):
+            yield ChatGenerationChunk(message=part, generation_info=None if position else {})
 
 
 def _max_tokens(model: Settings) -> int:
-    # What ChatAnthropic takes where nothing is said, for the models of today.
-    return 64000 if model.max_tokens is None else model.max_tokens
+    """What ChatAnthropic takes where nothing is said: what the model can write at most, where it knows that."""
+    if model.max_tokens is not None:
+        return model.max_tokens
+    return next((limit for pattern, limit in _LIMITS.items() if re.match(pattern, model.model_name)), 4096)
 
 
 def _retries(model: Settings) -> int:
@@ -175,23 +174,28 @@ def _tool_use(call: Any) -> dict[str, Any]:
     }
 
 
+def _framed(
+    message: AIMessage, parts: Iterable[AIMessageChunk], empty: str | list[Any], model_name: str
+) -> Iterator[AIMessageChunk]:
+    """*parts* between the chunk that names the model and the one that says why it ended and what it cost."""
+    yield _chunk(message, empty, {"model_name": model_name})
+    yield from parts
+    ending = {"stop_reason": _stop_reason(message), "stop_sequence": None, **without_model(message.response_metadata)}
+    yield _chunk(message, empty, ending, usage_metadata=_stream_usage(message), chunk_position="last")
+
+
 def _chunk(
-    message: AIMessage,
-    content: Any,
-    metadata: Mapping[str, Any] | None = None,
-    calls: Sequence[Any] = (),
-    generation_info: dict[str, Any] | None = None,
-) -> ChatGenerationChunk:
-    chunk = AIMessageChunk(
-        content=content,
-        id=message.id,
-        response_metadata={**(metadata or {}), "model_provider": "anthropic"},
-        tool_call_chunks=list(calls),
-    )
-    return ChatGenerationChunk(message=chunk, generation_info=generation_info)
+    message: AIMessage, content: Any, metadata: Mapping[str, Any] | None = None, **fields: Any
+) -> AIMessageChunk:
+    metadata = {**(metadata or {}), "model_provider": "anthropic"}
+    return AIMessageChunk(content=content, id=message.id, response_metadata=metadata, **fields)
 
 
-def _blocks(message: AIMessage, blocks: Any, texts: Sequence[str] | None) -> Iterator[ChatGenerationChunk]:
+def _texts(message: AIMessage, texts: Sequence[str] | None) -> Iterator[AIMessageChunk]:
+    return (_chunk(message, piece) for piece in content_pieces(message.content, texts))
+
+
+def _blocks(message: AIMessage, blocks: Any, texts: Sequence[str] | None) -> Iterator[AIMessageChunk]:
     if isinstance(blocks, str):
         blocks = [{"type": "text", "text": blocks}] if blocks else []
     calls = {call["id"]: call for call in message.tool_calls}
@@ -203,12 +207,12 @@ def _blocks(message: AIMessage, blocks: Any, texts: Sequence[str] | None) -> Ite
             yield _chunk(message, [{**content, "index": index}])
 
 
-def _call(message: AIMessage, block: Any, call: Any, index: int) -> Iterator[ChatGenerationChunk]:
+def _call(message: AIMessage, block: Any, call: Any, index: int) -> Iterator[AIMessageChunk]:
     head = tool_call_chunk(name=call["name"], args="", id=call["id"], index=index)
-    yield _chunk(message, [{**block, "input": {}, "index": index}], calls=[head])
+    yield _chunk(message, [{**block, "input": {}, "index": index}], tool_call_chunks=[head])
     for piece in argument_pieces(call["args"]) if call["args"] else [""]:
         delta = {"type": "input_json_delta", "partial_json": piece, "index": index}
-        yield _chunk(message, [delta], calls=[tool_call_chunk(args=piece, index=index)])
+        yield _chunk(message, [delta], tool_call_chunks=[tool_call_chunk(args=piece, index=index)])
 
 
 def _deltas(block: Any, texts: Sequence[str] | None) -> list[dict[str, Any]]:

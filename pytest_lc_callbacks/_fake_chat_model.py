@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput
+from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
@@ -260,7 +261,7 @@ class FakeChatModel(BaseChatModel):
         schema: dict[str, Any] | type,
         *,
         include_raw: bool = False,
-        method: Literal["function_calling", "json_schema", "json_mode"] | None = None,
+        method: str | None = None,
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
@@ -272,15 +273,20 @@ class FakeChatModel(BaseChatModel):
 
             include_raw: Give a dict of `raw`, `parsed` and `parsing_error`.
 
-            method: Let the model call a tool, or answer with JSON text; what the provider's integration does
-                if left out, and a tool call for a plain model.
+            method: ``"function_calling"`` lets the model call a tool, ``"json_schema"`` and ``"json_mode"`` let it
+                answer with JSON text. Left out, it is what the provider's integration does, and a tool call
+                for a plain model.
 
             strict: Put into the tool's schema.
+
+            kwargs: Given to `bind_tools`, where a tool is bound.
 
         Raises:
             ValueError: If *method* is another one.
         """
-        return structured_output(self, schema, method or self._payloads.structured_output, include_raw, strict, kwargs)
+        method = method or self._payloads.structured_output
+        options = {"strict": strict, **self._payloads.structured_options, **kwargs}
+        return structured_output(self, schema, method, include_raw=include_raw, **options)
 
     def get_token_ids(self, text: str) -> list[int]:
         """A token for every four characters begun, so that nothing is downloaded to count."""
@@ -289,10 +295,6 @@ class FakeChatModel(BaseChatModel):
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """The tokens that `usage_metadata` counts for *messages*."""
         return sum(map(count_message, messages))
-
-    def to_json(self) -> Any:
-        """What handlers get as `serialized`: what the provider's integration would send, if there is one."""
-        return self._payloads.serialized(self) or super().to_json()
 
     def to_json_not_implemented(self) -> SerializedNotImplemented:
         """The object by its name: without counts, so that it is the same on every call."""
@@ -310,6 +312,11 @@ class FakeChatModel(BaseChatModel):
     def _script(self) -> Script:
         """The script, under the name by which the health checks ask for it."""
         return self.script
+
+    @cached_property
+    def _serialized(self) -> dict[str, Any]:
+        """What handlers get as `serialized`."""
+        return self._payloads.serialized(self) or dict(dumpd(self))
 
     @property
     def _payloads(self) -> Payloads:
@@ -395,15 +402,8 @@ class FakeChatModel(BaseChatModel):
             answer.finish()
 
     def _turn(self, mode: str, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> Turn:
-        options = {key: value for key, value in kwargs.items() if key not in {"tools", "tool_choice"}}
-        call = self.script.open_call(
-            mode,
-            [_kept(message) for message in messages],
-            tools=list(kwargs.get("tools") or ()),
-            tool_choice=kwargs.get("tool_choice"),
-            stop=stop or self.stop or None,
-            options=options,
-        )
+        call = Call(mode, messages, stop or self.stop or None, kwargs)
+        self.script.note(call)
         return Turn(self.script, call, (self.name or "", str(kwargs.get("model") or self.model_name)))
 
     def _result(self, turn: Turn, answer: Answer) -> ChatResult:
@@ -428,16 +428,6 @@ class FakeChatModel(BaseChatModel):
     def _chunk_latency(self, turn: Turn) -> float:
         response = turn.response
         return self.chunk_latency if response is None or response.chunk_latency is None else response.chunk_latency
-
-
-def _kept(message: BaseMessage) -> BaseMessage:
-    """A copy that later changes of the message do not reach."""
-    kept = message.model_copy()
-    if not isinstance(kept.content, str):
-        kept.content = copy.deepcopy(kept.content)
-    if isinstance(kept, AIMessage) and kept.tool_calls:
-        kept.tool_calls = copy.deepcopy(kept.tool_calls)
-    return kept
 
 
 def _pause(seconds: float) -> None:

@@ -50,10 +50,8 @@ def fingerprint(*parts: str, prompt: Iterable[BaseMessage]) -> str:
 
     Ids in the prompt do not count: applications make them at random.
     """
-    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass"))
-    for message in prompt:
-        digest.update(f"\1{message.type}\0{said(message)}".encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()[:12]
+    whole = "\0".join([*parts, *(f"{message.type}\1{said(message)}" for message in prompt)])
+    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def finished(

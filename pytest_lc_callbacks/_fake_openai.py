@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -29,6 +30,7 @@ class OpenAIPayloads(Payloads):
     provider = "openai"
     default_model = "gpt-4.1-mini"
     structured_output = "json_schema"
+    structured_options = MappingProxyType({"parallel_tool_calls": False})
 
     def identifying_params(self, model: Settings) -> dict[str, Any]:
         """As `ChatOpenAI` gives them."""
@@ -64,7 +66,7 @@ class OpenAIPayloads(Payloads):
             "openai_api_key": secret("OPENAI_API_KEY"),
             "stream_usage": model.stream_usage,
         }
-        return constructor(["langchain", "chat_models", "openai", "ChatOpenAI"], kwargs)
+        return constructor(["langchain", "chat_models", "openai", "ChatOpenAI"], model.name, kwargs)
 
     def choice(self, tool_choice: Any, parallel: bool | None, tools: Sequence[Any]) -> dict[str, Any]:
         """The options in OpenAI's form."""

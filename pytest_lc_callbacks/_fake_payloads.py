@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -22,6 +23,7 @@ Params = Mapping[str, Any]
 class Settings(Protocol):
     """What the payloads read from the model."""
 
+    name: str | None
     model_name: str
     temperature: float | None
     max_tokens: int | None
@@ -43,6 +45,7 @@ class Payloads:
     provider = "fake"
     default_model = "fake-chat-model"
     structured_output = "function_calling"
+    structured_options: Mapping[str, Any] = MappingProxyType({})
 
     def identifying_params(self, model: Settings) -> dict[str, Any]:
         """What LangChain counts as the identity of the model; part of the invocation parameters and the cache key."""
@@ -105,10 +108,10 @@ def secret(name: str) -> dict[str, Any]:
     return {"lc": 1, "type": "secret", "id": [name]}
 
 
-def constructor(path: list[str], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def constructor(path: list[str], name: str | None, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """An object as LangChain serializes one: its class, and what it was made with."""
     given = {key: value for key, value in kwargs.items() if value is not None}
-    return {"lc": 1, "type": "constructor", "id": path, "kwargs": given}
+    return {"lc": 1, "type": "constructor", "id": path, "kwargs": given, "name": name or path[-1]}
 
 
 def langsmith_params(provider: str, params: Mapping[str, Any], max_tokens: int | None) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
@@ -30,7 +30,6 @@ class FakeChatModelExhausted(RuntimeError):  # noqa: N818
     """A scripted `FakeChatModel` was called and its script has no answer for that call."""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
 class Call:
     """
     One call that reached a `FakeChatModel`.
@@ -40,7 +39,7 @@ class Call:
 
         mode: How LangChain asked: ``"invoke"``, ``"ainvoke"``, ``"stream"`` or ``"astream"``.
 
-        messages: The prompt, as it was at the call.
+        prompt: The messages themselves. What they said at the call is in `messages`.
 
         tools: The tools bound to the model, in the form the provider gets.
 
@@ -55,15 +54,33 @@ class Call:
         error: The exception that was raised instead of an answer, or in the middle of one.
     """
 
-    number: int
-    mode: str
-    messages: list[BaseMessage]
-    tools: list[Any] = field(default_factory=list)
-    tool_choice: Any = None
-    stop: list[str] | None = None
-    options: dict[str, Any] = field(default_factory=dict)
-    response: AIMessage | None = None
-    error: BaseException | None = None
+    __slots__ = (
+        "_kept", "_messages", "error", "mode", "number", "options", "prompt", "response", "stop", "tool_choice", "tools"
+    )  # fmt: skip
+
+    def __init__(
+        self, mode: str, prompt: Sequence[BaseMessage], stop: list[str] | None, options: Mapping[str, Any]
+    ) -> None:
+        self.number = 0
+        self.mode = mode
+        self.prompt = prompt
+        self.tools: list[Any] = list(options.get("tools") or ())
+        self.tool_choice: Any = options.get("tool_choice")
+        self.stop = stop
+        self.options = {key: value for key, value in options.items() if key not in {"tools", "tool_choice"}}
+        self.response: AIMessage | None = None
+        self.error: BaseException | None = None
+        # Copies are made when somebody looks: most calls of most tests are never looked at.
+        self._kept = [_fields(message) for message in prompt]
+        self._messages: list[BaseMessage] | None = None
+
+    @property
+    def messages(self) -> list[BaseMessage]:
+        """The prompt, as it was at the call."""
+        if self._messages is None:
+            pairs = zip(self.prompt, self._kept, strict=True)
+            self._messages = [message.model_copy(update=fields) for message, fields in pairs]
+        return self._messages
 
     def __repr__(self) -> str:
         outcome = f"raised {type(self.error).__name__}" if self.error else _shortened(_outcome(self.response), 60)
@@ -116,13 +133,14 @@ class Rule:
         self.matcher: Matcher = _read_matcher(matcher)
         self.answers = Answers()
 
-    def matches(self, messages: list[BaseMessage]) -> bool:
+    def matches(self, call: Call) -> bool:
         """Whether the last message has the text or fits the pattern, or the predicate says so."""
+        last = text_of(call.prompt[-1]) if call.prompt else ""
         if isinstance(self.matcher, str):
-            return bool(messages) and self.matcher in text_of(messages[-1])
+            return self.matcher in last
         if isinstance(self.matcher, re.Pattern):
-            return bool(messages) and self.matcher.search(text_of(messages[-1])) is not None
-        return bool(self.matcher(messages))
+            return self.matcher.search(last) is not None
+        return bool(self.matcher(list(call.messages)))
 
     def __str__(self) -> str:
         if isinstance(self.matcher, re.Pattern):
@@ -201,12 +219,11 @@ class Script:
             self.rules.append(rule)
         return rule
 
-    def open_call(self, mode: str, messages: list[BaseMessage], **what: Any) -> Call:
-        """Note a call, before it gets its response."""
+    def note(self, call: Call) -> None:
+        """Number a call, before it gets its response."""
         with self._lock:
-            call = Call(number=len(self._calls) + 1, mode=mode, messages=messages, **what)
             self._calls.append(call)
-        return call
+            call.number = len(self._calls)
 
     def take(self, call: Call) -> Response | None:
         """
@@ -219,7 +236,7 @@ class Script:
         """
         # The user's predicates run outside the lock: they may be slow, or call a model themselves.
         for rule in self.rules:
-            if not rule.matches(call.messages):
+            if not rule.matches(call):
                 continue
             with self._lock:
                 response = rule.answers.take()
@@ -276,6 +293,16 @@ class Script:
 _FIXED = Response(reply=Message(AIMessage(content=_FIXED_TEXT)), times=None)
 
 
+def _fields(message: BaseMessage) -> dict[str, Any]:
+    """The fields of a message, such that later changes of it do not reach them."""
+    fields = dict(message.__dict__)
+    for name in ("content", "tool_calls", "additional_kwargs"):
+        value = fields.get(name)
+        if value and not isinstance(value, str):
+            fields[name] = deepcopy(value)
+    return fields
+
+
 def _read_matcher(matcher: Any) -> Any:
     if matcher == "":
         raise ValueError("on(''): every text has the empty text in it; for any prompt write .respond(..., always=True)")
@@ -302,16 +329,16 @@ def _expectation(call: Call, rule: Rule | None, script: Script) -> str:
         return f"expected {rule} to have an answer for call {call.number}, but it was scripted without one"
     if rule is not None:
         total = sum(response.times or 0 for response in rule.answers.responses)
-        return f"expected at most {_calls(total)} for {rule}, but call {call.number} of the model is another one"
+        return f"expected {_calls(total)} for {rule}, but call {call.number} of the model is another one"
     if script.rules and not script.queue.responses:
         return f"expected a prompt that a rule matches, but none of them matches the prompt of call {call.number}"
     total = sum(response.times or 0 for response in script.queue.responses)
     besides = " besides those that a rule matches" if script.rules else ""
-    return f"expected at most {_calls(total)} of the model{besides}, but this is call {call.number}"
+    return f"expected {_calls(total)} of the model{besides}, but this is call {call.number}"
 
 
 def _calls(count: int) -> str:
-    return f"{count or 'no'} call{'' if count == 1 else 's'}"
+    return f"at most {count} call{'' if count == 1 else 's'}" if count else "no call"
 
 
 def _way_out(rule: Rule | None, script: Script) -> str:

@@ -18,7 +18,7 @@ _METHODS = ("function_calling", "json_schema", "json_mode")
 
 
 def structured_output(
-    model: BaseChatModel, schema: Any, method: str, include_raw: bool, strict: bool | None, kwargs: dict[str, Any]
+    model: BaseChatModel, schema: Any, method: str, *, include_raw: bool, **options: Any
 ) -> Runnable[Any, Any]:
     """
     *model*, bound so that it is asked for *schema*, and the parser of its answer.
@@ -32,9 +32,7 @@ def structured_output(
 
         include_raw: Give a dict of `raw`, `parsed` and `parsing_error`.
 
-        strict: Put into the tool's schema.
-
-        kwargs: Bound as well.
+        options: Given to ``bind_tools`` as well, where a tool is bound.
 
     Raises:
         ValueError: If *method* is another one.
@@ -44,11 +42,11 @@ def structured_output(
     noted = {"kwargs": {"method": method}, "schema": schema}
     if method == "function_calling":
         name = convert_to_openai_tool(schema)["function"]["name"]
-        options = {"tool_choice": name, "strict": strict, "ls_structured_output_format": noted}
-        bound, parser = model.bind_tools([schema], **options, **kwargs), _tool_parser(schema, name)
+        options = {"tool_choice": name, "ls_structured_output_format": noted, **options}
+        bound, parser = model.bind_tools([schema], **options), _tool_parser(schema, name)
     else:
         wanted = _response_format(schema, method)
-        bound = model.bind(response_format=wanted, ls_structured_output_format=noted, **kwargs)
+        bound = model.bind(response_format=wanted, ls_structured_output_format=noted)
         parser = _text_parser(schema)
     return _with_raw(bound, parser) if include_raw else bound | parser
 

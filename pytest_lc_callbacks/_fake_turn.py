@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
 from types import TracebackType
@@ -136,19 +136,19 @@ class Turn:
 
     def _asked(self, function: Function) -> Any:
         try:
-            return function.function(self.call.messages)
+            return function.function(list(self.call.messages))
         except StopIteration as error:
             # It would end the stream, or hang an asynchronous call, instead of failing it.
             raise RuntimeError(f"the scripted {function} has no answer for call {self.call.number}") from error
 
     def _finished(self, template: AIMessage) -> AIMessage:
         call = self.call
-        key = fingerprint(*self._names, said(template), prompt=call.messages)
+        key = fingerprint(*self._names, said(template), prompt=call.prompt)
         count = self._script.times_given(key)
         return finished(
             template,
             identity=f"fake-{key}" if count == 1 else f"fake-{key}-{count}",
-            usage=usage_of(call.messages, template),
+            usage=usage_of(call.prompt, template),
             metadata={"model_name": self.model_name},
             unique=self._script.unique,
         )
@@ -193,7 +193,7 @@ def automatic(call: Call) -> Fixed:
     forced = forced_tool(call.tool_choice)
     if forced in schemas:
         return Data(example(schemas[forced])).as_call(str(forced))
-    called = _called_since_asked(call.messages)
+    called = _called_since_asked(call.prompt)
     if waiting := [name for name in schemas if name not in called]:
         return Data(example(schemas[waiting[0]])).as_call(waiting[0])
     schema = wanted_json(call)
@@ -211,7 +211,7 @@ def wanted_json(call: Call) -> dict[str, Any] | None:
     return schema or {"type": "object"}
 
 
-def _called_since_asked(messages: list[BaseMessage]) -> set[str]:
+def _called_since_asked(messages: Iterable[BaseMessage]) -> set[str]:
     called: set[str] = set()
     for message in messages:
         if isinstance(message, HumanMessage):

@@ -5,7 +5,7 @@ Local servers that speak Anthropic's Messages API and OpenAI's chat completions,
 def test_something(httpserver):
     server = anthropic_server(httpserver)
     server.text("Paris").tool_call("search", {"q": "x"}).error(529, "overloaded_error", "Overloaded")
-    model = ChatAnthropic(model="claude-sonnet-4-5", base_url=server.url, api_key="test", max_retries=0)
+    model = ChatAnthropic(model="claude-sonnet-4-6", base_url=server.url, api_key="test", max_retries=0)
 ```
 
 The answers are given one after the other, as JSON or as server-sent events, whichever the request asks for.
@@ -39,10 +39,11 @@ class Answer:
     status: int = 200
     kind: str = ""
     usage: tuple[int, int] = (11, 7)
+    pieces: list[str] | None = None
 
     @property
-    def pieces(self) -> list[str]:
-        return re.findall(r"\s*\S{1,20}|\s+", self.text)
+    def texts(self) -> list[str]:
+        return re.findall(r"\s*\S{1,20}|\s+", self.text) if self.pieces is None else self.pieces
 
 
 def pieces_of(args: dict[str, Any]) -> list[str]:
@@ -62,9 +63,9 @@ class ProviderServer:
         self._answers: list[Answer] = []
         httpserver.expect_request(path, method="POST").respond_with_handler(self._respond)
 
-    def text(self, text: str, *, usage: tuple[int, int] = (11, 7)) -> ProviderServer:
-        """Queue a text."""
-        return self._queue(Answer(text=text, usage=usage))
+    def text(self, text: str, *, usage: tuple[int, int] = (11, 7), pieces: list[str] | None = None) -> ProviderServer:
+        """Queue a text; *pieces* say how it streams."""
+        return self._queue(Answer(text=text, usage=usage, pieces=pieces))
 
     def tool_call(
         self, name: str, args: dict[str, Any], *, text: str = "", usage: tuple[int, int] = (11, 7)
@@ -168,7 +169,7 @@ class AnthropicServer(ProviderServer):
 
     def _deltas(self, block: dict[str, Any], answer: Answer) -> list[dict[str, Any]]:
         if block["type"] == "text":
-            return [{"type": "text_delta", "text": piece} for piece in answer.pieces]
+            return [{"type": "text_delta", "text": piece} for piece in answer.texts]
         return [{"type": "input_json_delta", "partial_json": piece} for piece in pieces_of(block["input"])]
 
     def _event(self, data: dict[str, Any]) -> str:
@@ -238,7 +239,7 @@ class OpenAIServer(ProviderServer):
     def _deltas(self, answer: Answer, number: int) -> Iterator[tuple[dict[str, Any], str | None]]:
         nothing = None if answer.calls and not answer.text else ""
         yield {"role": "assistant", "content": nothing, "refusal": None}, None
-        for piece in answer.pieces:
+        for piece in answer.texts:
             yield {"content": piece}, None
         for i, (name, args) in enumerate(answer.calls):
             head = {"index": i, "id": f"call_{number}_{i}", "type": "function"}

@@ -1,0 +1,365 @@
+"""A fake model with a provider sends handlers what that provider's integration sends, key by key."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.outputs import Generation, LLMResult
+from pydantic import BaseModel
+
+from pytest_lc_callbacks import FakeChatModel, RecordingHandler
+
+reason = "the real integrations are compared where they and pytest-httpserver are installed (the extra `partners`)"
+pytest.importorskip("pytest_httpserver", reason=reason)
+anthropic = pytest.importorskip("langchain_anthropic", reason=reason)
+openai = pytest.importorskip("langchain_openai", reason=reason)
+
+from provider_servers import anthropic_server, openai_server  # noqa: E402  # it needs pytest-httpserver
+
+PROMPT = [SystemMessage("You are helpful."), HumanMessage("What is the capital of France?")]
+# What the two sides cannot have in common: when and where they ran, which versions, and what is counted up.
+INCIDENTAL = {"lc_versions", "headers", "anthropic_api_url", "openai_api_base"}
+IDENTITIES = {"id", "system_fingerprint"}
+
+
+class Answer(BaseModel):
+    """The answer."""
+
+    city: str
+
+
+def search(query: str, limit: int = 3) -> str:
+    """Search the web."""
+
+
+def book(city: str) -> str:
+    """Book a trip."""
+
+
+def invoke(model, config):
+    model.invoke(PROMPT, config)
+
+
+def stream(model, config):
+    for _ in model.stream(PROMPT, config):
+        pass
+
+
+def ainvoke(model, config):
+    asyncio.run(model.ainvoke(PROMPT, config))
+
+
+def astream(model, config):
+    async def read():
+        async for _ in model.astream(PROMPT, config):
+            pass
+
+    asyncio.run(read())
+
+
+MODES = [invoke, stream, ainvoke, astream]
+
+
+class Anthropic:
+    """
+    ChatAnthropic beside its fake.
+    """
+
+    server = staticmethod(anthropic_server)
+
+    def real(self, url, **options):
+        options = {"model": "claude-sonnet-4-6", **options}
+        return anthropic.ChatAnthropic(base_url=url, api_key="test", max_retries=0, **options)
+
+    def fake(self, **options):
+        return FakeChatModel(provider="anthropic", max_retries=0, **options)
+
+
+class OpenAI:
+    """
+    ChatOpenAI beside its fake.
+    """
+
+    server = staticmethod(openai_server)
+
+    def real(self, url, **options):
+        # Usage in streams is on for OpenAI itself, and off by default where another address is given.
+        stream_usage = options.pop("stream_usage", True)
+        return openai.ChatOpenAI(
+            model="gpt-4.1-mini", base_url=url, api_key="test", max_retries=0, stream_usage=stream_usage, **options
+        )
+
+    def fake(self, **options):
+        return FakeChatModel(provider="openai", model="gpt-4.1-mini", max_retries=0, **options)
+
+
+@pytest.fixture(params=[Anthropic(), OpenAI()], ids=["anthropic", "openai"])
+def provider(request):
+    return request.param
+
+
+@pytest.fixture
+def server(provider, httpserver):
+    return provider.server(httpserver)
+
+
+def usage_of(fake) -> tuple[int, int]:
+    """The tokens that the fake counted in its last call, for the server to report."""
+    usage = fake.last_call.response.usage_metadata
+    return usage["input_tokens"], usage["output_tokens"]
+
+
+def plain(value: Any, key: str = "") -> Any:
+    """*value* as plain data, without what differs from run to run."""
+    if isinstance(value, dict):
+        return {k: plain(v, k) for k, v in value.items() if k not in INCIDENTAL}
+    if isinstance(value, BaseMessage):
+        return plain(value.model_dump())
+    if isinstance(value, Generation):
+        return plain({name: getattr(value, name) for name in type(value).model_fields})
+    if isinstance(value, LLMResult):
+        return plain({"generations": value.generations, "llm_output": value.llm_output})
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, BaseException):
+        return [type(value).__name__, str(value)]
+    return f"<{key}>" if key in IDENTITIES and isinstance(value, str) else value
+
+
+def events(act, model) -> list[Any]:
+    handler = RecordingHandler()
+    act(model, {"callbacks": [handler]})
+    return [(event.name, plain(event.payload)) for event in handler.events]
+
+
+def assert_same(fake_events, real_events):
+    assert [name for name, _ in fake_events] == [name for name, _ in real_events]
+    assert [d for ours, theirs in zip(fake_events, real_events, strict=True) for d in differences(ours, theirs)] == []
+
+
+def differences(ours, theirs, path: str = "") -> list[str]:
+    """Each key and each value that one side has and the other has not."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        missing = [f"{path}.{key}: only in {'the fake' if key in ours else 'the real'}" for key in ours.keys() ^ theirs]
+        return missing + [
+            d for key in ours.keys() & theirs for d in differences(ours[key], theirs[key], f"{path}.{key}")
+        ]
+    if isinstance(ours, (list, tuple)) and isinstance(theirs, (list, tuple)) and len(ours) == len(theirs):
+        return [d for i, pair in enumerate(zip(ours, theirs, strict=True)) for d in differences(*pair, f"{path}[{i}]")]
+    return [] if ours == theirs else [f"{path}: {ours!r} in the fake, {theirs!r} in the real"]
+
+
+@pytest.mark.parametrize("act", MODES)
+def test_a_text(act, provider, server):
+    """
+    A text: start, tokens and end are the provider's.
+    """
+    fake = provider.fake().respond("Paris is the capital.")
+    ours = events(act, fake)
+    server.text("Paris is the capital.", usage=usage_of(fake))
+
+    assert_same(ours, events(act, provider.real(server.url)))
+
+
+@pytest.mark.parametrize("act", MODES)
+@pytest.mark.parametrize("text", ["", "Let me see."], ids=["calls", "text and calls"])
+@pytest.mark.parametrize(
+    "calls",
+    [
+        [("search", {"query": "weather in Paris", "limit": 2})],
+        [("search", {"query": "weather"}), ("book", {"city": "Oslo"})],
+    ],
+    ids=["one", "two"],
+)
+def test_tool_calls(act, text, calls, provider, server):
+    """
+    Tool calls, with and without a text, one and several: arguments stream in pieces as the provider's do.
+    """
+    fake = provider.fake()
+    fake.respond(text, tool_calls=calls)
+    ours = events(act, fake.bind_tools([search, book]))
+    server.tool_calls(calls, text=text, usage=usage_of(fake))
+
+    assert_same(ours, events(act, provider.real(server.url).bind_tools([search, book])))
+
+
+@pytest.mark.parametrize("act", [invoke, stream])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tool_choice": "any"},
+        {"tool_choice": "search"},
+        {"tool_choice": "auto"},
+        {"tool_choice": "search", "parallel_tool_calls": False},
+        {"parallel_tool_calls": True},
+        {"strict": True},
+    ],
+    ids=str,
+)
+def test_tool_choice(act, options, provider, server):
+    """
+    Tool choice, parallel calls and strict schemas reach the invocation parameters in the provider's form.
+    """
+    calls = [("search", {"query": "weather", "limit": 1})]
+    fake = provider.fake().respond(tool_calls=calls)
+    ours = events(act, fake.bind_tools([search, book], **options))
+    server.tool_calls(calls, usage=usage_of(fake))
+
+    assert_same(ours, events(act, provider.real(server.url).bind_tools([search, book], **options)))
+
+
+@pytest.mark.parametrize("act", [invoke, stream])
+def test_a_conversation_with_tools(act, provider, server):
+    """
+    A text while tools are bound: Anthropic's integration streams blocks then, OpenAI's a string.
+    """
+    fake = provider.fake().respond("Paris is big.")
+    ours = events(act, fake.bind_tools([search]))
+    server.text("Paris is big.", usage=usage_of(fake))
+
+    assert_same(ours, events(act, provider.real(server.url).bind_tools([search])))
+
+
+@pytest.mark.parametrize("act", [invoke, stream])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"temperature": 0.5, "max_tokens": 50},
+        {"temperature": 0.0},
+        {"stop": ["###"]},
+        {"timeout": 30.0},
+        {"stream_usage": False},
+    ],
+    ids=str,
+)
+def test_options_of_the_model(act, options, provider, server):
+    """
+    What the model was made with shows where the provider's shows it.
+    """
+    fake = provider.fake(**options).respond("Paris.")
+    ours = events(act, fake)
+    server.text("Paris.", usage=usage_of(fake))
+
+    assert_same(ours, events(act, provider.real(server.url, **options)))
+
+
+@pytest.mark.parametrize("act", [invoke, stream])
+def test_options_of_the_call(act, provider, server):
+    """
+    What is bound shows where the provider's shows it.
+    """
+    fake = provider.fake().respond("Paris.")
+    bound = {"stop": ["###"], "temperature": 0.1}
+    ours = events(act, fake.bind(**bound))
+    server.text("Paris.", usage=usage_of(fake))
+
+    assert_same(ours, events(act, provider.real(server.url).bind(**bound)))
+
+
+@pytest.mark.parametrize("act", MODES)
+def test_an_error(act, provider, server):
+    """
+    A provider's error, scripted, arrives as it does from the provider: with the body and status of the response.
+    """
+    server.error(429, "rate_limit_error", "slow down")
+    handler = RecordingHandler()
+    with pytest.raises(Exception, match="slow down") as caught:
+        act(provider.real(server.url), {"callbacks": [handler]})
+    fake, ours = provider.fake().respond(caught.value), RecordingHandler()
+
+    with pytest.raises(type(caught.value), match="slow down"):
+        act(fake, {"callbacks": [ours]})
+
+    assert_same(
+        [(event.name, plain(event.payload)) for event in ours.events],
+        [(event.name, plain(event.payload)) for event in handler.events],
+    )
+
+
+@pytest.mark.parametrize("act", [invoke, stream])
+def test_structured_output_by_a_tool_call(act, provider, server):
+    """
+    Structured output by function calling: the same options, the same call of the schema's tool.
+    """
+    options: dict[str, Any] = {"method": "function_calling"}
+    fake = provider.fake().respond(Answer(city="Paris"))
+    ours = model_events(act, fake.with_structured_output(Answer, **options))
+    server.tool_call("Answer", {"city": "Paris"}, usage=usage_of(fake))
+
+    theirs = model_events(act, provider.real(server.url).with_structured_output(Answer, **options))
+
+    # How an integration notes the schema for LangSmith is between the two of them.
+    assert_same(without_noted_schema(ours), without_noted_schema(theirs))
+
+
+def model_events(act, chain):
+    return [(name, payload) for name, payload in events(act, chain) if "chain" not in name]
+
+
+def without_noted_schema(recorded):
+    for _, payload in recorded:
+        payload.get("options", {}).pop("ls_structured_output_format", None)
+        payload.get("invocation_params", {}).pop("ls_structured_output_format", None)
+    return recorded
+
+
+def test_scripted_chunks(provider, server):
+    """
+    Scripted chunks of text arrive in their pieces, in the provider's shape.
+    """
+    fake = provider.fake().respond(chunks=["Par", "is is", " big"])
+    ours = events(stream, fake)
+    server.text("Paris is big", usage=usage_of(fake), pieces=["Par", "is is", " big"])
+
+    assert_same(ours, events(stream, provider.real(server.url)))
+
+
+@pytest.mark.parametrize("mode", ["invoke", "stream"])
+def test_the_message_of_a_call(mode, provider):
+    """
+    Call.response is the message in the provider's shape, in every mode.
+    """
+    fake = provider.fake().respond("Let me see.", tool_calls=[("search", {"query": "x"})])
+    partial({"invoke": invoke, "stream": stream}[mode], fake)({})
+
+    response = fake.last_call.response
+
+    assert response.tool_calls[0]["name"] == "search"
+    assert isinstance(response.content, list) == isinstance(provider, Anthropic)
+
+
+@pytest.mark.parametrize("model", ["claude-haiku-4-5", "claude-opus-4-6", "claude-sonnet-5", "claude-2"])
+def test_the_limit_of_tokens(model, httpserver):
+    """
+    Where no limit is set, it is the one that Anthropic's integration knows for the model.
+    """
+    fake, real = Anthropic().fake(model=model), Anthropic().real(httpserver.url_for(""), model=model)
+
+    assert fake._get_invocation_params()["max_tokens"] == real._get_invocation_params()["max_tokens"]
+
+
+def test_the_default_model_is_one_of_the_provider():
+    """
+    Without a model name, a fake with a provider has one that the provider has; a plain one is called what it is.
+    """
+    assert FakeChatModel(provider="anthropic").model_name.startswith("claude")
+    assert FakeChatModel(provider="openai").model_name.startswith("gpt")
+    assert FakeChatModel().model_name == "fake-chat-model"
+
+
+def test_metadata_of_a_scripted_message_wins(provider):
+    """
+    What a scripted message says about why it ended is kept.
+    """
+    key = "stop_reason" if isinstance(provider, Anthropic) else "finish_reason"
+    fake = provider.fake().respond(AIMessage("Par", response_metadata={key: "length"}), times=2)
+
+    whole = fake.invoke("x")
+    chunks = list(fake.stream("x"))
+
+    assert whole.response_metadata[key] == "length"
+    assert sum(chunks[1:], start=chunks[0]).response_metadata[key] == "length"
