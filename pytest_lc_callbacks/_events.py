@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, get_args
 from uuid import UUID
 
@@ -277,7 +276,7 @@ class Log:
             run_name=facts.name,
             run_type=facts.run_type,
             tags=tags or facts.tags,
-            metadata=metadata or facts.metadata,
+            metadata=metadata or facts.metadata or {},
             payload=_payload(*payload),
             time=time,
             thread=thread,
@@ -384,7 +383,7 @@ class _Facts(NamedTuple):
     name: str | None = None
     run_type: str | None = None
     tags: tuple[str, ...] = ()
-    metadata: Mapping[str, Any] = MappingProxyType({})
+    metadata: Mapping[str, Any] | None = None
 
 
 _UNKNOWN = _Facts()
@@ -438,7 +437,7 @@ class Run:
             _display_name(payload),
             _run_type(name, payload) if self.started else None,
             tags or (),
-            metadata or _UNKNOWN.metadata,
+            metadata,
         )
 
     @property
@@ -471,7 +470,7 @@ class Run:
     @property
     def metadata(self) -> Mapping[str, Any]:
         """Its metadata, LangChain's own included."""
-        return self.facts.metadata
+        return self.facts.metadata or {}
 
     @property
     def children(self) -> list[Run]:

@@ -52,7 +52,7 @@ def event_name(name: Any) -> str:
         return bare
     if bare in _ELSEWHERE:
         raise ValueError(f"{name!r} is not a callback event: {_ELSEWHERE[bare]}.")
-    near = difflib.get_close_matches(bare, EVENT_NAMES, n=3)
+    near = difflib.get_close_matches(bare.lower(), EVENT_NAMES, n=2)
     meant = (
         f"did you mean {' or '.join(map(repr, near))}?" if near else f"the events are {', '.join(sorted(EVENT_NAMES))}."
     )
