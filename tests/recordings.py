@@ -50,7 +50,11 @@ def send(handler: RecordingHandler, event: str, *, name: str = "", **ids: Any) -
     """Call the handler's method for *event* with what LangChain would pass, or less."""
     method: Callable[..., Any] = getattr(handler, f"on_{event}")
     if event in ("llm_new_token", "custom_event"):
-        method("token" if event == "llm_new_token" else "progress", **({"data": 1} if event == "custom_event" else {}), **ids)
+        method(
+            "token" if event == "llm_new_token" else "progress",
+            **({"data": 1} if event == "custom_event" else {}),
+            **ids,
+        )
     elif is_start(event):
         method(None, [[]] if event == "chat_model_start" else {}, name=name.partition("#")[0], **ids)
     else:
