@@ -48,6 +48,8 @@ def _raised(mismatch: Mismatch, there: Event | None) -> str | None:
     if there is None or there.error is None or there.name in _names_in(*mismatch.expected, *mismatch.rest):
         return None
     end = there.name.replace("_error", "_end")
+    if there.run is not None and end in there.run.names:
+        return None
     return (
         f"hint: {there.run.label if there.run else 'a run'} raised {short(there.error)}; a run that raises reports "
         f"{there.name!r} instead of {end!r}."
