@@ -426,8 +426,8 @@ def _describe(key: str, event: Event) -> str:
 
 def short(value: Any, limit: int = 120) -> str:
     """A value for a message, cut to *limit* characters."""
-    if isinstance(value, Run):
-        return repr(value)
+    if isinstance(value, type):
+        return value.__name__
     try:
         text = repr(value)
     # A payload's own repr may do anything; a message about it must not fail.

@@ -150,7 +150,7 @@ class Recording:
             raise AssertionError(
                 _joined(f"expected one {wanted}, but there are {len(found)}", _text.event_lines(found))
             )
-        same_name = self.where(name).events if name else self.events
+        same_name = self.where(name).events if name else []
         near = same_name or self.events
         evidence = _candidates(near, bool(same_name)) if near else [f"  {self._emptiness}"]
         raise AssertionError(_joined(f"expected one {wanted}, but there is none", evidence))

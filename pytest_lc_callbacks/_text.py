@@ -100,8 +100,10 @@ def not_reached(rest: Sequence[Item], limit: int = 10) -> list[str]:
 def event_lines(events: Iterable[Event], limit: int = 10) -> list[str]:
     """Events one below the other, for a message that is about some of them."""
     shown = list(events)
-    lines = [f"    {e.name}  {_run_name(e)}{_remark(e)}" for e in shown[:limit]]
-    return [*lines, f"    ... {events_count(len(shown) - limit)} more"] if len(shown) > limit else lines
+    more = [f"    ... {events_count(len(shown) - limit)} more"] if len(shown) > limit else []
+    del shown[limit:]
+    width = max((len(event.name) for event in shown), default=0)
+    return [*(f"    {e.name:<{width}}  {_run_name(e)}{_remark(e)}" for e in shown), *more]
 
 
 def _remark(event: Event) -> str:

@@ -74,7 +74,7 @@ ENTRY = "assert_events: an entry is an event's name, ..., event(), many() or any
         ),
         (["llm_end", None], TypeError, ENTRY + "None"),
         ([1], TypeError, ENTRY + "1"),
-        ([ValueError], TypeError, ENTRY + "<class 'ValueError'>"),
+        ([ValueError], TypeError, ENTRY + "ValueError"),
         (
             [["llm_end"]],
             TypeError,
