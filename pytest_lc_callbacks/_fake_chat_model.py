@@ -108,8 +108,11 @@ class FakeChatModel(BaseChatModel):
 
     def __init__(self, *, responses: Iterable[Scripted] | None = None, **fields: Any) -> None:
         refuse_unknown(type(self), fields)
-        if fields.get("provider") and not {"model", "model_name"} & fields.keys():
-            fields["model_name"] = _PAYLOADS[fields["provider"]].default_model
+        provider = fields.get("provider")
+        if provider not in _PAYLOADS:
+            raise ValueError(f"provider= is 'anthropic' or 'openai', not {provider!r}; leave it out for a plain model")
+        if provider and not {"model", "model_name"} & fields.keys():
+            fields["model_name"] = _PAYLOADS[provider].default_model
         super().__init__(**fields)
         if responses is not None:
             listed = read_responses(responses)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from functools import reduce
 from operator import add
 from typing import Any
 
+from langchain_core.load.serializable import Serializable
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_chunk_to_message
+from langchain_core.runnables import Runnable
 from pydantic import BaseModel
 
 from pytest_lc_callbacks._fake_tools import call_text, json_problem
 
 _LENGTH = 80
+# Where an object lies in memory says nothing to a reader, and is another place each time.
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F.]+")
 # asyncio and generators use these for themselves: thrown through a coroutine they turn into something else.
 _CANNOT_TRAVEL = (StopIteration, StopAsyncIteration, GeneratorExit)
 
@@ -185,12 +190,13 @@ def _read_value(value: Any, where: str) -> Reply:
         return Message(_read_message(value, where))
     if isinstance(value, BaseException) or (isinstance(value, type) and issubclass(value, BaseException)):
         return Failure(_read_error(value, where))
-    if isinstance(value, BaseModel):
-        return Data(value.model_dump(mode="json"), type(value).__name__)
-    if _is_pydantic_v1(value):
-        return Data(json.loads(value.json()), type(value).__name__)
+    # LangChain's own objects are pydantic's too, or can be called, and are no answers.
+    if isinstance(value, (Serializable, Runnable)):
+        raise _refusal(value, where)
     if isinstance(value, Mapping):
-        return _read_mapping(value, where)
+        return Data(_read_fields(value, value, where))
+    if (fields := _fields_of_object(value, where)) is not None:
+        return Data(_read_fields(fields, value, where), type(value).__name__)
     if callable(value) and not isinstance(value, type):
         return Function(_read_function(value, where))
     raise _refusal(value, where)
@@ -198,12 +204,17 @@ def _read_value(value: Any, where: str) -> Reply:
 
 def _refusal(value: Any, where: str) -> TypeError:
     remedy = _remedy(value)
+    if inspect.iscoroutine(value):
+        # Nobody will await it now, which Python would warn about at some later time.
+        value.close()
     return TypeError(f"{where} cannot answer with {_shown(value)}: {remedy}")
 
 
 def _remedy(value: Any) -> str:
     if value is ... or value is None:
         return "write what the model says, .respond('Paris'), or .respond('') for an empty answer"
+    if isinstance(value, (Serializable, Runnable)):
+        return "write the message in it, or a function of the messages that asks it, lambda messages: chain.invoke(...)"
     if isinstance(value, type):
         return f"that is a class; write an instance, .respond({value.__name__}(...))"
     if inspect.isawaitable(value):
@@ -249,10 +260,28 @@ def _read_error(error: Any, where: str) -> Any:
     return error
 
 
-def _read_mapping(value: Mapping[str, Any], where: str) -> Data:
-    if problem := json_problem(value, "it"):
+def _fields_of_object(value: Any, where: str) -> Mapping[str, Any] | None:
+    """The fields of an object for structured output: pydantic's, of either version, or a dataclass."""
+    if isinstance(value, type):
+        return None
+    if isinstance(value, BaseModel):
+        return _dumped(value, where)
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return json.loads(value.json()) if _is_pydantic_v1(value) else None
+
+
+def _dumped(value: BaseModel, where: str) -> Mapping[str, Any]:
+    try:
+        return value.model_dump(mode="json", by_alias=True)
+    except ValueError as reason:
+        raise TypeError(f"{where} cannot answer with {_shown(value)}: a model writes JSON, and {reason}") from reason
+
+
+def _read_fields(fields: Mapping[str, Any], value: Any, where: str) -> dict[str, Any]:
+    if problem := json_problem(fields, "it"):
         raise TypeError(f"{where} cannot answer with {_shown(value)}: {problem}")
-    return Data(json.loads(json.dumps(dict(value))))
+    return json.loads(json.dumps(dict(fields)))  # type: ignore[no-any-return]
 
 
 def _read_function(function: Any, where: str) -> Any:
@@ -392,7 +421,9 @@ def _error_text(error: BaseException | type[BaseException]) -> str:
 def _shown(value: Any) -> str:
     if value is ...:
         return "nothing"
-    return f"{reprlib.repr(value)} ({type(value).__name__})"
+    name = getattr(value, "__name__", None)
+    shown = name if isinstance(name, str) else _ADDRESS.sub("", reprlib.repr(value))
+    return f"{shown} ({type(value).__name__})"
 
 
 def _cut(text: str) -> str:

@@ -356,7 +356,8 @@ def _script_lines(prefix: str, answers: Answers) -> list[str]:
 def _state(response: Response) -> str:
     if response.is_spent:
         return " - used"
-    return f" - used {response.used} times" if response.used else ""
+    count = response.used if response.times is None else f"{response.used} of {response.times}"
+    return f" - used {count} times" if response.used else ""
 
 
 def _window(lines: Sequence[str]) -> list[str]:

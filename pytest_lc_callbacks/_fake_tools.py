@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -249,7 +249,7 @@ def _object_problem(value: Any, schema: Schema, path: str, root: Schema) -> str 
     if not isinstance(value, Mapping):
         return None
     known = schema.get("properties", {})
-    extra = schema.get("additionalProperties", not known and schema.get("type") == "object")
+    extra = schema.get("additionalProperties", "properties" not in schema)
     for name in schema.get("required", ()):
         if name not in value:
             return f"{_join(path, name)!r} is missing"
@@ -301,15 +301,28 @@ def _example_of_type(kind: str, schema: Schema, root: Schema) -> Any:
 
 
 def _example_number(kind: str, schema: Schema) -> float:
-    number = schema.get("minimum", 0)
-    if (low := schema.get("exclusiveMinimum")) is not None and number <= low:
-        number = low + 1
-    high = schema.get("maximum", schema.get("exclusiveMaximum"))
-    if high is not None and number >= high:
-        number = schema.get("maximum", high - 1) if "minimum" not in schema else number
-    if step := schema.get("multipleOf"):
-        number = -(-number // step) * step
+    fitting = (number for number in _numbers(schema) if _is_example(number, kind, schema))
+    number = next(fitting, 0)
     return int(number) if kind == "integer" else number
+
+
+def _numbers(schema: Schema) -> Iterator[float]:
+    """Numbers that are worth a try, the plainest first."""
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    step = schema.get("multipleOf", 1)
+    yield from (low, 0) if low is not None else (0,)
+    for bound in (low, high):
+        if bound is not None:
+            multiple = bound // step * step
+            yield from (multiple, multiple + step, multiple - step, bound)
+    if low is not None and high is not None:
+        yield (low + high) / 2
+
+
+def _is_example(number: float, kind: str, schema: Schema) -> bool:
+    step = schema.get("multipleOf", 1 if kind == "integer" else None)
+    return _range_problem(number, schema, "", schema) is None and (step is None or number % step == 0)
 
 
 def _example_text(schema: Schema) -> str:

@@ -694,11 +694,11 @@ def test_an_error_waits_too(waits):
 
 def test_streaming_models_stream():
     """
-    streaming=True makes invoke stream, and streaming=False makes stream invoke, as on any chat model.
+    streaming=True makes invoke stream, and disable_streaming=True makes stream invoke, as on any chat model.
     """
     handler = RecordingHandler()
     FakeChatModel(responses=["a b"], streaming=True, callbacks=[handler]).invoke("x")
-    model = FakeChatModel(responses=["a b"], streaming=False)
+    model = FakeChatModel(responses=["a b"], disable_streaming=True)
 
     assert handler.count("llm_new_token") == 2
     assert [chunk.content for chunk in model.stream("x")] == ["a b"]

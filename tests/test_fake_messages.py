@@ -298,7 +298,7 @@ def test_two_processes_give_the_same_ids():
     Ids, tool-call ids and usage do not depend on the process, nor on its hash seed.
     """
     outputs = {
-        subprocess.run(  # noqa: S603  # our own program
+        subprocess.run(
             [sys.executable, "-c", PROGRAM], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
         ).stdout
         for seed in ("0", "1")

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import socket
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from langchain_core.messages import AIMessage
+
 from pytest_lc_callbacks._fake_chat_model import FakeChatModel
 
 reason = "LangChain's standard tests need langchain-tests and respx (the extra `partners`)"
 pytest.importorskip("langchain_tests", reason=reason)
 respx = pytest.importorskip("respx", reason=reason)
 
-from langchain_core.messages import AIMessageChunk, BaseMessage  # noqa: E402  # after the skip
+from langchain_core.messages import BaseMessage  # noqa: E402  # after the skip
 from langchain_tests.integration_tests import ChatModelIntegrationTests  # noqa: E402
 from langchain_tests.unit_tests import ChatModelUnitTests  # noqa: E402
 
 # Under anyio's plugin, which leaves synchronous tests alone; pytest-asyncio would warn about them.
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.filterwarnings("ignore:.*is in beta:langchain_core._api.beta_decorator.LangChainBetaWarning"),
+]
 
 DETAILS = ["audio_input", "audio_output", "reasoning_output", "cache_read_input", "cache_creation_input"]
 
@@ -100,7 +103,7 @@ class Switches:
     supports_pdf_tool_message = True
     returns_usage_metadata = True
     supports_model_override = True
-    supported_usage_metadata_details = {"invoke": DETAILS, "stream": DETAILS}
+    supported_usage_metadata_details: ClassVar = {"invoke": DETAILS, "stream": DETAILS}
 
     @pytest.fixture
     def model(self, request):
