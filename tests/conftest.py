@@ -29,6 +29,12 @@ def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pyte
     return pytester
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse ids that differ from process to process: pytest-xdist cannot run them, and says so without a name."""
+    if changing := [item.nodeid for item in items if " at 0x" in item.nodeid]:
+        raise pytest.UsageError("\n".join(["give these tests ids without an address in them:", *changing]))
+
+
 def pytest_report_header() -> str:
     """The LangChain under test, which is what tells the cells of the matrix apart."""
     return ", ".join(f"{name} {_installed(name)}" for name in ("langchain-core", "langchain", "langgraph"))

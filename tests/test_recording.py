@@ -407,7 +407,11 @@ def test_a_tool_message_with_an_error_is_an_error() -> None:
     ]
 
 
-@pytest.mark.parametrize("ignore", [ValueError, (ValueError,), [KeyError, Exception], iter([ValueError])], ids=repr)
+@pytest.mark.parametrize(
+    "ignore",
+    [ValueError, (ValueError,), [KeyError, Exception], iter([ValueError])],
+    ids=lambda value: type(value).__name__,
+)
 def test_errors_may_be_ignored(ignore: Any) -> None:
     """
     Errors of certain classes do not count; a class alone or several.
