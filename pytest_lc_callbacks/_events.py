@@ -564,7 +564,8 @@ def _display_name(payload: Mapping[str, Any]) -> str | None:
     if payload.get("name"):
         return str(payload["name"])
     serialized = payload.get("serialized")
-    if not isinstance(serialized, Mapping):
+    # Not `isinstance`: what was passed may be a proxy that fails when it is asked for its class.
+    if not issubclass(type(serialized), Mapping):
         return None
     path = serialized.get("id") or [None]
     name = serialized.get("name") or path[-1]

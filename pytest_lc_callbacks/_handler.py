@@ -90,7 +90,7 @@ def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]
             # langgraph sends their run's id inside.
             run_id = run_id or getattr(payload.get("event"), "run_id", None)
         ids = kept_id(run_id), kept_id(parent_run_id)
-        described = _copied(metadata) if metadata and issubclass(type(metadata), dict) else None
+        described = (_copied(metadata) or None) if issubclass(type(metadata), dict) else None
         found = _tagged(tags), described, perf_counter(), get_ident()
         self._extend((event_name, *ids, *found, None, payload, None, None))
         return _DONE
@@ -252,5 +252,6 @@ for _method, _arguments in _methods(_HandlerBase).items():
     EVENT_NAMES.add(_name)
     setattr(RecordingHandler, _method, _mark(_recorder(_name, _arguments)))
 for _quick in (_on_chain_start, _on_chain_end, _on_llm_new_token):
-    _quick.__qualname__ = f"RecordingHandler.{_quick.__name__[1:]}"
-    setattr(RecordingHandler, _quick.__name__[1:], _mark(_quick))
+    _quick.__name__ = _quick.__name__.removeprefix("_")
+    _quick.__qualname__ = f"RecordingHandler.{_quick.__name__}"
+    setattr(RecordingHandler, _quick.__name__, _mark(_quick))

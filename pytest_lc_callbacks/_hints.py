@@ -24,7 +24,8 @@ def hint(mismatch: Mismatch, items: Sequence[Item], log: Log, positions: Sequenc
     if cause or len(positions) > LONG:
         return cause
     return (
-        _one_component(mismatch, there, log, positions)
+        _doubled(_first_double(items, log, positions))
+        or _one_component(mismatch, there, log, positions)
         or _concurrent(items, log, positions)
         or _silent_inside(mismatch, there, log, positions)
     )
@@ -41,6 +42,23 @@ def _doubled(there: Event | None) -> str | None:
         "      lists of callbacks without removing doubles: it is in one list twice ([h, h]), or given both with\n"
         "      with_config and at run time."
     )
+
+
+def _first_double(items: Sequence[Item], log: Log, positions: Sequence[int]) -> Event | None:
+    """The first start or end that came again, if without those that did the recording is what was expected."""
+    seen: set[tuple[Run | None, str]] = set()
+    first: int | None = None
+    once: list[int] = []
+    for position, name in zip(positions, names_at(log, positions), strict=True):
+        key = log.run_at(position), name
+        if key in seen and key[0] is not None and (is_start(name) or is_end(name)):
+            first = position if first is None else first
+        else:
+            once.append(position)
+        seen.add(key)
+    if first is None or find_mismatch(items, log, once) is not None:
+        return None
+    return log.event(first)
 
 
 def _raised(mismatch: Mismatch, there: Event | None) -> str | None:

@@ -64,6 +64,8 @@ def hint_of(lines: list[str], expected: list[Any]) -> str | None:
         (STREAM, ["chat_model_start", "llm_end"], STREAMED),
         (STREAM, ["chat_model_start", event("llm_end", run="m")], STREAMED),
         (["chain_start a", "chain_start a", "chain_end a", "chain_end a"], ["chain_start", "chain_end"], DOUBLED),
+        # The double is not where the lists part: what comes after it looks like it.
+        (["chain_start a", "chain_start a", "chain_start b < a", "chain_end b < a"], CHAIN_NAMES[:3], DOUBLED),
         (OVERLAP, ["chain_start", "chain_end", "chat_model_start", "llm_end"], CONCURRENT),
         (["tool_start search", "tool_end search"], ["tool_start", "chat_model_start", "llm_end", "tool_end"], SILENT),
         ([], ["chain_start"], NOTHING),
@@ -100,6 +102,11 @@ def test_a_hint_where_the_facts_prove_it(lines: list[str], expected: list[Any], 
         # The same start twice, but of two runs: with_config(run_id=...) repeats an id.
         (["chain_start a", "chain_end a"] * 2, ["chain_start", "chain_end"]),
         (["chain_start a#1", "chain_start a#2", "chain_end a#2", "chain_end a#1"], ["chain_start", "chain_end"]),
+        # There is a double, but without it the recording is not what was expected either.
+        (
+            ["chain_start a", "chain_start a", "chain_start b < a", "chain_end b < a"],
+            ["chain_start", "chain_start", "tool_start"],
+        ),
         # Two ends of different kinds, as asynchronous streams have them.
         (["chat_model_start m", "llm_end m", "llm_error m"], ["chat_model_start", "llm_end", "text"]),
         # Two tokens are no doubled handler.
