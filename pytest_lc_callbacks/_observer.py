@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,14 +14,14 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tracers.context import register_configure_hook
 
-from pytest_lc_callbacks._events import Run
+from pytest_lc_callbacks._callers import Call, call_behind
+from pytest_lc_callbacks._events import Run, is_start, kept_id
 from pytest_lc_callbacks._handler import RecordingHandler
 from pytest_lc_callbacks._recording import Recording
-from pytest_lc_callbacks._scopes import WATCH, GroundTruth, Origin, ScopeTable, current_truth
+from pytest_lc_callbacks._scope_table import ScopeTable
+from pytest_lc_callbacks._scopes import WATCH, Origin, WhatRan
 
-# Modules whose frames stand between the user's call and a handler; a name is one of these or below one.
-_LIBRARIES = ("langchain", "langchain_core", "langchain_classic", "langgraph", "concurrent", "threading", "contextvars")
-_OURS = __name__.partition(".")[0]
+_PLACES = {"setup": "in the test's set-up", "call": "in the test's body", "teardown": "in the test's tear-down"}
 
 
 class Observer(RecordingHandler):
@@ -34,10 +34,16 @@ class Observer(RecordingHandler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._home = threading.get_ident()
-        self._phases: list[tuple[int, str]] = []
-        self._sections: list[int] = []
-        self._origins: dict[UUID, list[Origin]] = {}
+        self.home = threading.get_ident()
+        """The thread of the test."""
+        self._on = True
+        self._began = time.time()
+        self._phases: list[tuple[int, str, float]] = []
+        self._sections: list[_Section] = []
+        self._beginnings: dict[Any, list[_Beginning]] = {}
+        self._continued: set[Any] = set()
+        self._cleared: float | None = None
+        self._known: tuple[Any, WhatRan] | None = None
 
     @contextmanager
     def section(self) -> Iterator[Recording]:
@@ -47,103 +53,218 @@ class Observer(RecordingHandler):
         Yields:
             The Recording of what runs in the block; read it inside or after.
         """
-        start = len(self._log)
-        self._sections.append(start)
-        section = _Section(self, start)
+        section = _Section(self)
+        self._sections.append(section)
         try:
             yield section
         finally:
             section.close()
-            self._sections.pop()
+            self._sections.remove(section)
 
     def table(self, **recordings: Recording) -> ScopeTable:
         """
         Who heard which run: a row for each run of the test's body (or section), a column for each of *recordings*.
 
         ``print`` it; ``.rows`` is plain data.
+
+        Raises:
+            TypeError: If one of *recordings* is not a `Recording`.
         """
         return ScopeTable.of(self, recordings)
 
     def begin(self, phase: str) -> None:
         """From now on runs begin in this *phase* of a test: ``"setup"``, ``"call"`` or ``"teardown"``."""
-        self._phases.append((len(self._log), phase))
+        self.home = threading.get_ident()
+        self._phases.append((len(self._log), phase, time.perf_counter()))
 
     def phase_of(self, run: Run) -> str | None:
         """The phase of the test that *run* began in; None where nobody spoke of phases."""
-        began = (phase for position, phase in reversed(self._phases) if position <= run.positions[0])
-        return next(began, None)
+        return next((phase for position, phase, _ in reversed(self._phases) if position <= run.first), None)
 
     def runs_in_scope(self) -> list[Run]:
         """The runs that scope assertions are about: those of the innermost section, else of the test's body."""
-        if self._sections:
-            return [run for run in self.own_runs() if run.positions[0] >= self._sections[-1]]
-        return [run for run in self.own_runs() if self.phase_of(run) in (None, "call")]
+        return list(self.what_ran().in_scope)
 
     def own_runs(self) -> list[Run]:
         """Every run but those that continue a run of an earlier test."""
-        foreign: set[Run] = set()
-        for run in self.runs:
-            if run.parent in foreign or (run.parent is None and run.parent_run_id in _HOOK.left_open):
-                foreign.add(run)
-        return [run for run in self.runs if run not in foreign]
+        return list(self.what_ran().runs)
 
     def origin(self, run: Run) -> Origin | None:
         """What is known of the beginning of a run without parent; None for all others."""
-        noted = self._origins.get(run.run_id)
-        if run.parent_run_id is not None or not noted:
-            return None
-        same_id = [other for other in self.runs if other.run_id == run.run_id]
-        return noted[min(same_id.index(run), len(noted) - 1)]
+        return self.what_ran().origins.get(run)
 
     def parent_of(self, run: Run) -> Run | None:
         """The run it began in: its parent, or else the one that its context held."""
-        if run.parent is not None:
-            return run.parent
-        origin = self.origin(run)
-        inside = origin.inside if origin else None
-        return next((other for other in reversed(self.runs) if other.run_id == inside), None) if inside else None
+        return self.what_ran().around.get(run)
+
+    def what_ran(self) -> WhatRan:
+        """What is known up to this moment."""
+        sections = tuple(section.start for section in self._sections)
+        moment = (id(self._log), len(self._log), len(self._phases), sections, len(self._continued))
+        if self._known is None or self._known[0] != moment:
+            self._known = moment, self._told()
+        return self._known[1]
 
     def clear(self) -> None:
         """Forget every run so far."""
         super().clear()
-        self._phases = [(0, phase) for _, phase in self._phases[-1:]]
-        self._sections = [0 for _ in self._sections]
-        self._origins = {}
+        self._cleared = time.perf_counter()
+        self._phases = [(0, phase, self._cleared) for _, phase, _ in self._phases[-1:]]
+        self._beginnings = {}
+        for section in self._sections:
+            section.restart(self)
 
     def close(self) -> None:
-        """Hear nothing more; what is open now belongs to no later observer."""
-        _HOOK.left_open |= {run.run_id for run in self.runs if not run.ended}
-        self._extend = _ignore
+        """
+        Hear nothing more.
 
-    def _root_begins(self, run_id: UUID) -> None:
+        A run that is open now may go on under a later observer. It still holds this one, which thereby learns of each
+        run that continues it, and tells.
+        """
+        self._on = False
+        self._extend = _tell_later_observers
+
+    def continues(self, run_id: Any) -> None:
+        """The run with this id, as it is kept, continues a run of an earlier test."""
+        self._continued.add(run_id)
+
+    def _root_begins(self, run_id: Any) -> None:
         """Note where a run without parent begins: later nobody knows."""
-        context = var_child_runnable_config.get()
-        inside = getattr((context or {}).get("callbacks"), "parent_run_id", None)
-        elsewhere = threading.get_ident() != self._home
-        if inside is None and not elsewhere:
+        if not self._on:
             return
+        manager: Any = (var_child_runnable_config.get() or {}).get("callbacks")
+        call = call_behind(sys._getframe(1))
+        elsewhere = call.thread_known and threading.get_ident() != self.home
         thread = threading.current_thread().name if elsewhere else None
-        origin = Origin(inside=inside, thread=thread, line=_users_line())
-        self._origins.setdefault(run_id, []).append(origin)
+        inside = getattr(manager, "parent_run_id", None)
+        self._beginnings.setdefault(kept_id(run_id), []).append(_Beginning(inside, thread, call))
+        if inside is not None and any(isinstance(other, Observer) and not other._on for other in manager.handlers):
+            self.continues(kept_id(run_id))
+
+    def _told(self) -> WhatRan:
+        heard = self.runs
+        origins = self._origins(heard)
+        around = _around(heard, origins)
+        runs = self._without_continued(heard, origins, around)
+        places = {run: place for run in runs if (place := self._place(run))}
+        limit, since = self._limit()
+        return WhatRan(
+            runs=runs,
+            in_scope=[run for run in runs if run not in places],
+            around=around,
+            origins=origins,
+            places=places,
+            limit=limit,
+            since=since,
+            section="with callback_scopes.section():" if self._phases else "with observer.section():",
+            run_ids=frozenset(run.run_id for run in heard),
+        )
+
+    def _origins(self, runs: list[Run]) -> dict[Run, Origin]:
+        noted = {run_id: iter(beginnings) for run_id, beginnings in list(self._beginnings.items())}
+        roots = [run for run in runs if run.parent_run_id is None]
+        found = {run: next(noted.get(kept_id(run.run_id), iter(())), None) for run in roots}
+        return {run: beginning.origin for run, beginning in found.items() if beginning is not None}
+
+    def _without_continued(self, runs: list[Run], origins: dict[Run, Origin], around: dict[Run, Run]) -> list[Run]:
+        foreign: set[Run] = set()
+        for run in runs:
+            if around[run] in foreign if run in around else self._is_continued(run, origins.get(run)):
+                foreign.add(run)
+        return [run for run in runs if run not in foreign]
+
+    def _is_continued(self, run: Run, origin: Origin | None) -> bool:
+        """Whether *run*, which began in no run that was heard, began in one of an earlier test."""
+        outside = run.parent_run_id or (origin.inside if origin else None)
+        return kept_id(run.run_id) in self._continued or _made_before(outside, self._began)
+
+    def _place(self, run: Run) -> str | None:
+        """Where *run* began, if that is out of scope."""
+        phase = self.phase_of(run) or "call"
+        if not self._sections:
+            return None if phase == "call" else _PLACES[phase]
+        if run.first >= self._sections[-1].start:
+            return None
+        return "before this section()" if phase == "call" else _PLACES[phase]
+
+    def _limit(self) -> tuple[str, float]:
+        """What limits the scope, and since when."""
+        body = next((began for _, phase, began in self._phases if phase == "call"), 0.0)
+        place = "in the test's body" if self._phases else "in the block of observe_callbacks()"
+        if self._sections:
+            place, body = "in this section()", self._sections[-1].began
+        elif self._phases and self._phases[0][1] == "call" and self._cleared is None:
+            place = "in the test's body since the observer was switched on"
+        if self._cleared is None:
+            return place, body
+        return f"{place} since the observer's clear()", max(body, self._cleared)
+
+
+class _Beginning:
+    """What was seen when a run without parent began."""
+
+    __slots__ = ("call", "inside", "thread")
+
+    def __init__(self, inside: UUID | None, thread: str | None, call: Call) -> None:
+        self.inside = inside
+        self.thread = thread
+        self.call = call
+
+    @property
+    def origin(self) -> Origin:
+        """The same as plain data."""
+        call = self.call
+        return Origin(
+            inside=self.inside,
+            thread=self.thread,
+            line=call.place,
+            nested=call.nested,
+            asynchronous=call.asynchronous,
+            by_hand=call.by_hand,
+        )
+
+
+def _around(runs: list[Run], origins: dict[Run, Origin]) -> dict[Run, Run]:
+    """The run that each of *runs* began in: its parent, or else the one that its context held."""
+    latest: dict[UUID, Run] = {}
+    found = {}
+    for run in runs:
+        origin = origins.get(run)
+        around = run.parent or (latest.get(origin.inside) if origin and origin.inside else None)
+        if around is not None:
+            found[run] = around
+        latest[run.run_id] = run
+    return found
+
+
+def _made_before(run_id: UUID | None, moment: float) -> bool:
+    """Whether the id itself says that it was made before: LangChain's do since langchain-core 1.1 (UUID version 7)."""
+    return run_id is not None and run_id.version == 7 and run_id.int >> 80 < int(moment * 1000)
 
 
 class _Section(Recording):
     """What an observer hears from one moment on, until another."""
 
-    def __init__(self, observer: Observer, start: int) -> None:
+    def __init__(self, observer: Observer) -> None:
         super().__init__()
         self._log = observer._log
-        self._start = start
+        self.start = len(self._log)
+        self.began = time.perf_counter()
         self._stop: int | None = None
 
     @property
     def _positions(self) -> range:
-        return range(self._start, len(self._log) if self._stop is None else self._stop)
+        return range(self.start, len(self._log) if self._stop is None else self._stop)
 
     @property
     def runs(self) -> list[Run]:
-        """Every run that an event since then belongs to."""
-        return self._view(list(self._positions)).runs
+        """Every run that began in the block."""
+        return [run for run in self._log.runs() if run.first in self._positions]
+
+    def restart(self, observer: Observer) -> None:
+        """Go on in the empty recording of an observer that was cleared."""
+        self._log = observer._log
+        self.start = 0
 
     def close(self) -> None:
         """Stop here."""
@@ -162,43 +283,64 @@ class _Hook:
     offers no way to remove it; without an observer it costs one call.
     """
 
+    def __init__(self, switchboard: _Switchboard, index: int) -> None:
+        self._switchboard = switchboard
+        self._index = index
+
+    def get(self) -> Observer | None:
+        """The observer that this hook stands for."""
+        audible = self._switchboard.audible
+        return audible[self._index] if self._index < len(audible) else None
+
+
+class _Switchboard:
+    """Which observers LangChain is told of, over as many hooks as there ever were observers at once."""
+
     def __init__(self) -> None:
-        # Runs that were open when their observer went off: what begins under them belongs to no later observer.
-        self.left_open: set[UUID] = set()
-        self.registered = False
+        self.audible: tuple[Observer, ...] = ()
+        self._on: list[tuple[Observer, bool]] = []
+        self._hooks = 0
+        self._lock = threading.Lock()
 
-    def get(self) -> GroundTruth | None:
-        """The observer that is on, the innermost if there are several."""
-        return current_truth()
+    def switch_on(self, observer: Observer, *, alone: bool) -> None:
+        """Let *observer* hear; those that are on already hear no more if it is to be *alone*, until it is off."""
+        with self._lock:
+            self._on.append((observer, alone))
+            self._connect()
 
-    def push(self, observer: Observer) -> None:
-        """Switch *observer* on."""
-        if not self.registered:
-            # The class serves the moment between LangChain's two looks; it is not searched for among the handlers
-            # unless somebody holds an _Inert.
-            register_configure_hook(self, True, _Inert)  # type: ignore[arg-type]  # LangChain calls .get() alone
-            self.registered = True
-        WATCH.truths = (*WATCH.truths, observer)
-
-    def pop(self, observer: Observer) -> None:
-        """Switch *observer* off, and close it."""
-        WATCH.truths = tuple(other for other in WATCH.truths if other is not observer)
+    def switch_off(self, observer: Observer) -> None:
+        """Let *observer* hear nothing more."""
+        with self._lock:
+            self._on = [entry for entry in self._on if entry[0] is not observer]
+            self._connect()
         observer.close()
 
+    def _connect(self) -> None:
+        first = max((index for index, (_, alone) in enumerate(self._on) if alone), default=0)
+        audible = tuple(observer for observer, _ in self._on[first:])
+        while self._hooks < len(audible):
+            hook = _Hook(self, self._hooks)
+            # The class serves the moment between LangChain's two looks; it is not searched for among the handlers
+            # unless somebody holds an _Inert.
+            register_configure_hook(hook, True, _Inert)  # type: ignore[arg-type]  # LangChain calls .get() alone
+            self._hooks += 1
+        self.audible = audible
+        WATCH.truths = audible
 
-_HOOK = _Hook()
+
+_SWITCHBOARD = _Switchboard()
 
 
 def switch_on() -> Observer:
-    """An observer that hears every run from now on."""
+    """An observer that from now on hears every run, in place of any that is on: a test's own."""
     observer = Observer()
-    _HOOK.push(observer)
+    _SWITCHBOARD.switch_on(observer, alone=True)
     return observer
 
 
 def switch_off(observer: Observer) -> None:
     """Let *observer* hear nothing more."""
-    _HOOK.pop(observer)
+    _SWITCHBOARD.switch_off(observer)
 
 
 @contextmanager
@@ -207,40 +349,23 @@ def observe_callbacks() -> Iterator[Observer]:
     Hear every run that begins in this block, in any thread, whatever was passed as callbacks.
 
     The observer without pytest's fixtures, for ``unittest.TestCase`` and notebooks: scope assertions of any
-    `RecordingHandler` work inside the block, and it yields what the fixture ``callback_scopes`` gives.
+    `RecordingHandler` work inside the block, and it yields what the fixture ``callback_scopes`` gives. Blocks may be
+    nested: each hears what runs in it.
 
     Yields:
         The `Recording` of all runs, with ``table`` and ``section``.
     """
-    observer = switch_on()
+    observer = Observer()
+    _SWITCHBOARD.switch_on(observer, alone=False)
     try:
         yield observer
     finally:
         switch_off(observer)
 
 
-def _ignore(record: Any) -> None:
+def _tell_later_observers(record: Any) -> None:
     """In the place of a closed observer's store."""
-
-
-def _users_line() -> str | None:
-    """
-    File and line of the call outside LangChain that led here; None where it cannot be had.
-
-    In an async run the walk would end at the line that started the loop, which is no cause.
-    """
-    frame = sys._getframe(1)
-    while frame is not None:
-        module = frame.f_globals.get("__name__", "").partition(".")[0]
-        if module == "asyncio":
-            return None
-        if module != _OURS and module not in _LIBRARIES:
-            return f"{_short_path(frame.f_code.co_filename)}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
-    return None
-
-
-def _short_path(path: str) -> str:
-    """As pytest shows it: relative to the working directory if it is below that."""
-    below = path.startswith(os.getcwd() + os.sep)
-    return os.path.relpath(path) if below else path
+    name, run_id = record[:2]
+    if is_start(name):
+        for observer in _SWITCHBOARD.audible:
+            observer.continues(run_id)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import get_ident
+from typing import Protocol
 from uuid import UUID
 
 from pytest_lc_callbacks._events import Run, RunTree, is_start
-from pytest_lc_callbacks._patterns import short
 from pytest_lc_callbacks._recording import Recording
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # langgraph sends these to handlers in the config's own list alone, so the observer never has them.
 _UNOBSERVABLE = {"interrupt", "resume"}
@@ -23,20 +20,63 @@ _UNOBSERVABLE = {"interrupt", "resume"}
 class Origin:
     """What is known of the beginning of a run that has no parent."""
 
-    inside: UUID | None
+    inside: UUID | None = None
     """The run that its context held, if it held one: then its callbacks were replaced."""
 
-    thread: str | None
-    """The name of its thread; None for the thread of the test."""
+    thread: str | None = None
+    """The name of its thread; None for the thread of the test, and where it is not known."""
 
-    line: str | None
+    line: str | None = None
     """The file and line of the call, outside LangChain, where it can be had."""
+
+    nested: bool | None = None
+    """Whether LangChain had called the code that made that call; None where it cannot be told."""
+
+    asynchronous: bool = False
+    """Whether it is an async run."""
+
+    by_hand: bool = False
+    """Whether it was begun by a callback manager that somebody drives by hand."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WhatRan:
+    """What really ran, as the observer knows it at one moment."""
+
+    runs: Sequence[Run]
+    """Every run but those that continue a run of an earlier test, each after the run it began in."""
+
+    in_scope: Sequence[Run]
+    """Those that scope assertions are about."""
+
+    around: Mapping[Run, Run]
+    """The run that each began in: its parent, or else the one that its context held."""
+
+    origins: Mapping[Run, Origin]
+    """What is known of the beginnings of runs without parent."""
+
+    places: Mapping[Run, str]
+    """For each run that is not in scope when it began instead: ``"in the test's set-up"``."""
+
+    limit: str
+    """What limits the scope: ``"in the test's body"``."""
+
+    since: float
+    """When that begins, in seconds of ``time.perf_counter()``."""
+
+    section: str
+    """How to limit it further: ``"with callback_scopes.section():"``."""
+
+    run_ids: frozenset[UUID]
+    """The ids of all runs that were heard, those that continue an earlier test's included."""
 
 
 class GroundTruth(Protocol):
-    """What the observer knows; see `Observer`, which is one."""
+    """Who knows what really ran; see `Observer`, which does."""
 
-    def runs_in_scope(self) -> list[Run]: ...
+    home: int
+
+    def what_ran(self) -> WhatRan: ...
 
     def own_runs(self) -> list[Run]: ...
 
@@ -48,7 +88,7 @@ class GroundTruth(Protocol):
 
 
 class Watch:
-    """The observers that are on; one for the process, since LangChain's hook is."""
+    """The observers that are on, the innermost last; one for the process, as LangChain's hooks are."""
 
     def __init__(self) -> None:
         self.truths: tuple[GroundTruth, ...] = ()
@@ -58,9 +98,10 @@ WATCH = Watch()
 
 
 def current_truth() -> GroundTruth | None:
-    """The innermost observer that is on; None if nothing is watched."""
-    truths = WATCH.truths
-    return truths[-1] if truths else None
+    """The innermost observer that is on, of this thread if it has one; None if nothing is watched."""
+    truths, here = WATCH.truths, get_ident()
+    own = [truth for truth in truths if truth.home == here]
+    return (own or truths)[-1] if truths else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +127,11 @@ class Hearing:
         """Whether every event was heard, exactly as often as it happened."""
         return not self.missing and not self.surplus
 
+    @property
+    def times(self) -> int:
+        """How often the event was heard that was heard most often for each time it happened."""
+        return max((-(-self.heard[name] // (self.heard[name] - n)) for name, n in self.surplus.items()), default=1)
+
     def __str__(self) -> str:
         if self.missed:
             return "missed"
@@ -93,8 +139,7 @@ class Hearing:
             return "heard partly"
         if not self.surplus:
             return "heard"
-        times = max(-(-self.heard[name] // (self.heard[name] - extra)) for name, extra in self.surplus.items())
-        return "heard twice" if times == 2 else f"heard {times} times"
+        return "heard twice" if self.times == 2 else f"heard {self.times} times"
 
 
 class ScopeComparison:
@@ -105,23 +150,24 @@ class ScopeComparison:
     """
 
     def __init__(self, recording: Recording, truth: GroundTruth) -> None:
-        self.recording = recording
-        self.truth = truth
-        self.all_runs = truth.own_runs()
-        # What a handler forgot when it was cleared cannot be asked of it any more.
-        self.in_scope = [run for run in truth.runs_in_scope() if run.time >= recording._cleared_at]
-        heard, self.unobserved = _heard_runs(recording, self.all_runs)
+        self.ran = ran = truth.what_ran()
+        # What a handler forgot when it was cleared, or what ran before it was made, cannot be asked of it.
+        self.since = getattr(recording, "_asked_from", 0.0)
+        self.in_scope = [run for run in ran.in_scope if run.time >= self.since]
+        heard, unobserved = _heard_runs(recording, ran)
+        begin = max(self.since, ran.since)
+        self.unobserved = [run for run in unobserved if run.time >= begin]
+        """Runs that it heard and the observer did not: a callback manager driven by hand."""
         self._declines: Callable[[str], bool] = getattr(recording, "_declines", lambda name: False)
-        self.hearings = {run: self._hearing(run, heard[run]) for run in self.all_runs}
+        self.hearings = {run: self._hearing(run, heard[run]) for run in ran.runs}
 
     def _hearing(self, run: Run, heard: Iterable[Run]) -> Hearing:
         names = [name for name in run.names if name not in _UNOBSERVABLE and not self._declines(name)]
-        # Somebody may hand on a manager's list of handlers together with the observer, which then hears all twice.
-        times = max(1, sum(is_start(name) for name in run.names))
+        times = _times_dispatched(run)
         happened = Counter({name: -(-count // times) for name, count in Counter(names).items()})
-        counted = Counter(name for other in heard for name in other.names)
+        counted = Counter(name for other in heard for name in other.names if name not in _UNOBSERVABLE)
         # An event the observer lacks altogether is one it cannot hear: nothing can be said of its number.
-        surplus = Counter({name: counted[name] - times for name, times in happened.items() if counted[name] > times})
+        surplus = Counter({name: counted[name] - count for name, count in happened.items() if counted[name] > count})
         return Hearing(happened - counted, surplus, counted)
 
     def heard(self, runs: Iterable[Run]) -> list[Run]:
@@ -130,105 +176,57 @@ class ScopeComparison:
 
     def tree(self, runs: Iterable[Run]) -> RunTree:
         """*runs* as a tree, each under the run it began in even if its callbacks were replaced."""
-        return RunTree(runs, self.truth.parent_of)
+        return RunTree(runs, self.ran.around.get)
 
 
-def _heard_runs(recording: Recording, observed: Sequence[Run]) -> tuple[dict[Run, list[Run]], list[Run]]:
+def _times_dispatched(run: Run) -> int:
+    """
+    How often the observer was sent each event of *run*.
+
+    More than once if somebody hands on a manager's list of handlers, with the observer in it, and doubles it. Starts in
+    several threads are no doubles, but calls that share one ``run_id``.
+    """
+    if sum(is_start(name) for name in run.names) < 2:
+        return 1
+    starts = [event.thread for event in run.events if is_start(event.name)]
+    return len(starts) // len(set(starts))
+
+
+def _heard_runs(recording: Recording, ran: WhatRan) -> tuple[dict[Run, list[Run]], list[Run]]:
     """For each observed run the recording's runs that are the same one; and those that the observer did not hear."""
     by_id: dict[UUID, list[Run]] = {}
-    for run in observed:
+    for run in ran.runs:
         by_id.setdefault(run.run_id, []).append(run)
-    heard: dict[Run, list[Run]] = {run: [] for run in observed}
+    heard: dict[Run, list[Run]] = {run: [] for run in ran.runs}
     unobserved = []
     for run in recording.runs:
         same_id = by_id.get(run.run_id)
-        if same_id is None:
+        if same_id is not None:
+            heard[occurrence(run, same_id)].append(run)
+        elif run.run_id not in ran.run_ids:
             unobserved.append(run)
-        else:
-            heard[_occurrence(run, same_id)].append(run)
     return heard, unobserved
 
 
-def _occurrence(run: Run, same_id: list[Run]) -> Run:
+def occurrence(run: Run, same_id: Sequence[Run]) -> Run:
     """Which of the observed runs that share its id *run* is: the last before which the one before had ended."""
-    began = run.time
     for before, after in zip(reversed(same_id[:-1]), reversed(same_id[1:]), strict=True):
-        if before.events[-1].time <= began:
+        if before.events[-1].time <= run.time:
             return after
     return same_id[0]
 
 
-def name_of(argument: str, target: Any) -> str:
-    """The run name of what was passed as ``of=`` or ``under=``."""
-    if isinstance(target, str):
-        return target
-    if isinstance(target, Run):
-        return target.label
-    if isinstance(target, type) or not (hasattr(target, "invoke") and hasattr(target, "get_name")):
-        raise TypeError(f"{argument}= takes a run's name, a Run, or the runnable itself, not {short(target)}")
-    return _runnable_name(target)
-
-
-def _runnable_name(runnable: Any) -> str:
-    """The name that LangChain gives the runs of *runnable*; bindings have no runs of their own."""
-    while hasattr(runnable, "bound") and hasattr(runnable, "config"):
-        if runnable.config.get("run_name"):
-            return str(runnable.config["run_name"])
-        runnable = runnable.bound
-    return str(runnable.get_name())
-
-
-def runs_of(comparison: ScopeComparison, argument: str, target: Any) -> list[Run]:
-    """The observed runs that were passed as ``of=`` or ``under=``."""
-    if isinstance(target, Run):
-        same_id = [run for run in comparison.all_runs if run.run_id == target.run_id]
-        return [_occurrence(target, same_id)] if same_id else []
-    name = name_of(argument, target)
-    return [run for run in comparison.in_scope if run.name == name]
+def names_of(runs: Iterable[Run]) -> list[str]:
+    """The names of *runs*, each once."""
+    return list(dict.fromkeys(run.label for run in runs))
 
 
 def some_names(runs: Iterable[Run], limit: int = 5) -> str:
     """The names of *runs*, each once, cut to a few."""
-    names = list(dict.fromkeys(run.label for run in runs))
-    return ", ".join(names[:limit]) + (" ..." if len(names) > limit else "")
+    names = names_of(runs)
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
-@dataclass(frozen=True)
-class ScopeTable:
-    """Who heard which run: plain data that prints as a table."""
-
-    columns: tuple[str, ...]
-    """The names of the recordings."""
-
-    rows: list[tuple[str, ...]] = field(default_factory=list)
-    """For each run its name and what each recording heard of it: ``"heard"``, ``"missed"``, ``"heard twice"`` ..."""
-
-    drawn: list[str] = field(default_factory=list, repr=False, compare=False)
-    """The runs' names with the branches of the tree before them."""
-
-    @classmethod
-    def of(cls, truth: GroundTruth, recordings: Mapping[str, Recording]) -> ScopeTable:
-        """
-        The table for the runs in the scope of *truth*.
-
-        Raises:
-            TypeError: If one of *recordings* is not a `Recording`.
-        """
-        for name, recording in recordings.items():
-            if not isinstance(recording, Recording):
-                raise TypeError(
-                    f"table({name}=...) takes a Recording, not {short(recording)}: for a handler of your own pass what "
-                    "spy_on(handler) returns"
-                )
-        hearings = [ScopeComparison(recording, truth).hearings for recording in recordings.values()]
-        walk = list(RunTree(truth.runs_in_scope(), truth.parent_of).walk())
-        rows = [(run.label, *(str(heard[run]) for heard in hearings)) for _, run in walk]
-        return cls(tuple(recordings), rows, [lead + run.label for lead, run in walk])
-
-    def __str__(self) -> str:
-        if not self.rows:
-            return "(no runs)"
-        lines = [("", *self.columns)]
-        lines += [(drawn, *row[1:]) for drawn, row in zip(self.drawn, self.rows, strict=True)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join("   ".join(f"{c:<{w}}" for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+def counted(count: int, noun: str) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,125 @@
+"""The call outside LangChain that led to a place in its code: read off the stack, as far as that shows it."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sysconfig
+from enum import Enum
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+_OURS = __name__.partition(".")[0]
+_STDLIB = tuple({sysconfig.get_path("stdlib") + os.sep, sysconfig.get_path("platstdlib") + os.sep})
+_PACKAGES = ("site-packages", "dist-packages")
+_LANGCHAIN = {"langchain", "langchain_core", "langchain_classic", "langgraph"}
+_RUNNERS = {"_pytest", "pytest", "pluggy", "unittest"}
+
+
+class Call(NamedTuple):
+    """What the stack shows of the call that began a run."""
+
+    file: str | None
+    """The file of the call outside LangChain; None where the stack does not show it."""
+
+    line: int
+
+    nested: bool | None
+    """Whether the calling code was itself called by LangChain in this thread; None where the stack does not show it."""
+
+    asynchronous: bool
+    """Whether the run is async: its events come from tasks and threads of LangChain's own, and tell of no caller."""
+
+    thread_known: bool
+    """Whether the run began in this thread; not so where an event loop hands handlers to its executor."""
+
+    by_hand: bool = False
+    """Whether the calling code drives a callback manager itself, with no runnable between."""
+
+    @property
+    def place(self) -> str | None:
+        """``test_chain.py:12``: as pytest shows it, relative to the working directory if it is below that."""
+        if self.file is None:
+            return None
+        below = self.file.startswith(str(Path.cwd()) + os.sep)
+        return f"{os.path.relpath(self.file) if below else self.file}:{self.line}"
+
+
+class _Kind(Enum):
+    """Whose code a frame runs."""
+
+    USER = 1
+    LANGCHAIN = 2
+    DISPATCH = 3  # ours, and LangChain's that hands events to handlers
+    LOOP = 4
+    RUNNER = 5
+    OTHER = 6
+
+
+_kinds: dict[str, _Kind] = {}
+
+
+def call_behind(frame: FrameType | None) -> Call:
+    """The call outside LangChain that led to *frame*, a handler's method."""
+    langchain: FrameType | None = None
+    while frame is not None:
+        kind = _kind(frame)
+        if kind is _Kind.USER:
+            by_hand = langchain is None
+            return Call(frame.f_code.co_filename, frame.f_lineno, _nested(frame.f_back), False, True, by_hand)
+        if kind is _Kind.LOOP:
+            return Call(None, 0, None, True, True)
+        langchain = frame if kind is _Kind.LANGCHAIN else langchain
+        frame = frame.f_back
+    return _thread_began(langchain)
+
+
+def _thread_began(langchain: FrameType | None) -> Call:
+    """What a thread was begun with that shows no call from outside LangChain."""
+    if langchain is None:
+        # An event loop's executor, which was handed the handler alone.
+        return Call(None, 0, None, True, False)
+    # A function inside a function of LangChain's is its own work for the thread; a method was handed over by somebody.
+    its_own = bool(langchain.f_code.co_flags & inspect.CO_NESTED)
+    return Call(None, 0, None if its_own else False, False, True)
+
+
+def _nested(frame: FrameType | None) -> bool | None:
+    """Whether LangChain is among the callers; None if an event loop is, which forgets who made a task."""
+    while frame is not None:
+        kind = _kind(frame)
+        if kind is _Kind.LANGCHAIN:
+            return True
+        if kind is _Kind.LOOP:
+            return None
+        if kind is _Kind.RUNNER:
+            return False
+        frame = frame.f_back
+    return False
+
+
+def _kind(frame: FrameType) -> _Kind:
+    """Whose code *frame* runs; kept by file, since it is asked for every frame of a stack."""
+    file = frame.f_code.co_filename
+    kind = _kinds.get(file)
+    if kind is None:
+        kind = _kinds[file] = _classified(file, str(frame.f_globals.get("__name__", "")))
+    return kind
+
+
+def _classified(file: str, module: str) -> _Kind:
+    root = module.partition(".")[0]
+    if root == _OURS or module.startswith("langchain_core.callbacks"):
+        return _Kind.DISPATCH
+    if root in _LANGCHAIN or (root.startswith("langchain_") and _is_installed(file)):
+        return _Kind.LANGCHAIN
+    if root in _RUNNERS:
+        return _Kind.RUNNER
+    if file.startswith("<frozen") or (file.startswith(_STDLIB) and not _is_installed(file)):
+        return _Kind.LOOP if root == "asyncio" else _Kind.OTHER
+    return _Kind.USER
+
+
+def _is_installed(file: str) -> bool:
+    return any(folder in file for folder in _PACKAGES)
