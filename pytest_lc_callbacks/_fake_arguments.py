@@ -12,6 +12,9 @@ from pytest_lc_callbacks._fake_tools import did_you_mean
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+# pytest shows the line of the test, not our way to the message.
+__tracebackhide__ = True
+
 
 def refuse_unknown(kind: type[BaseModel], given: Mapping[str, Any]) -> None:
     """Refuse what the model *kind* has no field for, since pydantic would drop it in silence."""

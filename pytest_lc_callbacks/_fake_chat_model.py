@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
     from typing_extensions import Self
 
+# pytest shows the line of the test, not our way to the message.
+__tracebackhide__ = True
+
 __all__ = ["Call", "FakeChatModel", "FakeChatModelExhausted", "Script", "_on_script_created"]
 
 _PAYLOADS: dict[str | None, Payloads] = {

@@ -19,6 +19,9 @@ from pydantic import BaseModel
 
 from pytest_lc_callbacks._fake_tools import call_text, json_problem
 
+# pytest shows the line of the test, not our way to the message.
+__tracebackhide__ = True
+
 _LENGTH = 80
 # Where an object lies in memory says nothing to a reader, and is another place each time.
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F.]+")

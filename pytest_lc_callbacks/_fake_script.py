@@ -14,6 +14,9 @@ from langchain_core.messages import AIMessage, BaseMessage
 from pytest_lc_callbacks._fake_messages import text_of
 from pytest_lc_callbacks._fake_replies import Message, Response
 
+# pytest shows the line of the test, not our way to the message.
+__tracebackhide__ = True
+
 Matcher = str | re.Pattern[str] | Callable[[list[BaseMessage]], Any]
 
 _FIXED_TEXT = "This is a fake answer."
@@ -28,6 +31,9 @@ _on_script_created: list[Callable[[Script], None]] = []
 # Named for what happened, like StopIteration; the name is public.
 class FakeChatModelExhausted(RuntimeError):  # noqa: N818
     """A scripted `FakeChatModel` was called and its script has no answer for that call."""
+
+    # Tracebacks name a class by its module; this is where users find it.
+    __module__ = "pytest_lc_callbacks"
 
 
 class Call:

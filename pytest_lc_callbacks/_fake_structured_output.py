@@ -14,6 +14,9 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+# pytest shows the line of the test, not our way to the message.
+__tracebackhide__ = True
+
 _METHODS = ("function_calling", "json_schema", "json_mode")
 
 

@@ -28,6 +28,9 @@ from pytest_lc_callbacks._fake_replies import (
 from pytest_lc_callbacks._fake_script import Call, Script
 from pytest_lc_callbacks._fake_tools import bound_schemas, call_problem, example, forced_tool, schema_problem
 
+# pytest shows the line of the test, not our way to the message.
+__tracebackhide__ = True
+
 _AUTOMATIC_TEXT = "Done."
 
 
