@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput
 from langchain_core.load import dumpd
@@ -48,12 +48,20 @@ _PAYLOADS: dict[str | None, Payloads] = {
     "openai": OpenAIPayloads(),
 }
 
+
+class Dataclass(Protocol):
+    """Any dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
 Scripted: TypeAlias = (
     str
     | BaseMessage
     | BaseException
     | type[BaseException]
     | BaseModel
+    | Dataclass
     | Mapping[str, Any]
     | Callable[[list[BaseMessage]], Any]
 )
@@ -346,6 +354,9 @@ class FakeChatModel(BaseChatModel):
         return self._payloads.ls_params(  # type: ignore[return-value]
             self, dict(defaults), lambda: self._get_invocation_params(stop=stop, **kwargs)
         )
+
+    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None], /) -> dict[str, Any]:
+        return self._payloads.combined(llm_outputs, self)
 
     def _generate(
         self,

@@ -102,6 +102,15 @@ class OpenAIPayloads(Payloads):
         }
         return ChatResult(generations=[ChatGeneration(message=shaped, generation_info=info)], llm_output=llm_output)
 
+    def combined(self, outputs: Sequence[dict[str, Any] | None], model: Settings) -> dict[str, Any]:
+        """As `ChatOpenAI` gives it: the tokens of all prompts together."""
+        given = [output for output in outputs if output is not None]
+        usage: dict[str, Any] = {}
+        for output in given:
+            usage = _added(usage, output["token_usage"])
+        combined = {"token_usage": usage, "model_name": model.model_name}
+        return {**combined, "system_fingerprint": given[0]["system_fingerprint"]} if given else combined
+
     def chunks(
         self, message: AIMessage, texts: Sequence[str] | None, model: Settings, *, tools: bool
     ) -> Iterator[ChatGenerationChunk]:
@@ -145,6 +154,13 @@ def _chunk(
         tool_call_chunks=list(calls),
     )
     return ChatGenerationChunk(message=chunk, generation_info=generation_info)
+
+
+def _added(total: Any, count: Any) -> Any:
+    """Counts of tokens and their details, added up."""
+    if isinstance(count, dict):
+        return {key: _added((total or {}).get(key), value) for key, value in count.items()}
+    return count if total is None or count is None else total + count
 
 
 def _usage(message: AIMessage) -> Any:

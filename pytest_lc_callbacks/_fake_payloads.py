@@ -84,6 +84,10 @@ class Payloads:
         """What a call gives for the finished *message*."""
         return ChatResult(generations=[ChatGeneration(message=self.shaped(message))])
 
+    def combined(self, outputs: Sequence[dict[str, Any] | None], model: Settings) -> dict[str, Any]:
+        """The `llm_output` of several prompts at once, from those of each."""
+        return {}
+
     def chunks(
         self, message: AIMessage, texts: Sequence[str] | None, model: Settings, *, tools: bool
     ) -> Iterator[ChatGenerationChunk]:

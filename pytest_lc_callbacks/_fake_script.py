@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, NoReturn
 
 from langchain_core.messages import AIMessage, BaseMessage
 
@@ -180,6 +180,9 @@ class Script:
 
     def __deepcopy__(self, memo: Any) -> Script:
         return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a FakeChatModel cannot be pickled: its script is shared; make it in the process that uses it")
 
     def __repr__(self) -> str:
         return f"<Script: {self.summary}>"

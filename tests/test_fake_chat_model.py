@@ -6,6 +6,7 @@ import asyncio
 import copy
 import functools
 import operator
+import pickle
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -537,6 +538,19 @@ def test_models_of_the_same_script_give_the_same_ids():
     assert FakeChatModel(responses=["a"], name="other").invoke("x").id not in one
 
 
+def test_ids_are_the_same_everywhere():
+    """
+    Ids and usage are these, on every platform and in every version of Python and LangChain.
+    """
+    model = FakeChatModel().respond("Grüße", tool_calls=[("f", {"x": 1.5, "y": ["ä", None]})])
+
+    answer = model.invoke([SystemMessage("Be kind."), HumanMessage("Hello!", id="random")])
+
+    assert answer.id == "fake-e97a71bcd866"
+    assert answer.tool_calls[0]["id"] == "call_fake-e97a71bcd866_0"
+    assert answer.usage_metadata == {"input_tokens": 4, "output_tokens": 9, "total_tokens": 13}
+
+
 def test_rules_do_not_depend_on_order():
     """
     With rules and functions, answers and their ids are the same in whatever order calls arrive.
@@ -753,6 +767,14 @@ def test_scripts_are_announced():
     FakeChatModel()
 
     assert scripts == [model._script]
+
+
+def test_pickling():
+    """
+    A model is not pickled, which would part it from its script.
+    """
+    with pytest.raises(TypeError, match="a FakeChatModel cannot be pickled: its script is shared"):
+        pickle.dumps(FakeChatModel())
 
 
 def test_drop_in_arguments():

@@ -318,6 +318,22 @@ def test_scripted_chunks(provider, server):
     assert_same(ours, events(stream, provider.real(server.url)))
 
 
+@pytest.mark.filterwarnings("ignore:Unexpected type for token usage")
+@pytest.mark.parametrize("prompts", [1, 2])
+def test_several_prompts(prompts, provider, server):
+    """
+    generate() gives what it gives with the provider: OpenAI's integration adds up the tokens of all prompts.
+    """
+    fake = provider.fake().respond("Paris.", times=2)
+    ours = fake.generate([PROMPT] * prompts)
+    for _ in range(prompts):
+        server.text("Paris.", usage=usage_of(fake))
+
+    theirs = provider.real(server.url).generate([PROMPT] * prompts)
+
+    assert differences(plain(ours), plain(theirs)) == []
+
+
 @pytest.mark.parametrize("mode", ["invoke", "stream"])
 def test_the_message_of_a_call(mode, provider):
     """
