@@ -21,6 +21,10 @@ except ImportError:
     _HandlerBase = BaseCallbackHandler  # type: ignore[assignment,misc]  # langgraph is not installed, or has no events
 
 
+_on_handler_created: list[Callable[[RecordingHandler], None]] = []
+"""Called with each `RecordingHandler` that is made in this process; a watcher puts a list of its own in this place."""
+
+
 class _Done:
     """What an async call of a method may wait for: nothing."""
 
@@ -223,6 +227,8 @@ class RecordingHandler(ScopedRecording, _HandlerBase):
     def __init__(self) -> None:
         super().__init__()
         self._extend = self._log.flat.extend
+        for listener in tuple(_on_handler_created):
+            listener(self)
 
     def clear(self) -> None:
         """Forget everything, and let go of the payloads; runs that are open go on in the empty recording."""
