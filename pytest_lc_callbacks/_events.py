@@ -317,11 +317,11 @@ class Log:
                 break
             elif name not in bounds or run_id not in wanted:
                 continue
-            else:
-                # Its start, or the end of an earlier run with the same id.
+            elif is_start(name):
                 wanted.discard(run_id)
+            # Ends too: an id that comes back is another run only after the end of the one before.
+            kept.append(position)
             if position in chosen or is_start(name):
-                kept.append(position)
                 wanted.add(self.flat[position * _WIDTH + _PARENT])
             wanted.discard(None)
         return kept[::-1]

@@ -105,6 +105,11 @@ class _Stage:
         self.ended.append(run["ids"]["run_id"])
         self.send(run, f"{'llm' if run['kind'] == 'chat_model' else run['kind']}_{how}")
 
+    def free_ids(self) -> list[UUID]:
+        """The ids of runs that ended, as far as no open run has them again."""
+        taken = [run["ids"]["run_id"] for run in self.open]
+        return [run_id for run_id in self.ended if run_id not in taken]
+
     def inside(self, number: int, event: str) -> None:
         run = self.open[number % len(self.open)]
         ids = run["ids"] if event == "llm_new_token" else {"run_id": run["ids"]["run_id"]}
@@ -119,8 +124,8 @@ def play(happenings: Iterable[tuple[str, int]]) -> RecordingHandler:
             stage.begin(None, number)
         elif move == "orphan":
             stage.begin(UUID(int=1_000_000 + number), number)
-        elif move == "again" and stage.ended:
-            stage.begin(None, number, stage.ended[number % len(stage.ended)])
+        elif move == "again" and (ids := stage.free_ids()):
+            stage.begin(None, number, ids[number % len(ids)])
         elif stage.open and move == "child":
             stage.begin(stage.open[number % len(stage.open)]["ids"]["run_id"], number)
         elif stage.open and move in ("end", "error"):

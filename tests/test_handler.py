@@ -225,17 +225,13 @@ def test_custom_events(handler: RecordingHandler) -> None:
         await adispatch_custom_event("progress", {"percent": x})
         return x
 
-    runnable = (
-        RunnableLambda(work, awork, name="job") if sys.version_info >= (3, 11) else RunnableLambda(work, name="job")
-    )
-    runnable.invoke(50, {"callbacks": [handler]})
-    asyncio.run(runnable.ainvoke(75, {"callbacks": [handler]}))
-    handler.where("custom_event").assert_events(
-        [
-            event(run="job", custom="progress", data={"percent": 50}, parent=None),
-            event(run="job", custom="progress", data={"percent": 75}, parent=None),
-        ]
-    )
+    RunnableLambda(work, name="job").invoke(50, {"callbacks": [handler]})
+    expected = [event(run="job", custom="progress", data={"percent": 50}, parent=None)]
+    # Before, LangChain does not find the run from inside a coroutine.
+    if sys.version_info >= (3, 11):
+        asyncio.run(RunnableLambda(awork, name="job").ainvoke(75, {"callbacks": [handler]}))
+        expected.append(event(run="job", custom="progress", data={"percent": 75}, parent=None))
+    handler.where("custom_event").assert_events(expected)
 
 
 def test_a_repeated_run_id(handler: RecordingHandler) -> None:
