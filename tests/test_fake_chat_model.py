@@ -281,11 +281,20 @@ def test_a_cancelled_call():
     """
     A call that is cancelled while it waits has used its response, and the model goes on.
     """
-    model = FakeChatModel().respond("late", latency=3600).respond("ok")
+    model = FakeChatModel()
 
     async def program():
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(model.ainvoke("x"), 0.01)
+        waiting = asyncio.Event()
+
+        async def never(messages):
+            waiting.set()
+            await asyncio.Event().wait()
+
+        task = asyncio.create_task(model.respond(never).respond("ok").ainvoke("x"))
+        await waiting.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
         return await model.ainvoke("x")
 
     assert asyncio.run(program()).content == "ok"
@@ -548,7 +557,7 @@ def test_ids_are_the_same_everywhere():
 
     assert answer.id == "fake-e97a71bcd866"
     assert answer.tool_calls[0]["id"] == "call_fake-e97a71bcd866_0"
-    assert answer.usage_metadata == {"input_tokens": 4, "output_tokens": 9, "total_tokens": 13}
+    assert answer.usage_metadata == {"input_tokens": 4, "output_tokens": 10, "total_tokens": 14}
 
 
 def test_rules_do_not_depend_on_order():
