@@ -7,67 +7,202 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_lc_callbacks._settings import BLOCK, FINDINGS, LEVELS, Settings, refuse_unknown_names
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from typing import Any
 
     from pytest_lc_callbacks._fake_chat_model import FakeChatModel
+    from pytest_lc_callbacks._findings import Finding
     from pytest_lc_callbacks._handler import RecordingHandler
     from pytest_lc_callbacks._observer import Observer
+    from pytest_lc_callbacks._real_models import RealModelBlock
+    from pytest_lc_callbacks._spy import Spies
+    from pytest_lc_callbacks._watch import Watch
 
 _OBSERVE = ("auto", "all", "off")
-_observer_key = pytest.StashKey["Observer"]()
+_watch_key: pytest.StashKey[Watch] = pytest.StashKey()
+_block_key: pytest.StashKey[RealModelBlock] = pytest.StashKey()
+_settings_key = pytest.StashKey[Settings]()
 _phase_key = pytest.StashKey[str]()
+# Those that are on, the innermost last: pytest may run inside pytest.
+_watches_key: pytest.StashKey[list[Watch]] = pytest.StashKey()
+
+_INI = {
+    "lc_callbacks_observe": (
+        "Which tests the observer watches: 'auto' those that use a fixture or the marker of pytest-lc-callbacks, 'all' "
+        "every test that starts with LangChain imported, 'off' none."
+    ),
+    f"lc_callbacks_{BLOCK}": "Whether calls of models from provider packages (langchain_openai, ...) fail.",
+    "lc_callbacks_real_model_packages": "Further packages whose models are real, for lc_callbacks_block_real_models.",
+    **{
+        f"lc_callbacks_{name}": f"How strict to be when {means}: {', '.join(LEVELS)}."
+        for name, (_, means) in FINDINGS.items()
+    },
+}
+_TYPES = {f"lc_callbacks_{BLOCK}": "bool", "lc_callbacks_real_model_packages": "args"}
+_DEFAULTS = {"lc_callbacks_observe": "auto", **{f"lc_callbacks_{name}": level for name, (level, _) in FINDINGS.items()}}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add our ini settings."""
-    parser.addini(
-        "lc_callbacks_observe",
-        "Which tests the observer watches: 'auto' those that use a fixture or the marker of pytest-lc-callbacks, 'all' "
-        "every test that starts with LangChain imported, 'off' none.",
-        default="auto",
-    )
+    for name, help_text in _INI.items():
+        parser.addini(name, help_text, type=_TYPES.get(name, "string"), default=_DEFAULTS.get(name))  # type: ignore[arg-type]
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Let others implement our hooks."""
+    from pytest_lc_callbacks import hooks
+
+    pluginmanager.add_hookspecs(hooks)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check the ini settings and register the marker."""
+    config.addinivalue_line(
+        "markers",
+        "lc_callbacks(finding=level, ..., block_real_models=bool): watch every LangChain run of this test. Levels are "
+        f"{', '.join(LEVELS)}; findings are {', '.join(FINDINGS)}.",
+    )
+    config.stash[_watches_key] = []
     observe = config.getini("lc_callbacks_observe")
     if observe not in _OBSERVE:
         raise pytest.UsageError(f"lc_callbacks_observe = {observe}: expected one of {', '.join(_OBSERVE)}")
-    config.addinivalue_line("markers", "lc_callbacks: watch every LangChain run of this test")
+    try:
+        refuse_unknown_names(_names_in_ini(config), _INI)
+        Settings.of(config.getini, ())
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing behind when pytest is interrupted in the middle of a test."""
+    watches: list[Watch] = config.stash.get(_watches_key, [])
+    for watch in reversed(watches):
+        watch.close()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
-    """Switch the observer on before any fixture is set up."""
+    """Begin to watch before any fixture is set up."""
     _enter(item, "setup")
+    if _needs_settings(item):
+        item.stash[_settings_key] = _read_settings(item)
+        _begin_block(item)
     if _is_watched(item):
         _watch(item)
-    return (yield)
+    try:
+        return (yield)
+    except BaseException as error:
+        _note_failure(item, error)
+        raise
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Tell the observer that the body begins."""
+    """Judge what happened as soon as the body is over."""
     _enter(item, "call")
-    return (yield)
+    try:
+        result = yield
+    except BaseException as error:
+        _note_failure(item, error)
+        _judge(item, "body")
+        raise
+    for excinfo in getattr(item, "_excinfo", None) or ():
+        # How a unittest.TestCase fails.
+        _note_failure(item, excinfo.value)
+    failure = _judge(item, "body") or _absorbed(item)
+    if failure is not None:
+        raise failure
+    return result
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    """Switch the observer off when the fixtures are gone."""
+    """Judge what was still open when the fixtures are gone, and watch no more."""
     _enter(item, "teardown")
     try:
-        return (yield)
+        try:
+            result = yield
+        except BaseException as error:
+            _note_failure(item, error)
+            _judge(item, "rest")
+            raise
+        failure = _judge(item, "rest")
+        if failure is not None:
+            raise failure
+        return result
     finally:
-        _unwatch(item)
+        _close(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what ran in a test that fails."""
+    report = yield
+    watch = item.stash.get(_watch_key, None)
+    if watch is None:
+        return report
+    if watch.in_body and report.failed and call.excinfo is not None:
+        # A subtest's report.
+        _note_failure(item, call.excinfo.value)
+    from pytest_lc_callbacks._outcome import add_section
+
+    add_section(item, watch, report)
+    if report.when == "teardown":
+        del item.stash[_watch_key]
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Tell what a fixture of a wider scope makes from what belongs to the test."""
+    watches = request.config.stash[_watches_key]
+    if not watches or fixturedef.scope == "function":
+        return (yield)
+    with watches[-1].wider_fixture():
+        return (yield)
+
+
+def _names_in_ini(config: pytest.Config) -> Iterator[str]:
+    """What the project's settings say, and ``-o``."""
+    # pytest 9.2 deprecates the public name, and has nothing in its place.
+    yield from vars(config).get("_inicfg") or config.inicfg
+    yield from (text.partition("=")[0].strip() for text in config.getoption("override_ini", None) or ())
 
 
 def _enter(item: pytest.Item, phase: str) -> None:
     item.stash[_phase_key] = phase
-    if _observer_key in item.stash:
-        item.stash[_observer_key].begin(phase)
+    watch = item.stash.get(_watch_key, None)
+    if watch is not None:
+        watch.begin(phase)
+
+
+def _needs_settings(item: pytest.Item) -> bool:
+    return item.config.getini(f"lc_callbacks_{BLOCK}") or item.get_closest_marker("lc_callbacks") is not None
+
+
+def _read_settings(item: pytest.Item) -> Settings:
+    try:
+        return Settings.of(item.config.getini, item.iter_markers("lc_callbacks"))
+    except ValueError as error:
+        raise pytest.fail.Exception(f"{item.nodeid}: @pytest.mark.{error}", pytrace=False) from None
+
+
+def _begin_block(item: pytest.Item) -> None:
+    """Refuse calls of real models in this test, fixtures included."""
+    if not item.stash[_settings_key].block_real_models:
+        return
+    from pytest_lc_callbacks._real_models import RealModelBlock
+
+    packages = item.config.getini("lc_callbacks_real_model_packages")
+    block = item.stash[_block_key] = RealModelBlock(packages, lambda text: pytest.fail.Exception(text, pytrace=False))
+    block.start()
 
 
 def _is_watched(item: pytest.Item) -> bool:
@@ -77,6 +212,10 @@ def _is_watched(item: pytest.Item) -> bool:
         return False
     if observe == "all" and "langchain_core" in sys.modules:
         return True
+    return _asks_for_us(item)
+
+
+def _asks_for_us(item: pytest.Item) -> bool:
     definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
     # A project's own fixture of the same name comes last, and wins.
     resolved = (definitions[name][-1] for name in getattr(item, "fixturenames", ()) if definitions.get(name))
@@ -85,22 +224,60 @@ def _is_watched(item: pytest.Item) -> bool:
     )
 
 
-def _watch(item: pytest.Item) -> Observer:
-    """The observer of this test, switched on if it is not."""
-    if _observer_key not in item.stash:
-        from pytest_lc_callbacks._observer import switch_on
+def _watch(item: pytest.Item) -> Watch:
+    """What watches this test, switched on if it is not."""
+    if _watch_key not in item.stash:
+        from pytest_lc_callbacks._watch import Watch
 
-        item.stash[_observer_key] = switch_on()
-        item.stash[_observer_key].begin(item.stash[_phase_key])
-    return item.stash[_observer_key]
+        watch = item.stash[_watch_key] = Watch(is_asked_for=_asks_for_us(item))
+        item.config.stash[_watches_key].append(watch)
+        watch.begin(item.stash[_phase_key])
+    return item.stash[_watch_key]
 
 
-def _unwatch(item: pytest.Item) -> None:
-    if _observer_key in item.stash:
-        from pytest_lc_callbacks._observer import switch_off
+def _note_failure(item: pytest.Item, error: BaseException) -> None:
+    """Remember the first thing that a test failed or was skipped with: it keeps its own outcome."""
+    watch = item.stash.get(_watch_key, None)
+    if watch is not None and watch.failure is None:
+        watch.failure = error
 
-        switch_off(item.stash[_observer_key])
-        del item.stash[_observer_key]
+
+def _judge(item: pytest.Item, what: str) -> BaseException | None:
+    """What the test is to fail with because of what was found in it."""
+    watch = item.stash.get(_watch_key, None)
+    if watch is None or isinstance(watch.failure, (KeyboardInterrupt, pytest.exit.Exception)):
+        return None
+    from pytest_lc_callbacks._living import living
+    from pytest_lc_callbacks._outcome import failure_of
+
+    findings: list[Finding] = watch.judge_body() if what == "body" else watch.judge_rest(lambda: living(item))
+    if not findings:
+        return None
+    return failure_of(item, watch, findings, item.stash.get(_settings_key, None) or _read_settings(item))
+
+
+def _absorbed(item: pytest.Item) -> BaseException | None:
+    """The refusal of a real model that somebody absorbed, with ``except BaseException`` or by gathering exceptions."""
+    block = item.stash.get(_block_key, None)
+    if block is None or not block.refused or getattr(item, "_excinfo", None):
+        return None
+    from pytest_lc_callbacks._expected_errors import is_expected
+
+    return next((error for error in block.refused if not is_expected(error)), None)
+
+
+def _close(item: pytest.Item) -> None:
+    """Leave nothing of ours behind; what was seen stays until the last report is made."""
+    watch, block = item.stash.get(_watch_key, None), item.stash.get(_block_key, None)
+    if watch is not None:
+        watch.close()
+        item.config.stash[_watches_key].remove(watch)
+    if block is not None:
+        block.stop()
+    if block is not None:
+        del item.stash[_block_key]
+    if _settings_key in item.stash:
+        del item.stash[_settings_key]
 
 
 @pytest.fixture
@@ -132,10 +309,25 @@ def callback_scopes(request: pytest.FixtureRequest) -> Observer:
     """Every LangChain run of this test, whatever was passed as callbacks: ``.table(...)`` tells who heard which."""
     if request.config.getini("lc_callbacks_observe") == "off":
         raise pytest.UsageError("callback_scopes needs the observer, and lc_callbacks_observe = off switches it off")
-    return _watch(request.node)
+    return _watch(request.node).observer
+
+
+@pytest.fixture
+def spy_on(request: pytest.FixtureRequest) -> Iterator[Spies]:
+    """
+    ``spy_on(handler)`` or ``spy_on(HandlerClass)``: a Recording of what your own handlers receive from then on.
+
+    ``.raised`` is what they raised, swallowed or not. The handlers stay themselves and behave as before.
+    """
+    from pytest_lc_callbacks._spy import Spies
+
+    watched = request.config.getini("lc_callbacks_observe") != "off"
+    spies = _watch(request.node).spies if watched else Spies()
+    yield spies
+    spies.stop()
 
 
 def _watch_late(request: pytest.FixtureRequest) -> None:
-    """Switch the observer on for a test that asks for a fixture of ours with ``request.getfixturevalue``."""
+    """Begin to watch a test that asks for a fixture of ours with ``request.getfixturevalue``."""
     if request.config.getini("lc_callbacks_observe") != "off":
         _watch(request.node)

@@ -1,0 +1,56 @@
+"""Whether a test expected an exception: it passed through a ``with pytest.raises(...)`` of somebody's."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from collections.abc import Iterator
+from types import FrameType
+
+
+def is_expected(error: BaseException) -> bool:
+    """
+    Whether *error* came to a line that is inside a ``with`` or call of something named like *raises*.
+
+    That is ``pytest.raises``, ``assertRaises`` and their kin: who writes one has seen the exception. The traceback
+    tells how far it came, and the source what stands around the line.
+    """
+    return any(_is_inside_raises(frame, line) for frame, line in _entries(error))
+
+
+def _entries(error: BaseException) -> Iterator[tuple[FrameType, int]]:
+    traceback = error.__traceback__
+    while traceback is not None:
+        yield traceback.tb_frame, traceback.tb_lineno
+        traceback = traceback.tb_next
+
+
+def _is_inside_raises(frame: FrameType, line: int) -> bool:
+    lines = linecache.getlines(frame.f_code.co_filename, frame.f_globals)
+    # A first look that costs little.
+    if not any("aises" in text for text in lines[frame.f_code.co_firstlineno - 1 : line]):
+        return False
+    try:
+        tree = ast.parse("".join(lines))
+    except SyntaxError:
+        return False
+    around = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and node.lineno <= line <= _end(node)]
+    return any(map(_raises, around))
+
+
+def _end(node: ast.stmt) -> int:
+    return node.end_lineno or node.lineno
+
+
+def _raises(node: ast.stmt) -> bool:
+    """Whether *node* is a ``with ...raises(...)``, or calls one with the function to run."""
+    if isinstance(node, (ast.With, ast.AsyncWith)):
+        return any(_is_call_of_raises(item.context_expr) for item in node.items)
+    return isinstance(node, (ast.Expr, ast.Assign)) and _is_call_of_raises(node.value)
+
+
+def _is_call_of_raises(node: ast.expr) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return "raises" in str(name).lower()

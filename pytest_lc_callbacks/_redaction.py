@@ -1,0 +1,67 @@
+"""Secrets taken out of text before it leaves the process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+REDACTED = "[redacted]"
+
+Rule = str | re.Pattern[str] | Callable[[str], str]
+"""What a project may add: a regular expression whose matches go, or a function that gives the text without them."""
+
+_KEYS = (
+    # What providers' keys look like: OpenAI, Anthropic, LangSmith, Google, GitHub, Slack, AWS, Hugging Face, Groq, xAI.
+    r"\b(?:sk|pk|rk)[-_](?:[A-Za-z0-9]+[-_])*[A-Za-z0-9_-]{16,}",
+    r"\blsv2_(?:pt|sk)_[A-Za-z0-9_]{16,}",
+    r"\bAIza[A-Za-z0-9_-]{30,}",
+    r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})",
+    r"\bxox[abeprs]-[A-Za-z0-9-]{10,}",
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+    r"\b(?:hf|gsk|xai|r8|pplx|tvly)[-_][A-Za-z0-9]{20,}",
+    # JSON web tokens.
+    r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
+)
+_ALONE = re.compile("|".join(_KEYS))
+# Whatever follows a scheme, or stands for a name that says what it is.
+_BEARER = re.compile(r"(?i)\b(bearer|basic)(\s+)[A-Za-z0-9._~+/=-]{8,}")
+_NAMES = r"(?:api[_-]?key|secret(?:[_-]?key)?|access[_-]?token|auth[_-]?token|password|passwd)"
+_NAMED = re.compile(
+    rf"""(["']?\b[\w-]*{_NAMES}["']?\s*[:=]\s*)("[^"\n]{{3,}}"|'[^'\n]{{3,}}'|[^\s,;)\]}}"']{{3,}})""", re.IGNORECASE
+)
+_CREDENTIALS = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(@)", re.IGNORECASE)
+
+
+def redact(text: str, rules: Iterable[Rule] = ()) -> str:
+    """
+    *text* without API keys, bearer tokens, passwords, and what the project's *rules* name.
+
+    Raises:
+        TypeError: If a rule is none.
+    """
+    for rule in rules:
+        text = _apply(rule, text)
+    text = _ALONE.sub(REDACTED, text)
+    text = _BEARER.sub(rf"\1\2{REDACTED}", text)
+    text = _CREDENTIALS.sub(rf"\1{REDACTED}\2", text)
+    return _NAMED.sub(_unnamed, text)
+
+
+def _unnamed(match: re.Match[str]) -> str:
+    value = match[2]
+    quote = value[0] if value[0] in "\"'" else ""
+    # What pydantic masks already, and names without a value.
+    if value.strip("\"'*") in ("", "None", "null", REDACTED, REDACTED.strip("]")):
+        return match[0]
+    return f"{match[1]}{quote}{REDACTED}{quote}"
+
+
+def _apply(rule: Rule, text: str) -> str:
+    if isinstance(rule, (str, re.Pattern)):
+        return re.sub(rule, REDACTED, text)
+    if not callable(rule):
+        raise TypeError(f"expected a regular expression or a function of the text, not {rule!r}")
+    result = rule(text)
+    if not isinstance(result, str):
+        raise TypeError(f"expected a text from {getattr(rule, '__name__', rule)!s}, not {result!r}")
+    return result

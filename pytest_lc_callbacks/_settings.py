@@ -1,0 +1,109 @@
+"""How strict a test is: the level of each finding, from the marker, the project's settings and the defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+LEVELS = ("off", "warn", "error")
+# Each finding with its default level and what it means.
+FINDINGS = {
+    "handler_error": ("error", "a handler raised and LangChain swallowed it"),
+    "duplicate_event": ("error", "a recording or spied handler got an event more often than it happened"),
+    "exhausted_model": ("error", "a scripted fake model was asked for more than its script has"),
+    "unused_response": ("error", "the script of a FakeChatModel that was made in the test was not used up"),
+    "unfinished_run": ("warn", "a run began in the test's body and had not ended when its fixtures were gone"),
+    "orphan_run": ("warn", "a run began with no parent although its context held one"),
+    "lifecycle": ("warn", "a run ended without a start, or twice"),
+}
+BLOCK = "block_real_models"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one test is set to."""
+
+    levels: Mapping[str, str] = field(default_factory=dict)
+    """The level of each finding that is not at its default."""
+
+    block_real_models: bool = False
+    """Whether models of provider packages must not be called."""
+
+    @classmethod
+    def of(cls, ini: Callable[[str], Any], markers: Iterable[Any]) -> Settings:
+        """
+        The settings of a test with these *markers*, the closest first.
+
+        Raises:
+            ValueError: If a level is none, or a marker says something that it cannot mean.
+        """
+        levels: dict[str, str] = {
+            name: read_level(f"lc_callbacks_{name} =", ini(f"lc_callbacks_{name}")) for name in FINDINGS
+        }
+        block: Any = bool(ini(f"lc_callbacks_{BLOCK}"))
+        for marker in reversed(list(markers)):
+            said = read_marker(marker.args, marker.kwargs)
+            block = said.get(BLOCK, block)
+            levels |= {name: level for name, level in said.items() if name != BLOCK}
+        return cls(levels, block_real_models=block)
+
+    def level(self, finding: str) -> str:
+        """The level of *finding*."""
+        return self.levels.get(finding, FINDINGS[finding][0])
+
+
+def read_level(where: str, level: Any) -> str:
+    """
+    The *level*, if it is one.
+
+    Raises:
+        ValueError: If it is not, with those that are.
+    """
+    if isinstance(level, str) and level in LEVELS:
+        return level
+    meant = _meant(level, LEVELS)
+    raise ValueError(f"{where} {level}: expected one of {', '.join(LEVELS)}{meant}")
+
+
+def read_marker(args: Iterable[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    What ``@pytest.mark.lc_callbacks(...)`` says.
+
+    Raises:
+        ValueError: If it says something else, with what it could say.
+    """
+    given = [*map(repr, args)]
+    if given:
+        raise ValueError(f"lc_callbacks({', '.join(given)}): expected keywords, such as handler_error='off'")
+    said: dict[str, Any] = {}
+    for name, value in kwargs.items():
+        if name == BLOCK and isinstance(value, bool):
+            said[name] = value
+        elif name == BLOCK:
+            raise ValueError(f"lc_callbacks({name}={value!r}): expected True or False")
+        elif name in FINDINGS:
+            said[name] = read_level(f"lc_callbacks({name}=...):", value)
+        else:
+            known = (*FINDINGS, BLOCK)
+            raise ValueError(f"lc_callbacks({name}=...): expected one of {', '.join(known)}{_meant(name, known)}")
+    return said
+
+
+def refuse_unknown_names(names: Iterable[str], known: Iterable[str]) -> None:
+    """
+    Look for misspelt settings.
+
+    Raises:
+        ValueError: If one of *names* begins like a setting of ours and is none, with those that there are.
+    """
+    settings = sorted(known)
+    for name in names:
+        if name.startswith("lc_callbacks") and name not in settings:
+            raise ValueError(f"{name}: expected one of {', '.join(settings)}{_meant(name, settings)}")
+
+
+def _meant(word: Any, known: Iterable[str]) -> str:
+    close = get_close_matches(str(word), list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
