@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -207,7 +206,8 @@ class _Search:
         # Steps that take the event at a later index, behind an `any_order` that swallows what is before it.
         self._arrivals: dict[int, set[int]] = {}
         self._reason: _Reason | None = None
-        self._first_of: dict[Run | None, int] = {}
+        # The first and the last index of each run among the events searched, where `any_order` asked for it.
+        self._extents: dict[Run | None, tuple[int, int]] = {}
         self._branches: dict[int, _Automaton] = {}
         self._accepted: dict[tuple[EventPattern, Run], bool] = {}
 
@@ -344,20 +344,21 @@ class _Search:
             return run
         if run not in tops:
             around = next((ancestor for ancestor in run.ancestors() if ancestor in runs), None)
-            tops[run] = around or (run if self._begins(run, index) else None)
+            tops[run] = around or (run if self._extent(run)[0] == index else None)
         return tops[run]
 
-    def _begins(self, run: Run, index: int) -> bool:
-        """Whether this is the first of the run's events among those searched."""
-        if not self._first_of:
-            for number, position in enumerate(self._events.positions):
-                self._first_of.setdefault(self._events.log.run_at(position), number)
-        return self._first_of[run] == index
+    def _extent(self, run: Run) -> tuple[int, int]:
+        """The first and the last index of the run's own events; none where no event of it is searched."""
+        if not self._extents:
+            for index in range(len(self._names)):
+                run_there = self._events.run(index)
+                first, _ = self._extents.get(run_there, (index, index))
+                self._extents[run_there] = first, index
+        return self._extents.get(run, (-1, -1))
 
     def _end_of(self, top: Run) -> int:
         """The index after the last event of *top* and the runs under it."""
-        last = max(run.last for run in top.subtree())
-        return bisect_left(self._events.positions, last + 1)
+        return 1 + max(self._extent(run)[1] for run in top.subtree())
 
     def _intruder(self, at: int, index: int, runs: dict[Run, list[int]], top: Run | None) -> _Reason:
         run = top or self._events.run(index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from recordings import CHAIN, CHAIN_NAMES, moves, play, record
 
 from pytest_lc_callbacks import RecordingHandler, _expectations, any_order, event, many
@@ -33,6 +33,7 @@ def test_the_printed_expectation_passes_when_pasted(happenings: Any) -> None:
     paste(written(handler), handler)
 
 
+@example([("root", 0), ("root", 0), ("root", 0), ("custom", 0)])
 @given(moves())
 def test_the_printed_expectation_passes_for_a_selection(happenings: Any) -> None:
     """
