@@ -349,6 +349,9 @@ class _Search:
 
     def _extent(self, run: Run) -> tuple[int, int]:
         """The first and the last index of the run's own events; none where no event of it is searched."""
+        where = self._events.positions
+        if isinstance(where, range) and where.start <= run.first and run.last < where.stop:
+            return run.first - where.start, run.last - where.start
         if not self._extents:
             for index in range(len(self._names)):
                 run_there = self._events.run(index)
