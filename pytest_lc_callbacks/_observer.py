@@ -156,7 +156,7 @@ class Observer(RecordingHandler):
             places=places,
             limit=limit,
             since=since,
-            section="with callback_scopes.section():" if self._phases else "with observer.section():",
+            observer="callback_scopes" if self._phases else "observer",
             run_ids=frozenset(run.run_id for run in heard),
         )
 

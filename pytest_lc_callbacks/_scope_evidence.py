@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from pytest_lc_callbacks._events import Run
 from pytest_lc_callbacks._scope_targets import Target
@@ -37,10 +38,12 @@ class Evidence:
         self.target = target
         self.constructor = constructor
         self.unobserved = comparison.unobserved
+        self._recording = comparison.recording
         self._hearings = comparison.hearings
         self.missed = [run for run in runs if self.hearing(run).missed]
         self.heard = [run for run in runs if self.hearing(run).heard]
         self.heard_anywhere = comparison.heard(self.ran.runs)
+        self._missed = set(self.missed)
 
     def hearing(self, run: Run) -> Hearing:
         """How *run* was heard."""
@@ -53,6 +56,10 @@ class Evidence:
     def around(self, run: Run) -> Run | None:
         """The run that *run* began in, its callbacks replaced or not."""
         return self.ran.around.get(run)
+
+    def is_missed(self, run: Run | None) -> bool:
+        """Whether *run* is one of the missed runs that the check is about."""
+        return run in self._missed
 
     def inside(self, runs: Iterable[Run]) -> list[Run]:
         """The runs that have one of *runs* as their parent."""
@@ -96,10 +103,21 @@ class Evidence:
             still_open.append(beside)
         return still_open[-1] if still_open else None
 
-    def alike_at_once(self, runs: Iterable[Run]) -> bool:
-        """Whether one of *runs* was open together with a heard run of the same name that began without a parent too."""
-        roots = [run for run in self.heard if run.parent_run_id is None]
-        return any(run.label == other.label and _overlap(run, other) for run in runs for other in roots)
+    def heard_alike(self, runs: Iterable[Run]) -> bool:
+        """Whether a heard run without parent has the name of one of *runs* and was called at the same place."""
+        heard = {(run.label, self.origin(run).line) for run in self.heard if run.parent_run_id is None}
+        return any((run.label, self.origin(run).line) in heard for run in runs)
+
+    def in_given_constructor(self) -> bool | None:
+        """Whether the runnable that was passed as ``of=`` holds the handler; None where that cannot be seen."""
+        given: Any = self.target.given if self.constructor and self.target is not None else None
+        while hasattr(given, "bound"):
+            given = given.bound
+        # A spy is no handler itself; it stands for one.
+        if not hasattr(given, "callbacks") or not hasattr(self._recording, "run_inline"):
+            return None
+        held = getattr(given.callbacks, "handlers", given.callbacks) or ()
+        return any(handler is self._recording for handler in held)
 
     def _outermost(self, run: Run) -> Run:
         while (around := self.around(run)) is not None:
@@ -145,7 +163,3 @@ def _last_open(runs: Iterable[Run], run: Run) -> Run | None:
 def _ends_after(other: Run, run: Run) -> bool:
     """Whether *other*, of another recording, was open when *run* began."""
     return not other.ended or other.events[-1].time > run.time
-
-
-def _overlap(one: Run, other: Run) -> bool:
-    return one.first < other.last and other.first < one.last

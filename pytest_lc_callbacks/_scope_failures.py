@@ -25,7 +25,7 @@ def runtime_failure(comparison: ScopeComparison, under: Any, *, only: bool) -> s
     runs = list(comparison.in_scope) if target is None else _with_those_inside(comparison, target.runs(comparison))
     if not runs:
         return _nothing_ran(comparison, target)
-    others = [run for run in comparison.heard(comparison.in_scope) if run not in runs] if only else []
+    others = _others(comparison, runs) if only else []
     flawed = [run for run in runs if not comparison.hearings[run].complete]
     if not flawed and not others:
         return None
@@ -36,7 +36,7 @@ def runtime_failure(comparison: ScopeComparison, under: Any, *, only: bool) -> s
     else:
         found = _also(others)
         why = [beyond_step(comparison, str(target), runs, others)]
-    rows = _rows(comparison, [run for run in comparison.ran.runs if run in {*runs, *others}])
+    rows = _rows(comparison, _in_order(comparison, {*runs, *others}))
     headline = f"expected the handler in runtime scope{where}, but it {found}"
     return "\n".join([headline, *rows, *why, _narrower(comparison, "assert_runtime_scope(under=...)")])
 
@@ -48,12 +48,12 @@ def constructor_failure(comparison: ScopeComparison, of: Any) -> str | None:
     if not own:
         return _nothing_ran(comparison, target)
     heard = comparison.heard(own)
-    others = [run for run in comparison.heard(comparison.in_scope) if run not in own]
+    others = _others(comparison, own)
     others += [run for run in comparison.unobserved if run.label not in target.names]
     flawed = [comparison.hearings[run] for run in heard if not comparison.hearings[run].complete]
     if heard and not others and not flawed:
         return None
-    shown = [run for run in comparison.ran.runs if run in {*comparison.in_scope, *own}]
+    shown = _in_order(comparison, {*comparison.in_scope, *own})
     if not heard:
         found = f"it heard {_none_of(own)}" + (f", but {some_names(others)}" if others else "")
         why = reasons(Evidence(comparison, own, target, constructor=True))
@@ -63,6 +63,16 @@ def constructor_failure(comparison: ScopeComparison, of: Any) -> str | None:
         found, why = f"it {_counted(flawed)}", reasons(Evidence(comparison, heard, target))
     headline = f"expected the handler in constructor scope of {target}, but {found}"
     return "\n".join([headline, *_rows(comparison, shown), *why, _narrower(comparison, "a Run as of=")])
+
+
+def _others(comparison: ScopeComparison, runs: Sequence[Run]) -> list[Run]:
+    """The runs that were heard, beside *runs*."""
+    own = set(runs)
+    return [run for run in comparison.heard(comparison.in_scope) if run not in own]
+
+
+def _in_order(comparison: ScopeComparison, runs: set[Run]) -> list[Run]:
+    return [run for run in comparison.ran.runs if run in runs]
 
 
 def _with_those_inside(comparison: ScopeComparison, tops: list[Run]) -> list[Run]:
@@ -103,9 +113,9 @@ def _nearest(target: Target, names: list[str]) -> list[str]:
 
 def _elsewhere(comparison: ScopeComparison, target: Target | None) -> list[str]:
     """The runs, of the wanted name if one was, that are not in scope, and where they began."""
-    lines = []
+    lines, in_scope = [], set(comparison.in_scope)
     for run in comparison.ran.runs:
-        if run in comparison.in_scope or not (target is None or run.label in target.names):
+        if run in in_scope or not (target is None or run.label in target.names):
             continue
         place = comparison.ran.places.get(run) or "before the handler was made or cleared"
         lines.append(f"  {run.label} began {place}")
@@ -122,10 +132,12 @@ def _why_nothing(comparison: ScopeComparison, target: Target | None) -> list[str
             f"hint: the handler heard {some_names(comparison.unobserved)}, which the observer did not: it does not\n"
             "      see a callback manager that is driven by hand. Ask the handler itself: assert_events([...])."
         ]
+    if len(comparison.in_scope) < len(comparison.ran.in_scope):
+        return ["hint: what ran before a handler was made, or cleared with clear(), cannot be asked of it."]
     if _elsewhere(comparison, target):
         return [
-            "hint: to check a run that began elsewhere, pass the Run itself as of= or under=: the observer has it in\n"
-            "      callback_scopes.runs."
+            "hint: to check a run that began elsewhere, pass the Run itself as of= or under=; the observer has it in\n"
+            f"      {comparison.ran.observer}.runs."
         ]
     if any(not run.started for run in comparison.in_scope):
         return [
@@ -140,12 +152,12 @@ def _counted(hearings: Sequence[Hearing]) -> str:
     total = counted(len(hearings), "run")
     missed = sum(hearing.missed for hearing in hearings)
     partly = [h for h in hearings if h.missing and not h.missed]
-    parts = [f"missed {missed} of {total}"] if missed else []
+    parts = [f"missed {missed:,} of {total}"] if missed else []
     if partly:
         events = ", ".join(dict.fromkeys(name for hearing in partly for name in hearing.missing))
         parts.append(f"missed events ({events}) of {len(partly)} of {total}")
     more = sum(bool(hearing.surplus) for hearing in hearings)
-    parts += [f"heard {more} of {total} more than once"] if more else []
+    parts += [f"heard {more:,} of {total} more than once"] if more else []
     return " and ".join(parts)
 
 
@@ -187,4 +199,4 @@ def _remark(comparison: ScopeComparison, run: Run) -> str:
 
 
 def _narrower(comparison: ScopeComparison, argument: str) -> str:
-    return f"to check less: {argument}, or `{comparison.ran.section}` around the calls that are meant."
+    return f"to check less: {argument}, or `with {comparison.ran.observer}.section():` around the calls."

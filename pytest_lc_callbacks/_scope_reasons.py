@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_lc_callbacks._events import Run
 from pytest_lc_callbacks._scope_evidence import (
@@ -31,27 +31,31 @@ _WORK = {
     "BaseLLM": "_call",
 }
 _HINTS = 4
+_IN_310 = (
+    "on Python 3.10, LangChain's context does not reach the nodes of a graph under ainvoke and, before langchain-core "
+    "1.4, no coroutine at all; pass the config on, which a function or node may take as an argument, or use Python 3.11"
+)
 _PYTHON_310 = sys.version_info < (3, 11)
 
 
 def reasons(evidence: Evidence) -> list[str]:
     """The hints: what is proven, the most certain first; else what is possible."""
-    proven = list(dict.fromkeys(_hint(text) for find in _PROOFS for text in find(evidence)))
+    proven = list(dict.fromkeys(text for find in _PROOFS for text in find(evidence)))
     if proven:
-        return proven[:_HINTS]
-    return [_hint(text) for text in _unclear(evidence)] if evidence.heard else [_nowhere(evidence)]
+        return [_hint(text) for text in proven[:_HINTS]]
+    return _unclear(evidence) if evidence.heard else [_nowhere(evidence)]
 
 
 def beyond_component(comparison: ScopeComparison, name: str, own: list[Run], others: list[Run]) -> str:
     """Why a handler that belongs to one component heard other runs."""
-    around = comparison.ran.around
-    if any(around.get(run) in others for run in own):
+    around, outer, inner = comparison.ran.around, set(others), set(own)
+    if any(around.get(run) in outer for run in own):
         return _hint(
             f"it also heard the run around {name}, so it was passed at run time or with with_config, on a call or "
             f"step around it: such callbacks are inherited by every run inside. For {name} alone, pass it to its "
             "constructor, and there only."
         )
-    if any(around.get(run) in own for run in others):
+    if any(around.get(run) in inner for run in others):
         return _hint(
             f"it heard the runs inside {name}, so it was passed at run time or with with_config, and such callbacks "
             "are inherited. Constructor callbacks hear the component's own runs only."
@@ -62,7 +66,8 @@ def beyond_component(comparison: ScopeComparison, name: str, own: list[Run], oth
 def beyond_step(comparison: ScopeComparison, name: str, own: Sequence[Run], others: Sequence[Run]) -> str:
     """Why a handler that belongs to one step and what runs inside it heard other runs."""
     alone = f"For {name} and what runs inside it, use with_config(callbacks=[handler]) on that step, and there only."
-    if any(comparison.ran.around.get(run) in others for run in own):
+    outer = set(others)
+    if any(comparison.ran.around.get(run) in outer for run in own):
         return _hint(
             f"it also heard the run around {name}, so it was passed at run time or with with_config, on a call or "
             f"step around it: such callbacks are inherited by every run inside. {alone}"
@@ -158,7 +163,7 @@ def _other_thread(evidence: Evidence) -> Iterator[str]:
         origin, beside = evidence.origin(run), evidence.open_beside(run)
         # A thread of LangChain's own, or of code that LangChain called there, is no raw one.
         known_to_langchain = not origin.asynchronous and origin.nested is not False
-        if not origin.thread or known_to_langchain or beside is None or thread_of(run) == thread_of(beside):
+        if not origin.thread or known_to_langchain or beside is None or _in_one_thread(evidence, run, beside):
             continue
         yield (
             f"{run.label} began without a parent in another thread ({_thread(origin.thread)}){_at(origin)}, while "
@@ -168,21 +173,24 @@ def _other_thread(evidence: Evidence) -> Iterator[str]:
         )
 
 
+def _in_one_thread(evidence: Evidence, run: Run, beside: Run) -> bool:
+    # Before Python 3.12 an async run's handlers are called in any thread of the loop's executor.
+    return thread_of(run) == thread_of(beside) and not evidence.in_async_run(beside)
+
+
 def _lost_in_310(evidence: Evidence) -> Iterator[str]:
+    """Runs that were called by code that LangChain had called, in an async run on Python 3.10."""
     lost = [run for run in evidence.lost() if _is_lost_in_310(evidence, run)]
     if lost:
-        yield (
-            f"{some_names(lost)} began without a parent in async code on Python 3.10, where LangChain's context does "
-            "not reach the nodes of a graph and, before langchain-core 1.4, no coroutine at all. Pass the config on, "
-            f"which a function or node may take as an argument; or use Python 3.11. {_BY_ITSELF}"
-        )
+        place = _at(evidence.origin(lost[0]))
+        yield f"{some_names(lost)} was called{place} in an async run, and lost its parent: {_IN_310}."
 
 
 def _is_lost_in_310(evidence: Evidence, run: Run) -> bool:
-    beside, origin = evidence.open_beside(run), evidence.origin(run)
+    beside = evidence.open_beside(run)
     if not _PYTHON_310 or beside is None or evidence.component_around(run) is not None:
         return False
-    return origin.asynchronous or (origin.nested is True and evidence.in_async_run(beside))
+    return evidence.origin(run).nested is True and evidence.in_async_run(beside)
 
 
 def _context_replaced(evidence: Evidence) -> Iterator[str]:
@@ -200,10 +208,10 @@ def _context_replaced(evidence: Evidence) -> Iterator[str]:
 
 def _alone(evidence: Evidence) -> Iterator[str]:
     """Runs were heard, and the runs around them were not."""
-    tops = [run for run in evidence.heard_anywhere if evidence.around(run) in evidence.missed]
+    tops = [run for run in evidence.heard_anywhere if evidence.is_missed(evidence.around(run))]
     apart = [run for run in tops if run.parent is None and not is_fallbacks(evidence.around(run))]
     yield from (_alone_in_body(evidence, run) for run in apart)
-    tops = [run for run in tops if run not in apart]
+    tops = [run for run in tops if run.parent is not None or is_fallbacks(evidence.around(run))]
     if len({run.label for run in tops}) > 1:
         yield _several(evidence, tops)
     elif tops:
@@ -251,7 +259,7 @@ def _not_inherited(evidence: Evidence) -> Iterator[str]:
     """A run was heard, and the runs that have it as their parent were not."""
     parents = [run.parent for run in evidence.missed if run.parent is not None and evidence.hearing(run.parent).heard]
     # Where the run around that one is missed too, that says more, and has been said.
-    parents = [run for run in parents if evidence.around(run) not in evidence.missed]
+    parents = [run for run in parents if not evidence.is_missed(evidence.around(run))]
     if not parents:
         return
     constructible = [run.label for run in parents if takes_constructor_callbacks(run)]
@@ -275,12 +283,26 @@ def _ignored_by_constructor(evidence: Evidence) -> Iterator[str]:
         )
 
 
+def _not_in_constructor(evidence: Evidence) -> Iterator[str]:
+    """The runnable that was asked about shows which callbacks it has."""
+    held, name = evidence.in_given_constructor(), evidence.target
+    if evidence.heard or held is None:
+        return
+    if held:
+        yield f"the {name} passed as of= has the handler among its callbacks: another object of that name ran."
+    else:
+        yield (
+            f"the handler is not among the callbacks of the {name} passed as of=: give it to the constructor, "
+            "callbacks=[handler]. A list that is changed afterwards does not count, since the constructor copies it."
+        )
+
+
 def _by_itself(evidence: Evidence) -> Iterator[str]:
     """Runs that were called by nobody that LangChain had called."""
     apart = [run for run in evidence.silent_trees() if not has_option(run, "callbacks")]
     plain = [run for run in apart if _is_by_itself(evidence, run)]
     if plain and evidence.heard:
-        batch = " (one of a batch, if its list of configs has it in some only)" if evidence.alike_at_once(plain) else ""
+        batch = " (one of a batch, if its list of configs has it in some only)" if evidence.heard_alike(plain) else ""
         yield (
             f"{some_names(plain)} was called by itself{_at(evidence.origin(plain[0]))}, and the handler was not passed "
             f"to that call{batch}."
@@ -306,26 +328,26 @@ _PROOFS = (
     _alone,
     _not_inherited,
     _ignored_by_constructor,
+    _not_in_constructor,
     _by_itself,
 )
 
 
-def _unclear(evidence: Evidence) -> Iterator[str]:
+def _unclear(evidence: Evidence) -> list[str]:
     """Runs that began on their own while a run that was heard was open, and nobody knows why."""
     runs = [run for run in evidence.missed if evidence.around(run) is None]
     beside = evidence.open_beside(runs[0]) if runs else None
     if beside is None:
-        return
+        return []
     causes = ["a call of its own, which the handler was not passed to"]
-    if evidence.alike_at_once(runs):
+    if _PYTHON_310 and evidence.origin(runs[0]).asynchronous:
+        causes.insert(0, _IN_310)
+    if evidence.heard_alike(runs):
         causes.insert(0, "a batch with a list of configs, where each input has the callbacks of its own config alone")
     if kind := without_context(beside):
         causes.append(f"a call inside {beside.label}, since a {kind} hands no context to the code inside it")
-    causes.append("code that lost LangChain's context, as a task does that was made elsewhere")
-    yield (
-        f"{some_names(runs)} began without a parent while {beside.label} was open. Possible causes: "
-        f"{'; '.join(causes)}."
-    )
+    causes.append("code that lost LangChain's context, as in a raw thread, or in a task that was made elsewhere")
+    return [_listed(f"{some_names(runs)} began without a parent while {beside.label} was open.", causes)]
 
 
 def _nowhere(evidence: Evidence) -> str:
@@ -333,16 +355,16 @@ def _nowhere(evidence: Evidence) -> str:
     heard = "nothing"
     if evidence.heard_anywhere or evidence.unobserved:
         heard = f"none of these runs, only {some_names([*evidence.heard_anywhere, *evidence.unobserved])}"
-    lines = [_wrapped(f"      - {cause}", "        ") for cause in _possible(evidence)]
-    return "\n".join([f"hint: the handler heard {heard}. Possible causes:", *lines])
+    return _listed(f"the handler heard {heard}.", _possible(evidence))
 
 
 def _possible(evidence: Evidence) -> Iterator[str]:
     yield _never_passed(evidence)
     if evidence.constructor:
         yield "its list of callbacks was changed after construction: the constructor copies that list"
-    else:
-        yield "code between (a Runnable's invoke(), a wrapper) took the config and did not pass it on"
+        yield "another object of that name, or a copy made before, was the one that ran"
+        return
+    yield "code between (a Runnable's invoke(), a wrapper) took the config and did not pass it on"
     if any(has_option(run, *_TOOL_OPTIONS) for run in evidence.missed):
         yield (
             "with_config(callbacks=...) before bind_tools or with_structured_output, which drop that config: call "
@@ -351,6 +373,8 @@ def _possible(evidence: Evidence) -> Iterator[str]:
     if any(run.run_type in ("prompt", "retriever") for run in evidence.missed):
         yield "the constructor of a prompt or a retriever, which ignores callbacks"
     yield "a second with_config(callbacks=...), which replaces the first"
+    if any("langgraph_step" in run.metadata for run in evidence.missed):
+        yield "with_config(callbacks=...) on a graph that is called with others, which in older langgraph replace them"
     yield "bind(callbacks=...), or callbacks= as a keyword of the call, which LangChain swallows"
 
 
@@ -367,6 +391,12 @@ def _never_passed(evidence: Evidence) -> str:
 def _hint(text: str) -> str:
     """A paragraph that begins with ``hint:``."""
     return _wrapped(f"hint: {text}", "      ")
+
+
+def _listed(text: str, causes: Iterable[str]) -> str:
+    """A hint that does not decide between *causes*."""
+    lines = [_wrapped(f"      - {cause}", "        ") for cause in causes]
+    return "\n".join([_hint(f"{text} Possible causes:"), *lines])
 
 
 def _wrapped(text: str, indent: str) -> str:

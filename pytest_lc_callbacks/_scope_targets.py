@@ -66,7 +66,7 @@ def _names(runnable: Any) -> Iterator[str]:
     config = getattr(runnable, "config", None)
     if isinstance(config, Mapping) and config.get("run_name"):
         yield str(config["run_name"])
-    elif hasattr(runnable, "bound"):
+    elif is_kind(runnable, "RunnableBindingBase"):
         # A binding has no runs of its own.
         yield from _names(runnable.bound)
     elif is_kind(runnable, "DynamicRunnable"):
@@ -86,8 +86,8 @@ def _configured_names(runnable: Any) -> Iterator[str]:
         return
     yield from _names(prepared)
     for alternative in getattr(runnable, "alternatives", {}).values():
-        # A function makes one when it is chosen.
-        if hasattr(alternative, "invoke"):
+        # A function or class makes one when it is chosen.
+        if hasattr(alternative, "invoke") and not isinstance(alternative, type):
             yield from _names(alternative)
 
 

@@ -64,8 +64,8 @@ class WhatRan:
     since: float
     """When that begins, in seconds of ``time.perf_counter()``."""
 
-    section: str
-    """How to limit it further: ``"with callback_scopes.section():"``."""
+    observer: str
+    """What the observer is called where the test uses it: ``"callback_scopes"``."""
 
     run_ids: frozenset[UUID]
     """The ids of all runs that were heard, those that continue an earlier test's included."""
@@ -150,6 +150,7 @@ class ScopeComparison:
     """
 
     def __init__(self, recording: Recording, truth: GroundTruth) -> None:
+        self.recording = recording
         self.ran = ran = truth.what_ran()
         # What a handler forgot when it was cleared, or what ran before it was made, cannot be asked of it.
         self.since = getattr(recording, "_asked_from", 0.0)
