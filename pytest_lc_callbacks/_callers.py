@@ -39,11 +39,14 @@ class Call(NamedTuple):
 
     @property
     def place(self) -> str | None:
-        """``test_chain.py:12``: as pytest shows it, relative to the working directory if it is below that."""
-        if self.file is None:
-            return None
-        below = self.file.startswith(str(Path.cwd()) + os.sep)
-        return f"{os.path.relpath(self.file) if below else self.file}:{self.line}"
+        """``test_chain.py:12``."""
+        return None if self.file is None else shown_place(self.file, self.line)
+
+
+def shown_place(file: str, line: int) -> str:
+    """As pytest shows it: relative to the working directory if it is below that."""
+    below = file.startswith(str(Path.cwd()) + os.sep)
+    return f"{os.path.relpath(file) if below else file}:{line}"
 
 
 class _Kind(Enum):
