@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
@@ -81,6 +81,10 @@ class FakeChatModel(BaseChatModel):
 
         model: The name of the model it says it is.
 
+        provider: ``"anthropic"`` or ``"openai"``: send handlers what that provider's integration sends.
+
+        stream_usage: Whether a provider's streams report usage.
+
         latency: Seconds to wait before each answer.
 
         chunk_latency: Seconds to wait between the chunks of a stream.
@@ -91,6 +95,8 @@ class FakeChatModel(BaseChatModel):
     Raises:
         TypeError: If a response is nothing a model could answer with, or an argument is unknown.
 
+        ValueError: If the provider is another one, or a latency is negative.
+
     Example:
         ```python
         model = FakeChatModel(responses=["Paris"], callbacks=[handler])
@@ -98,7 +104,9 @@ class FakeChatModel(BaseChatModel):
         ```
     """
 
-    model_config = ConfigDict(populate_by_name=True, protected_namespaces=(), arbitrary_types_allowed=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        populate_by_name=True, protected_namespaces=(), arbitrary_types_allowed=True
+    )
 
     model_name: str = Field(default="fake-chat-model", alias="model")
     temperature: float | None = None
@@ -117,7 +125,7 @@ class FakeChatModel(BaseChatModel):
 
     _answers: Answers | None = PrivateAttr(default=None)
 
-    def __init__(self, *, responses: Iterable[Scripted] | None = None, **fields: Any) -> None:
+    def __init__(self, responses: Sequence[Scripted] | None = None, **fields: Any) -> None:
         refuse_unknown(type(self), fields)
         provider = fields.get("provider")
         if provider not in _PAYLOADS:
@@ -219,6 +227,11 @@ class FakeChatModel(BaseChatModel):
         """
         self.script.is_automatic = True
         return self
+
+    @property
+    def model(self) -> str:
+        """The name of the model, under the other name that integrations have for it."""
+        return self.model_name
 
     @property
     def calls(self) -> list[Call]:

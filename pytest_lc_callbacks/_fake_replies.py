@@ -219,7 +219,7 @@ def _remedy(value: Any) -> str:
     if isinstance(value, (Serializable, Runnable)):
         return "write the message in it, or a function of the messages that asks it, lambda messages: chain.invoke(...)"
     if isinstance(value, type):
-        return f"that is a class; write an instance, .respond({value.__name__}(...))"
+        return f"write an instance of it, .respond({value.__name__}(...))"
     if inspect.isawaitable(value):
         return "that is a coroutine; write the async function itself, without calling it"
     if isinstance(value, tuple):
@@ -424,6 +424,8 @@ def _error_text(error: BaseException | type[BaseException]) -> str:
 def _shown(value: Any) -> str:
     if value is ...:
         return "nothing"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
     name = getattr(value, "__name__", None)
     shown = name if isinstance(name, str) else _ADDRESS.sub("", reprlib.repr(value))
     return f"{shown} ({type(value).__name__})"

@@ -67,17 +67,19 @@ class Call:
     def __init__(
         self, mode: str, prompt: Sequence[BaseMessage], stop: list[str] | None, options: Mapping[str, Any]
     ) -> None:
-        self.number = 0
-        self.mode = mode
-        self.prompt = prompt
+        self.number: int = 0
+        self.mode: str = mode
+        self.prompt: Sequence[BaseMessage] = prompt
         self.tools: list[Any] = list(options.get("tools") or ())
         self.tool_choice: Any = options.get("tool_choice")
-        self.stop = stop
-        self.options = {key: value for key, value in options.items() if key not in {"tools", "tool_choice"}}
+        self.stop: list[str] | None = stop
+        self.options: dict[str, Any] = {
+            key: value for key, value in options.items() if key not in {"tools", "tool_choice"}
+        }
         self.response: AIMessage | None = None
         self.error: BaseException | None = None
         # Copies are made when somebody looks: most calls of most tests are never looked at.
-        self._kept = [_fields(message) for message in prompt]
+        self._kept: list[dict[str, Any]] = [_fields(message) for message in prompt]
         self._messages: list[BaseMessage] | None = None
 
     @property
@@ -99,7 +101,7 @@ class Answers:
 
     def __init__(self) -> None:
         self.responses: list[Response] = []
-        self._next = 0
+        self._next: int = 0
 
     def add(self, responses: Iterable[Response]) -> None:
         """
@@ -137,7 +139,7 @@ class Rule:
 
     def __init__(self, matcher: Matcher) -> None:
         self.matcher: Matcher = _read_matcher(matcher)
-        self.answers = Answers()
+        self.answers: Answers = Answers()
 
     def matches(self, call: Call) -> bool:
         """Whether the last message has the text or fits the pattern, or the predicate says so."""
@@ -164,10 +166,10 @@ class Script:
     """
 
     def __init__(self) -> None:
-        self.queue = Answers()
+        self.queue: Answers = Answers()
         self.rules: list[Rule] = []
-        self.is_scripted = False
-        self.is_automatic = False
+        self.is_scripted: bool = False
+        self.is_automatic: bool = False
         self.exhausted: list[FakeChatModelExhausted] = []
         self._calls: list[Call] = []
         self._given: Counter[str] = Counter()
@@ -355,6 +357,8 @@ def _way_out(rule: Rule | None, script: Script) -> str:
         return "hint: if it is meant, give that rule another answer with .respond(...), or always=True on its last one"
     if script.rules and not script.queue.responses:
         return "hint: if it is meant, add a rule .on(...).respond(...), or .respond(..., always=True) for the rest"
+    if not script.queue.responses:
+        return "hint: if it is meant, add .respond(...) for it"
     return "hint: if it is meant, add .respond(...) for it, or always=True on the last answer"
 
 

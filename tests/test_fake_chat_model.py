@@ -793,6 +793,7 @@ def test_drop_in_arguments():
     model = FakeChatModel(model="gpt-x", temperature=0, max_tokens=5, timeout=3, max_retries=2, api_key="k", stop=["a"])
 
     assert (model.model_name, model.temperature, model.api_key.get_secret_value()) == ("gpt-x", 0, "k")
+    assert model.model == "gpt-x"
 
 
 def test_subclasses():

@@ -126,7 +126,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "an iterator": (iter(["a"]), "write .respond('a', 'b') or responses=['a', 'b']"),
     "a set": ({"a"}, "write .respond('a', 'b')"),
     "a tuple": (("search", {}), "write .respond(tool_calls=[('search', {'q': 'x'})]) for a tool call"),
-    "a class": (Answer, "that is a class; write an instance, .respond(Answer(...))"),
+    "a class": (Answer, "respond(...) cannot answer with the class Answer: write an instance of it, .respond(Answer(...))"),
     "LangChain's result": (ChatGeneration(message=AIMessage("x")), "write the message in it"),
     "a runnable": (RunnableLambda(shout), "or a function of the messages that asks it"),
     "a model": (FakeChatModel(), "or a function of the messages that asks it"),
