@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from recordings import CHAIN, CHAIN_NAMES, moves, play, record
 
-from pytest_lc_callbacks import RecordingHandler, _expectations, any_order, event, many
+from pytest_lc_callbacks import Recording, RecordingHandler, _expectations, any_order, event, many
 from pytest_lc_callbacks._expectations import expectation
 
 WORDS = {"any_order": any_order, "event": event, "many": many}
@@ -19,9 +19,9 @@ def written(handler: RecordingHandler) -> str:
     return expectation(handler._log, handler._positions)
 
 
-def paste(text: str, handler: RecordingHandler) -> None:
+def paste(text: str, handler: Recording) -> None:
     """Run the pasted line."""
-    eval(text, {"assert_events": handler.assert_events, **WORDS})  # noqa: S307 - as a user's test would
+    eval(text, {"assert_events": handler.assert_events, **WORDS})
 
 
 @given(moves())
@@ -40,9 +40,7 @@ def test_the_printed_expectation_passes_for_a_selection(happenings: Any) -> None
     A selection prints an expectation that holds for the selection.
     """
     view = play(happenings).without("chain_end", "custom_event")
-    eval(  # noqa: S307 - as a user's test would
-        expectation(view._log, view._positions), {"assert_events": view.assert_events, **WORDS}
-    )
+    paste(expectation(view._log, view._positions), view)
 
 
 @given(moves(60))

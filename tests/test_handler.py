@@ -279,7 +279,8 @@ def test_a_cancelled_call_stays_open(handler: RecordingHandler) -> None:
 
     async def cancelled() -> None:
         task = asyncio.create_task(FakeListChatModel(responses=["x"], sleep=60).ainvoke("a", {"callbacks": [handler]}))
-        while not handler.names:
+        # The start is recorded on the way to the model's own waiting, which a turn or two of the loop lead to.
+        for _ in range(100):
             await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -504,7 +505,7 @@ def test_a_handler_is_itself(handler: RecordingHandler) -> None:
     """
     Handlers are equal by identity alone: LangChain drops handlers that are equal to another.
     """
-    assert handler == handler  # noqa: PLR0124 - that is the test
+    assert handler == handler
     assert handler != RecordingHandler()
     assert len({handler, RecordingHandler()}) == 2
     assert RecordingHandler.__eq__ is object.__eq__

@@ -139,7 +139,7 @@ def test_what_runs_code_of_its_own_is_refused() -> None:
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: many(), TypeError, "many() needs the events that may repeat, such as many('llm_new_token')"),
+        (many, TypeError, "many() needs the events that may repeat, such as many('llm_new_token')"),
         (
             lambda: many(...),  # type: ignore[arg-type]  # that is the test
             TypeError,
@@ -166,7 +166,7 @@ def test_what_runs_code_of_its_own_is_refused() -> None:
         (lambda: many("text", min="2"), TypeError, "many(min=...) takes a whole number, not '2'"),  # type: ignore[arg-type]  # that is the test
         (lambda: many("text", min=-1), ValueError, "many(min=-1): the least number of events is 0"),
         (
-            lambda: any_order(),
+            any_order,
             TypeError,
             "any_order() needs a list for each concurrent run: any_order(['chain_start', ...], [...])",
         ),
@@ -192,7 +192,7 @@ def test_what_runs_code_of_its_own_is_refused() -> None:
             "branch 1 of any_order: a list inside the list; concurrent runs are any_order([...], [...])",
         ),
         (
-            lambda: event(),
+            event,
             TypeError,
             "event() matches everything: give it a name or an attribute, or write ... for any events",
         ),

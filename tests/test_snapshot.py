@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -47,7 +48,7 @@ def test_two_processes_have_one_snapshot() -> None:
     The snapshot is the same in another process, where strings hash differently.
     """
     code = "import json, test_snapshot; print(json.dumps(test_snapshot.chain_snapshot()))"
-    here = os.path.dirname(__file__)
+    here = Path(__file__).parent
     for seed in ("1", "2"):
         told = subprocess.run(
             [sys.executable, "-c", code],

@@ -11,14 +11,7 @@ from pytest_lc_callbacks import any_order, event, many
 
 CONSTRUCTOR = ["chat_model_start FakeChatModel < ?", "llm_end FakeChatModel < ?"]
 
-
-def test_the_whole_message() -> None:
-    """
-    A failure says what was expected, then shows what was recorded around it, then the cause, then what would pass.
-    """
-    assert (
-        failure(record(*CONSTRUCTOR).assert_events, CHAIN_NAMES)
-        == """\
+WHOLE = """\
 expected 'chain_start' as event 1, but the handler recorded 'chat_model_start'
     1  chat_model_start  FakeChatModel   <- expected chain_start
     2  llm_end           FakeChatModel
@@ -26,8 +19,14 @@ expected 'chain_start' as event 1, but the handler recorded 'chat_model_start'
 hint: the handler heard FakeChatModel but not its parent run: it was given to that component alone (its constructor, or with_config
       on that step), and such callbacks do not reach the chain around it. To hear the whole chain, pass it at run time:
       chain.invoke(..., config={"callbacks": [handler]}).
-as recorded: assert_events(["chat_model_start", "llm_end"])"""
-    )  # noqa: E501 - as it is printed
+as recorded: assert_events(["chat_model_start", "llm_end"])"""  # noqa: E501 - as it is printed
+
+
+def test_the_whole_message() -> None:
+    """
+    A failure says what was expected, then shows what was recorded around it, then the cause, then what would pass.
+    """
+    assert failure(record(*CONSTRUCTOR).assert_events, CHAIN_NAMES) == WHOLE
 
 
 def test_the_message_of_a_missing_event() -> None:
