@@ -49,6 +49,11 @@ def shown_place(file: str, line: int) -> str:
     return f"{os.path.relpath(file) if below else file}:{line}"
 
 
+def is_library(file: str) -> bool:
+    """Whether a file is Python's own or belongs to an installed package."""
+    return file.startswith(("<frozen", *_STDLIB)) or _is_installed(file)
+
+
 class _Kind(Enum):
     """Whose code a frame runs."""
 
