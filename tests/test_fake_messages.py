@@ -283,6 +283,28 @@ def test_fingerprint(prompt, same):
     assert (fingerprint(prompt=prompt) == fingerprint(prompt=[HumanMessage("a")])) is same
 
 
+def test_fingerprint_of_odd_content():
+    """
+    Content that is no JSON counts as its type, since its repr is another one each time.
+    """
+    one, other = ([HumanMessage([{"type": "x", "value": object()}])] for _ in range(2))
+
+    assert fingerprint(prompt=one) == fingerprint(prompt=other)
+
+
+def test_chunks_that_bring_usage():
+    """
+    Usage and metadata of scripted chunks are kept, and not added a second time.
+    """
+    usage = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+    chunks = [AIMessageChunk("a"), AIMessageChunk("b", usage_metadata=usage, response_metadata={"model_name": "m"})]
+
+    message = summed(FakeChatModel().respond(chunks=chunks).stream("x"))
+
+    assert message.usage_metadata == usage
+    assert message.response_metadata == {"model_name": "m"}
+
+
 PROGRAM = """
 from langchain_core.messages import HumanMessage
 from pytest_lc_callbacks._fake_chat_model import FakeChatModel

@@ -126,7 +126,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "an iterator": (iter(["a"]), "write .respond('a', 'b') or responses=['a', 'b']"),
     "a set": ({"a"}, "write .respond('a', 'b')"),
     "a tuple": (("search", {}), "write .respond(tool_calls=[('search', {'q': 'x'})]) for a tool call"),
-    "a class": (Answer, "respond(...) cannot answer with the class Answer: write an instance of it, .respond(Answer(...))"),
+    "a class": (
+        Answer,
+        "respond(...) cannot answer with the class Answer: write an instance of it, .respond(Answer(...))",
+    ),
     "LangChain's result": (ChatGeneration(message=AIMessage("x")), "write the message in it"),
     "a runnable": (RunnableLambda(shout), "or a function of the messages that asks it"),
     "a model": (FakeChatModel(), "or a function of the messages that asks it"),
@@ -277,6 +280,22 @@ def test_what_a_function_may_not_return(value, message):
     """
     with pytest.raises(TypeError, match=re.escape(message)):
         read_answer(value, Function(shout))
+
+
+def test_functions_without_a_signature():
+    """
+    A function that does not tell its arguments, as some written in C, is taken as it is.
+    """
+
+    class Untold:
+        @property
+        def __signature__(self):
+            raise ValueError("no signature found")
+
+        def __call__(self, messages):
+            return "Paris"
+
+    assert FakeChatModel(responses=[Untold()]).invoke("x").content == "Paris"
 
 
 def test_mocks_are_functions():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import threading
 from contextlib import suppress
@@ -207,6 +208,20 @@ def test_a_prompt_that_no_rule_matches():
     """)
 
 
+def test_a_predicate_is_shown_by_its_name():
+    """
+    A rule by a function is shown by the function's name.
+    """
+
+    def is_short(messages):
+        return len(messages[-1].content) < 2
+
+    model = FakeChatModel()
+    model.on(is_short).respond("Short.")
+
+    assert "  on(is_short): 'Short.'" in explanation(model, "a long prompt")
+
+
 def test_rules_beside_an_exhausted_queue():
     """
     Where there are rules too, an exhausted queue says that they do not count.
@@ -312,6 +327,15 @@ def test_the_repr_of_a_call(model, shown):
         model.invoke("Hi.")
 
     assert repr(model.calls[0]) == shown
+
+
+def test_a_script_is_not_copied():
+    """
+    A copy of a script is the script.
+    """
+    script = FakeChatModel()._script
+
+    assert copy.copy(script) is copy.deepcopy(script) is script
 
 
 def test_the_repr_of_a_script():

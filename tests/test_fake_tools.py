@@ -55,6 +55,7 @@ class Everything(BaseModel):
     pair: tuple[int, str]
     table: dict[str, int]
     anything: Any
+    fixed: Literal["a"]
     optional: str = "x"
 
 
@@ -85,6 +86,7 @@ FITTING: dict[str, Any] = {
     "flag": True,
     "color": "red",
     "kind": "a",
+    "fixed": "a",
     "maybe": None,
     "either": "x",
     "point": {"x": 1.0},
@@ -118,6 +120,7 @@ def test_a_fitting_value():
         ({"ratio": 0}, "'ratio' is 0, outside"),
         ({"flag": "yes"}, "'flag' is 'yes' and not of type boolean"),
         ({"color": "green"}, "'color' is 'green' and not one of 'red', 'blue'"),
+        ({"fixed": "c"}, "'fixed' is 'c' and not 'a'"),
         ({"kind": "c"}, "'kind' is 'c' and not one of 'a', 'b'"),
         ({"maybe": "x"}, "'maybe' is 'x' and not of type integer"),
         ({"either": []}, "'either' is [] and not of type integer"),
@@ -166,6 +169,20 @@ def test_unknown_keywords_fit():
     assert schema_problem({"x": 1}, {}) is None
     assert schema_problem(3, {}) is None
     assert schema_problem({"x": 1}, {"properties": {"x": True}}) is None
+
+
+def test_folded_schemas():
+    """
+    A single allOf, in which older pydantic wraps a reference, counts as what it wraps.
+    """
+    schema = {
+        "properties": {"p": {"allOf": [{"$ref": "#/$defs/P"}], "title": "P"}},
+        "$defs": {"P": {"type": "integer"}},
+    }
+
+    assert schema_problem({"p": 1}, schema) is None
+    assert schema_problem({"p": "x"}, schema) == "'p' is 'x' and not of type integer"
+    assert example({"allOf": [{"type": "integer", "minimum": 2}]}) == 2
 
 
 def test_examples_fit():

@@ -379,3 +379,59 @@ def test_metadata_of_a_scripted_message_wins(provider):
 
     assert whole.response_metadata[key] == "length"
     assert sum(chunks[1:], start=chunks[0]).response_metadata[key] == "length"
+
+
+def test_thinking():
+    """
+    Thinking and other blocks of a scripted message stream as Anthropic's integration streams them: with their index.
+    """
+    blocks = [
+        {"type": "thinking", "thinking": "France, so Paris.", "signature": "abc"},
+        "Paris",
+        {"type": "search_result", "source": "x"},
+    ]
+    fake = Anthropic().fake().respond(AIMessage(blocks), AIMessage([{"type": "thinking", "thinking": "Hm."}]))
+
+    chunks = [chunk.content for chunk in fake.stream("x")]
+    unsigned = [chunk.content for chunk in fake.stream("x")]
+
+    assert chunks == [
+        [],
+        [{"type": "thinking", "thinking": "France,", "index": 0}],
+        [{"type": "thinking", "thinking": " so", "index": 0}],
+        [{"type": "thinking", "thinking": " Paris.", "index": 0}],
+        [{"type": "thinking", "thinking": "", "signature": "abc", "index": 0}],
+        [{"type": "text", "text": "Paris", "index": 1}],
+        [{"type": "search_result", "source": "x", "index": 2}],
+        [],
+    ]
+    assert unsigned == [[], [{"type": "thinking", "thinking": "Hm.", "index": 0}], []]
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        {"type": "web_search_20250305", "name": "web_search", "max_uses": 2},
+        {"name": "search", "description": "Search.", "input_schema": {"type": "object", "properties": {}}},
+    ],
+    ids=["built in", "Anthropic's form"],
+)
+def test_tools_of_the_provider(tool):
+    """
+    A tool in the provider's own form is bound as it is.
+    """
+    fake = Anthropic().fake().auto()
+    fake.bind_tools([tool]).invoke("x")
+
+    assert fake.last_call.tools == [tool]
+
+
+def test_built_in_tools_of_openai():
+    """
+    A tool that runs at OpenAI is bound as it is.
+    """
+    fake = OpenAI().fake().auto()
+    fake.bind_tools([{"type": "web_search_preview"}], tool_choice="any").invoke("x")
+
+    assert fake.last_call.tools == [{"type": "web_search_preview"}]
+    assert fake.last_call.tool_choice == "required"
