@@ -38,6 +38,7 @@ class Observer(RecordingHandler):
         """The thread of the test."""
         self._on = True
         self._began = time.time()
+        self._began_here = time.perf_counter()
         self._phases: list[tuple[int, str, float]] = []
         self._sections: list[_Section] = []
         self._beginnings: dict[Any, list[_Beginning]] = {}
@@ -189,7 +190,7 @@ class Observer(RecordingHandler):
 
     def _limit(self) -> tuple[str, float]:
         """What limits the scope, and since when."""
-        body = next((began for _, phase, began in self._phases if phase == "call"), 0.0)
+        body = next((began for _, phase, began in self._phases if phase == "call"), self._began_here)
         place = "in the test's body" if self._phases else "in the block of observe_callbacks()"
         if self._sections:
             place, body = "in this section()", self._sections[-1].began

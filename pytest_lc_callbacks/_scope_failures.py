@@ -15,8 +15,8 @@ from pytest_lc_callbacks._scopes import Hearing, ScopeComparison, counted, names
 _ROWS = 60
 _NAMES = 30
 _NOTHING = """\
-hint: possible causes: nothing was called, or a stream was never iterated; a class that overrides invoke() itself, such
-      as a retriever's or tool's, sends no callbacks."""
+hint: possible causes: nothing was called, or a stream was never iterated; a class that overrides invoke()
+      itself, such as a retriever's or tool's, sends no callbacks."""
 
 
 def runtime_failure(comparison: ScopeComparison, under: Any, *, only: bool) -> str | None:
@@ -129,8 +129,8 @@ def _why_nothing(comparison: ScopeComparison, target: Target | None) -> list[str
         return [overridden]
     if comparison.unobserved:
         return [
-            f"hint: the handler heard {some_names(comparison.unobserved)}, which the observer did not: it does not\n"
-            "      see a callback manager that is driven by hand. Ask the handler itself: assert_events([...])."
+            f"hint: the handler heard {some_names(comparison.unobserved)}, which the observer did not: it does not "
+            "see\n      a callback manager that is driven by hand. Ask the handler itself: assert_events([...])."
         ]
     if len(comparison.in_scope) < len(comparison.ran.in_scope):
         return ["hint: what ran before a handler was made, or cleared with clear(), cannot be asked of it."]

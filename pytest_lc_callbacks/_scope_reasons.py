@@ -400,7 +400,7 @@ def _listed(text: str, causes: Iterable[str]) -> str:
 
 
 def _wrapped(text: str, indent: str) -> str:
-    return textwrap.fill(text, 116, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(text, 108, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _at(origin: Origin) -> str:

@@ -51,7 +51,11 @@ def test_the_rows_are_plain_data():
         assert table != observer.table(another=handler)
 
     assert table.columns == ("handler",)
-    assert table.rows == [("RunnableSequence", "heard"), ("ChatPromptTemplate", "heard"), ("FakeListChatModel", "heard")]
+    assert table.rows == [
+        ("RunnableSequence", "heard"),
+        ("ChatPromptTemplate", "heard"),
+        ("FakeListChatModel", "heard"),
+    ]
     assert json.loads(json.dumps(table.rows))[0] == ["RunnableSequence", "heard"]
     assert len({table, observer.table(handler=handler)}) == 1
 

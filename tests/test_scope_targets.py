@@ -291,7 +291,7 @@ def test_alternatives_stand_for_each_of_them():
     ("given", "words"),
     [
         (None, "not None"),
-        (FakeListChatModel, "not <class 'langchain_core"),
+        (FakeListChatModel, "write the name of its runs, 'FakeListChatModel'"),
         (upper, "write the name of its runs, 'upper'"),
         (DeterministicFakeEmbedding(size=3), "LangChain has no callbacks on embeddings and vector stores"),
         (["FakeListChatModel"], r"not \['FakeListChatModel'\]"),
