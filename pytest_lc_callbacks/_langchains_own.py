@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import functools
-import sys
+import inspect
 from asyncio import CancelledError
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from langchain_core.callbacks import AsyncCallbackManager
+from langchain_core.language_models import BaseChatModel
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import RunnableWithFallbacks
+from langchain_core.tools import BaseTool
+
 from pytest_lc_callbacks._events import Run
 from pytest_lc_callbacks._patches import Patches
 
-# Where LangChain's classes are. A module that nobody has imported is not fetched for this: chat models take a second.
-_CHAT_MODEL = "langchain_core.language_models.chat_models", "BaseChatModel"
-_TOOL = "langchain_core.tools.base", "BaseTool"
-_RETRIEVER = "langchain_core.retrievers", "BaseRetriever"
-_FALLBACKS = "langchain_core.runnables.fallbacks", "RunnableWithFallbacks"
-
 _CANCELLED_MODEL = "LangChain ends no ainvoke of a chat model that was cancelled"
+_CANCELLED_START = "it was cancelled as it began, and LangChain does not end it then"
+_INSIDE = "the stream or call around it was closed or cancelled, and LangChain does not end what is inside"
 _LEFT = "LangChain ends no run of a tool or retriever that is left by an exception like a cancellation"
 _BATCH = "LangChain ends none of the others when one call of generate() fails"
 _HANDLER = "a handler raised, and LangChain does not end the run then"
 
+_STARTS = ("on_chain_start", "on_chat_model_start", "on_llm_start", "on_retriever_start", "on_tool_start")
 _ORIGINAL = "lc_callbacks_original"
 _Look = Callable[[Any, dict[str, Any]], Callable[[BaseException], None]]
 
@@ -38,16 +41,18 @@ class LangChainsOwn:
     def __init__(self, propagated: set[Any]) -> None:
         self._propagated = propagated
         self._cancelled: set[Any] = set()
-        self._left: Counter[tuple[str, str]] = Counter()
+        self._left: Counter[str] = Counter()
+        self._not_begun: Counter[str] = Counter()
         self._fallbacks: set[str] = set()
         self._patches = Patches()
 
     def start(self) -> None:
         """Look from now on."""
-        self._wrap(_CHAT_MODEL, ("_agenerate_with_cache",), self._in_agenerate)
-        self._wrap(_TOOL, ("run", "arun"), functools.partial(self._in_component, "tool"))
-        self._wrap(_RETRIEVER, ("invoke", "ainvoke"), functools.partial(self._in_component, "retriever"))
-        self._wrap(_FALLBACKS, ("invoke", "ainvoke"), self._in_fallbacks)
+        self._wrap(BaseChatModel, ("_agenerate_with_cache",), self._in_agenerate)
+        self._wrap(BaseTool, ("run", "arun"), self._in_component)
+        self._wrap(BaseRetriever, ("invoke", "ainvoke"), self._in_component)
+        self._wrap(RunnableWithFallbacks, ("invoke", "ainvoke"), self._in_fallbacks)
+        self._wrap(AsyncCallbackManager, _STARTS, self._in_start)
 
     def stop(self) -> None:
         """Look no more."""
@@ -59,26 +64,30 @@ class LangChainsOwn:
 
     def reasons(self, still_open: Iterable[Run], all_runs: Iterable[Run]) -> dict[Run, str]:
         """Those of the runs that LangChain itself left open, and why."""
-        left, known = self._left.copy(), list(all_runs)
-        return {run: reason for run in still_open if (reason := self._reason(run, left, known))}
+        left, not_begun, known = self._left.copy(), self._not_begun.copy(), list(all_runs)
+        return {run: why for run in still_open if (why := self._reason(run, left, not_begun, known))}
 
-    def _reason(self, run: Run, left: Counter[tuple[str, str]], known: list[Run]) -> str | None:
+    def _reason(self, run: Run, left: Counter[str], not_begun: Counter[str], known: list[Run]) -> str | None:
         if run.run_id in self._propagated or any(map(_raised_by_handler, run.ancestors())):
             return _HANDLER
-        if run.run_id in self._cancelled or (run.run_type == "chat_model" and _was_cancelled(run.parent)):
+        if run.run_id in self._cancelled:
             return _CANCELLED_MODEL
-        if left[kind := (str(run.run_type), run.label)]:
-            left[kind] -= 1
+        if run.run_type in ("tool", "retriever") and left[run.label]:
+            left[run.label] -= 1
             return _LEFT
+        if len(run.names) == 1 and not_begun[run.label]:
+            not_begun[run.label] -= 1
+            return _CANCELLED_START
+        if any(isinstance(around.error, (CancelledError, GeneratorExit)) for around in run.ancestors()):
+            return _INSIDE
         return _BATCH if _failed_beside(run, known) else None
 
-    def _wrap(self, where: tuple[str, str], names: tuple[str, ...], look: _Look) -> None:
-        owner = getattr(sys.modules.get(where[0]), where[1], None)
-        for name in names if owner is not None else ():
+    def _wrap(self, owner: type, names: tuple[str, ...], look: _Look) -> None:
+        for name in names:
             original = vars(owner)[name]
             # The wrapper of a test around this one is passed by: the innermost is the one that is watched.
             original = getattr(original, _ORIGINAL, original)
-            wrapper = _watching_coroutine(original, look) if name.startswith(("a", "_a")) else _watching(original, look)
+            wrapper = (_watching_coroutine if inspect.iscoroutinefunction(original) else _watching)(original, look)
             setattr(wrapper, _ORIGINAL, original)
             self._patches.replace(owner, name, wrapper)
 
@@ -89,11 +98,18 @@ class LangChainsOwn:
 
         return note
 
-    def _in_component(self, kind: str, component: Any, kwargs: dict[str, Any]) -> Callable[[BaseException], None]:
+    def _in_start(self, manager: Any, kwargs: dict[str, Any]) -> Callable[[BaseException], None]:
+        def note(error: BaseException) -> None:
+            if isinstance(error, CancelledError):
+                self._not_begun[_label_at_start(kwargs)] += 1
+
+        return note
+
+    def _in_component(self, component: Any, kwargs: dict[str, Any]) -> Callable[[BaseException], None]:
         def note(error: BaseException) -> None:
             # A coroutine that is dropped sees a GeneratorExit: that is the user's doing.
             if not isinstance(error, (Exception, KeyboardInterrupt, GeneratorExit)):
-                self._left[kind, _label(component, kwargs)] += 1
+                self._left[_label(component, kwargs)] += 1
 
         return note
 
@@ -137,13 +153,16 @@ def _label(runnable: Any, kwargs: Mapping[str, Any]) -> str:
     return " ".join(str(run_name or runnable.get_name()).split())
 
 
+def _label_at_start(kwargs: Mapping[str, Any]) -> str:
+    """What a run is called of which a manager begins to tell."""
+    serialized = kwargs.get("serialized")
+    named = serialized if isinstance(serialized, Mapping) else {}
+    return " ".join(str(kwargs.get("name") or named.get("name") or (named.get("id") or [None])[-1]).split())
+
+
 def _by_name(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments, with the config of an ``invoke`` by its name."""
-    return {"config": args[1], **kwargs} if len(args) > 1 else kwargs
-
-
-def _was_cancelled(run: Run | None) -> bool:
-    return run is not None and isinstance(run.error, CancelledError)
+    """The arguments by the names of the methods above: what comes first, and the config of an ``invoke``."""
+    return {**dict(zip(("serialized", "config"), args, strict=False)), **kwargs}
 
 
 def _raised_by_handler(run: Run) -> bool:

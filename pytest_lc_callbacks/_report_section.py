@@ -135,7 +135,9 @@ class Section:
         calls = getattr(message, "tool_calls", None) or ()
         text = self._line(content) if content or not calls else ""
         said = "  ".join(filter(None, [text, *(f"calls {self._tool_call(call)}" for call in calls)]))
-        return f"{getattr(message, 'type', 'message')}: {said}"
+        # A stream's answer is a chunk, all of them added up.
+        kind = str(getattr(message, "type", "message")).removesuffix("MessageChunk").lower()
+        return f"{kind}: {said}"
 
     def _line(self, value: Any) -> str:
         """A text in one line, cut in the middle: a prompt begins with instructions and ends with the question."""

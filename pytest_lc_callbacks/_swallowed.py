@@ -10,12 +10,12 @@ from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler, manager
 
+from pytest_lc_callbacks._callers import is_library
 from pytest_lc_callbacks._handler_errors import HandlerError
 from pytest_lc_callbacks._patches import Patches
 
 # Handlers that LangChain adds by itself. What goes wrong inside them is not the user's doing.
 _TRACERS = ("langchain_core.tracers.", "langsmith.", "langgraph.")
-_LIBRARIES = ("langchain_core", "langsmith", "langgraph", "asyncio", "concurrent", "functools", "contextlib")
 
 
 class Swallowed:
@@ -147,7 +147,7 @@ def _passed_users_code(error: BaseException) -> bool:
     """Whether code outside LangChain took part: a function given to ``with_listeners``, say."""
     traceback = error.__traceback__
     while traceback is not None:
-        if traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0] not in _LIBRARIES:
+        if not is_library(traceback.tb_frame.f_code.co_filename):
             return True
         traceback = traceback.tb_next
     return False

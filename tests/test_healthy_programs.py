@@ -1,0 +1,641 @@
+"""Programs that do nothing wrong: each of these tests is watched, with warnings as errors, and hears of no finding."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import TypedDict
+from uuid import uuid4
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, get_usage_metadata_callback
+from langchain_core.language_models import FakeListChatModel, FakeListLLM
+from langchain_core.messages import HumanMessage
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import RunnableLambda, RunnableParallel
+from langchain_core.runnables.config import merge_configs
+from langchain_core.tools import tool
+from langchain_core.tracers.context import collect_runs
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, interrupt
+
+from pytest_lc_callbacks import FakeChatModel, RecordingHandler
+
+pytestmark = pytest.mark.lc_callbacks
+
+
+def model(**fields):
+    """A model that has something to stream, and no script to use up."""
+    return FakeChatModel(**fields)
+
+
+def chain(llm=None):
+    """Three runs under one."""
+    return ChatPromptTemplate.from_template("{x}") | (llm or model()) | StrOutputParser()
+
+
+# What nobody refers to is garbage, a task that waits for it included.
+never: list[asyncio.Event] = []
+
+
+async def forever():
+    """Wait for what does not come."""
+    never.append(asyncio.Event())
+    await never[-1].wait()
+
+
+class Waiting(FakeListChatModel):
+    """A model that never answers, and says when it was asked."""
+
+    responses: list[str] = ["never"]  # noqa: RUF012  # a pydantic field
+
+    async def _agenerate(self, *args, **kwargs):
+        asked.get_nowait().set()
+        await forever()
+
+    async def _astream(self, *args, **kwargs):
+        async for chunk in super()._astream(*args, **kwargs):
+            yield chunk
+            asked.get_nowait().set()
+            await forever()
+
+
+# The events of those who wait to be asked.
+asked: SimpleQueue[asyncio.Event] = SimpleQueue()
+
+
+async def cancelled(call):
+    """Cancel *call* once it waits."""
+    event = asyncio.Event()
+    asked.put(event)
+    task = asyncio.ensure_future(call)
+    await event.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@tool
+def add(a: int, b: int) -> int:
+    """Add."""
+    return a + b
+
+
+@tool
+def skipping(a: int) -> int:
+    """Skip."""
+    pytest.skip("not today")
+
+
+@tool
+async def waiting(a: int) -> int:
+    """Wait."""
+    asked.get_nowait().set()
+    await forever()
+
+
+class WaitingRetriever(BaseRetriever):
+    """A retriever that never answers."""
+
+    def _get_relevant_documents(self, query, *, run_manager):
+        raise NotImplementedError
+
+    async def _aget_relevant_documents(self, query, *, run_manager):
+        asked.get_nowait().set()
+        await forever()
+
+
+def boom(value):
+    """Fail."""
+    raise ValueError(value)
+
+
+def test_a_stream_that_is_left_early():
+    """
+    `break` lets go of the generator, which closes it.
+    """
+    for _ in chain().stream({"x": 1}):
+        break
+    for _ in model().stream("x"):
+        break
+
+
+def test_a_stream_in_a_local_variable():
+    """
+    A generator that nobody holds when the test returns is closed by then.
+    """
+    stream = model().stream("x")
+    next(stream)
+
+
+def test_a_stream_in_a_cycle():
+    """
+    A generator that only refers to itself is garbage.
+    """
+    stream = model().stream("x")
+    next(stream)
+    cycle = [stream]
+    cycle.append(cycle)
+
+
+def test_a_stream_beside_a_recorded_exception(recording_handler):
+    """
+    A recording keeps the exceptions it got, and those the locals of this test: that is no fault of the stream's.
+    """
+    stream = model().stream("x")
+    next(stream)
+    with pytest.raises(ValueError, match="1"):
+        RunnableLambda(boom).invoke(1, {"callbacks": [recording_handler]})
+
+
+@pytest.fixture
+def stream_with_owner():
+    """A stream that its fixture closes."""
+    stream = model().stream("x")
+    yield stream
+    stream.close()
+
+
+@pytest.fixture
+def stream_as_value():
+    """A stream that pytest drops a moment after the test."""
+    return model().stream("x")
+
+
+@pytest.fixture
+def shelf():
+    """Where a test puts something down."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def stream_of_module():
+    """A stream that goes on after the test."""
+    stream = model().stream("x")
+    yield stream
+    stream.close()
+
+
+@pytest.fixture(scope="session")
+def shelf_of_session():
+    """Where a test puts something down for others."""
+    return {}
+
+
+@pytest.mark.parametrize("name", ["stream_with_owner", "stream_as_value", "stream_of_module"])
+def test_a_stream_of_a_fixture(request, name):
+    """
+    Whoever owns a stream closes it, at the end of whatever scope.
+    """
+    next(request.getfixturevalue(name))
+
+
+@pytest.mark.parametrize("name", ["shelf", "shelf_of_session"])
+def test_a_stream_on_a_fixture(request, name):
+    """
+    What a fixture's value holds is as alive as the fixture.
+    """
+    stream = model().stream("x")
+    next(stream)
+    place = request.getfixturevalue(name)
+    place.append(stream) if isinstance(place, list) else place.update(stream=stream)
+
+
+@pytest.fixture
+def joined():
+    """Threads that are let go and waited for."""
+    go, threads = threading.Event(), []
+    yield go, threads
+    go.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_a_thread_that_a_fixture_joins(joined):
+    """
+    A run in a thread has until the fixtures are gone.
+    """
+    go, threads = joined
+    begun = threading.Event()
+
+    def work(value):
+        begun.set()
+        go.wait()
+
+    threads.append(threading.Thread(target=RunnableLambda(work).invoke, args=(1,)))
+    threads[0].start()
+    begun.wait()
+
+
+@pytest.fixture(scope="session")
+def pool():
+    """Threads that outlive a test."""
+    go = threading.Event()
+    with ThreadPoolExecutor(1) as executor:
+        yield executor, go
+        go.set()
+
+
+def test_a_thread_of_a_session(pool):
+    """
+    A run in a pool of the session's goes on.
+    """
+    executor, go = pool
+    begun = threading.Event()
+
+    def work(value):
+        begun.set()
+        go.wait()
+
+    executor.submit(RunnableLambda(work).invoke, 1)
+    begun.wait()
+
+
+async def leave_a_stream():
+    """Let go of an async stream: the loop closes it."""
+    async for _ in chain().astream({"x": 1}):
+        break
+
+
+async def begin_in_the_background():
+    """Begin what nobody awaits: the loop cancels it."""
+    event = asyncio.Event()
+    asked.put(event)
+    tasks = [asyncio.ensure_future(call) for call in (Waiting().ainvoke("x"), chain().ainvoke({"x": 1}))]
+    await event.wait()
+    return tasks
+
+
+PROGRAMS = [leave_a_stream, begin_in_the_background]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_asyncio_run(program):
+    """
+    A loop closes its generators and cancels its tasks when it shuts down.
+    """
+    asyncio.run(program())
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("program", PROGRAMS)
+async def test_pytest_asyncio(program):
+    """
+    So does the loop that pytest-asyncio gives each test.
+    """
+    await program()
+
+
+@pytest.mark.asyncio(loop_scope="class")
+class TestClassLoop:
+    """A loop that outlives a test."""
+
+    @pytest.mark.parametrize("program", PROGRAMS)
+    async def test_class_loop(self, program):
+        """
+        What is left to the loop of a class is not judged while the loop is open.
+        """
+        await program()
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("program", PROGRAMS)
+async def test_module_loop(program):
+    """
+    Nor what is left to the loop of a module.
+    """
+    await program()
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("program", PROGRAMS)
+async def test_session_loop(program):
+    """
+    Nor what is left to the loop of the session.
+    """
+    await program()
+
+
+@pytest.fixture
+def anyio_backend():
+    """The one that LangChain can use."""
+    return "asyncio"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("program", PROGRAMS)
+async def test_anyio(program):
+    """
+    anyio's plugin closes its loop too.
+    """
+    await program()
+
+
+class TestUnittest(unittest.TestCase):
+    """A stream from setUp to tearDown."""
+
+    def setUp(self):
+        self.stream = model().stream("x")
+        next(self.stream)
+
+    def tearDown(self):
+        self.stream.close()
+
+    def test_stream(self):
+        """
+        tearDown is part of the test.
+        """
+        next(self.stream)
+
+
+class TestAsyncUnittest(unittest.IsolatedAsyncioTestCase):
+    """unittest's own loop."""
+
+    async def test_stream(self):
+        """
+        It closes its generators.
+        """
+        await leave_a_stream()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: Waiting().ainvoke("x"),
+        lambda: chain(Waiting()).ainvoke({"x": 1}),
+        lambda: Waiting().agenerate([[HumanMessage("x")]]),
+        lambda: waiting.ainvoke({"a": 1}),
+        lambda: (RunnableLambda(lambda value: value) | waiting).ainvoke({"a": 1}),
+        lambda: WaitingRetriever().ainvoke("x"),
+    ],
+    ids=["model", "chain", "agenerate", "tool", "chain with tool", "retriever"],
+)
+def test_a_cancelled_call(call):
+    """
+    LangChain ends no cancelled call of a chat model, a tool or a retriever; the user cannot.
+    """
+
+    async def program():
+        await cancelled(call())
+
+    asyncio.run(program())
+
+
+def test_a_cancelled_stream():
+    """
+    A cancelled stream ends with the cancellation.
+    """
+
+    async def read():
+        async for _ in chain(Waiting()).astream({"x": 1}):
+            pass
+
+    async def program():
+        await cancelled(read())
+
+    asyncio.run(program())
+
+
+def test_a_skip_in_a_tool():
+    """
+    LangChain ends no run of a tool that is left by anything but an `Exception`.
+    """
+    for runnable in (skipping, RunnableLambda(lambda value: value) | skipping):
+        with pytest.raises(pytest.skip.Exception):
+            runnable.invoke({"a": 1})
+
+
+def test_generate_that_fails_half_way():
+    """
+    When one of several calls fails, LangChain ends none of the others.
+    """
+    llm = FakeChatModel(responses=["ok", ValueError("bad")])
+
+    with pytest.raises(ValueError, match="bad"):
+        llm.generate([[HumanMessage("a")], [HumanMessage("b")]])
+
+
+def handler(event):
+    """A handler that means to stop the run."""
+
+    def on_event(self, *args, **kwargs):
+        raise ValueError("stop")
+
+    return type("Strict", (BaseCallbackHandler,), {"raise_error": True, f"on_{event}": on_event})()
+
+
+@pytest.mark.parametrize("event", ["chain_start", "chain_end", "chat_model_start", "llm_end"])
+@pytest.mark.parametrize("mode", ["invoke", "ainvoke", "stream", "astream"])
+def test_a_handler_with_raise_error(event, mode):
+    """
+    Its exceptions reach the program, so nothing is swallowed; LangChain leaves the run open then.
+    """
+    config = {"callbacks": [handler(event)]}
+
+    async def read():
+        return [chunk async for chunk in chain().astream({"x": 1}, config)]
+
+    calls = {
+        "invoke": lambda: chain().invoke({"x": 1}, config),
+        "ainvoke": lambda: asyncio.run(chain().ainvoke({"x": 1}, config)),
+        "stream": lambda: list(chain().stream({"x": 1}, config)),
+        "astream": lambda: asyncio.run(read()),
+    }
+    with pytest.raises(ValueError, match="stop"):
+        calls[mode]()
+
+
+class Inline(BaseCallbackHandler):
+    """What LangChain's tracers are like."""
+
+    run_inline = True
+
+
+def test_the_lost_start_of_a_text_llm():
+    """
+    Beside an inline handler LangChain tells nobody else that a text LLM starts: langchain-ai/langchain#39633.
+    """
+
+    class Failing(FakeListLLM):
+        async def _acall(self, *args, **kwargs):
+            raise ValueError("down")
+
+    asyncio.run(FakeListLLM(responses=["x"]).ainvoke("q", {"callbacks": [Inline()]}))
+    with pytest.raises(ValueError, match="down"):
+        asyncio.run(Failing(responses=["x"]).ainvoke("q", {"callbacks": [Inline()]}))
+
+
+@pytest.mark.parametrize("name", [None, "robust"])
+@pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
+def test_the_orphans_of_fallbacks(name, mode):
+    """
+    What with_fallbacks calls has no parent: langchain-ai/langchain#36072.
+    """
+    robust = RunnableLambda(boom).with_fallbacks([FakeListChatModel(responses=["ok"])])
+    robust = robust.with_config(run_name=name) if name else robust
+    config = {"callbacks": [RecordingHandler()]}
+
+    if mode == "invoke":
+        robust.invoke("x", config)
+    else:
+        asyncio.run(robust.ainvoke("x", config))
+
+
+def test_a_coroutine_handler_without_chat_model_start():
+    """
+    LangChain asks for on_llm_start instead, by a NotImplementedError that is none of the user's.
+    """
+    chain().invoke({"x": 1}, {"callbacks": [AsyncCallbackHandler()]})
+
+
+def test_merged_callbacks():
+    """
+    To add callbacks to those of the surrounding run replaces nothing.
+    """
+    added = RecordingHandler()
+
+    def inside(value, config):
+        return model().invoke(value, merge_configs(config, {"callbacks": [added]}))
+
+    RunnableLambda(inside).invoke("x", {"callbacks": [RecordingHandler()]})
+
+
+def test_the_same_handler_for_constructor_and_call(recording_handler):
+    """
+    LangChain sends a handler that is given in both places each event once.
+    """
+    model(callbacks=[recording_handler]).invoke("x", {"callbacks": [recording_handler]})
+
+
+def test_a_repeated_run_id():
+    """
+    `with_config(run_id=...)` repeats an id, also at the same time; nothing is doubled by that.
+    """
+    runnable = RunnableLambda(lambda value: value).with_config(run_id=uuid4())
+    recording = RecordingHandler()
+
+    runnable.invoke(1, {"callbacks": [recording]})
+    runnable.batch([1, 2, 3], {"callbacks": [recording]})
+
+
+def test_runs_beside_each_other():
+    """
+    Threads, batches and parallels.
+    """
+
+    def fan_out(value):
+        with ThreadPoolExecutor(2) as executor:
+            return list(executor.map(model().invoke, [value, value]))
+
+    RunnableLambda(fan_out).invoke("q")
+    RunnableParallel(a=chain(), b=chain()).invoke({"x": 1})
+    chain().batch([{"x": 1}, {"x": 2}])
+    asyncio.run(chain().abatch([{"x": 1}, {"x": 2}]))
+    FakeListLLM(responses=["abc"]).batch(["q", "r"])
+
+
+def test_retries():
+    """
+    An attempt that fails is an end too.
+    """
+    attempts = []
+
+    def second_time_lucky(value):
+        attempts.append(value)
+        return value if len(attempts) > 1 else boom(value)
+
+    RunnableLambda(second_time_lucky).with_retry(wait_exponential_jitter=False).invoke(1)
+
+
+def test_handlers_of_langchains_own():
+    """
+    What LangChain adds by itself: usage, collected runs, listeners, the events API.
+    """
+
+    async def read():
+        return [event async for event in chain().astream_events({"x": 1}, version="v2")]
+
+    with get_usage_metadata_callback(), collect_runs():
+        chain().invoke({"x": 1})
+    RunnableLambda(lambda value: value).with_listeners(on_end=lambda run: None).invoke(1)
+    asyncio.run(read())
+
+
+@pytest.mark.skipif(not hasattr(FakeChatModel, "stream_events"), reason="langchain-core 1.4 brought it")
+@pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
+@pytest.mark.parametrize("handlers", [[], [Inline()]], ids=["alone", "beside an inline handler"])
+def test_events_of_a_chat_model(handlers):
+    """
+    A loop that closes at once cancels the run after its last event, and then it may end twice.
+    """
+
+    async def read():
+        stream = await model().astream_events("x", version="v3", config={"callbacks": handlers})
+        return [event async for event in stream]
+
+    asyncio.run(read())
+
+
+def scripted_agent():
+    """An agent that calls tools, two at once."""
+    llm = FakeChatModel()
+    llm.respond(tool_calls=[("add", {"a": 1, "b": 2}), ("add", {"a": 1, "b": 3})]).respond("ok", optional=True)
+    return create_agent(llm, [add])
+
+
+def test_an_agent():
+    """
+    An agent, sync and async, to its end and left early.
+    """
+
+    async def leave_early():
+        async for _ in scripted_agent().astream({"messages": ["hi"]}, stream_mode="messages"):
+            break
+
+    scripted_agent().invoke({"messages": ["hi"]})
+    asyncio.run(scripted_agent().ainvoke({"messages": ["hi"]}))
+    for _ in scripted_agent().stream({"messages": ["hi"]}, stream_mode="messages"):
+        break
+    asyncio.run(leave_early())
+
+
+class State(TypedDict):
+    """A graph's."""
+
+    x: str
+
+
+def test_a_graph_that_asks_a_human(recording_handler):
+    """
+    An interrupt is no error, and a graph that is resumed begins anew.
+    """
+    graph = StateGraph(State)
+    graph.add_node("ask", lambda state: {"x": interrupt("sure?")})
+    graph.add_edge(START, "ask")
+    graph.add_edge("ask", END)
+    compiled = graph.compile(checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "1"}, "callbacks": [recording_handler]}
+
+    compiled.invoke({"x": ""}, config)
+    compiled.invoke(Command(resume="yes"), config)
+
+
+@pytest.fixture(scope="module")
+def shared_model():
+    """A script for several tests."""
+    return FakeChatModel(responses=["a", "b"])
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_a_script_for_several_tests(shared_model, turn):
+    """
+    The script of a model that belongs to a module need not be used up by one test.
+    """
+    shared_model.invoke("x")
