@@ -251,8 +251,6 @@ def skip_what_python_310_loses(kind: str, mode: Any) -> None:
         pytest.skip("Python 3.10: LangChain's context does not reach what runs inside here")
 
 
-# History cannot tell its session's config from a batch's in older releases; LangChain warns that it is on its way out.
-@pytest.mark.filterwarnings("ignore::Warning:langchain_core")
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.__name__)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_runnable_stands_for_its_runs(kind, mode):
