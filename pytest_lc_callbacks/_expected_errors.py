@@ -15,7 +15,8 @@ def is_expected(error: BaseException) -> bool:
     That is ``pytest.raises``, ``assertRaises`` and their kin: who writes one has seen the exception. The traceback
     tells how far it came, and the source what stands around the line.
     """
-    return any(_is_inside_raises(frame, line) for frame, line in _entries(error))
+    # unittest's assertRaises takes the traceback away, as hardly anybody else does.
+    return error.__traceback__ is None or any(_is_inside_raises(frame, line) for frame, line in _entries(error))
 
 
 def _entries(error: BaseException) -> Iterator[tuple[FrameType, int]]:

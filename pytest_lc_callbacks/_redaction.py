@@ -51,7 +51,7 @@ def _unnamed(match: re.Match[str]) -> str:
     value = match[2]
     quote = value[0] if value[0] in "\"'" else ""
     # What pydantic masks already, and names without a value.
-    if value.strip("\"'*") in ("", "None", "null", REDACTED, REDACTED.strip("]")):
+    if value.startswith("SecretStr(") or value.strip("\"'*") in ("", "None", "null", REDACTED, REDACTED.strip("]")):
         return match[0]
     return f"{match[1]}{quote}{REDACTED}{quote}"
 

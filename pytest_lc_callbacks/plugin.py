@@ -87,16 +87,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Begin to watch before any fixture is set up."""
     _enter(item, "setup")
-    if _needs_settings(item):
-        item.stash[_settings_key] = _read_settings(item)
+    mistake = _read_settings(item) if _needs_settings(item) else None
+    if mistake is None:
         _begin_block(item)
-    if _is_watched(item):
-        _watch(item)
+        if _is_watched(item):
+            _watch(item)
     try:
-        return (yield)
+        result = yield
     except BaseException as error:
         _note_failure(item, error)
         raise
+    if mistake is not None:
+        # Not earlier: the tear-down of other plugins counts on their set-up.
+        raise mistake
+    return result
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -187,16 +191,18 @@ def _needs_settings(item: pytest.Item) -> bool:
     return item.config.getini(f"lc_callbacks_{BLOCK}") or item.get_closest_marker("lc_callbacks") is not None
 
 
-def _read_settings(item: pytest.Item) -> Settings:
+def _read_settings(item: pytest.Item) -> BaseException | None:
+    """Keep what the test is set to; what is wrong with its marker, if anything is."""
     try:
-        return Settings.of(item.config.getini, item.iter_markers("lc_callbacks"))
+        item.stash[_settings_key] = Settings.of(item.config.getini, item.iter_markers("lc_callbacks"))
     except ValueError as error:
-        raise pytest.fail.Exception(f"{item.nodeid}: @pytest.mark.{error}", pytrace=False) from None
+        return pytest.fail.Exception(f"{item.nodeid}: @pytest.mark.{error}", pytrace=False)
+    return None
 
 
 def _begin_block(item: pytest.Item) -> None:
     """Refuse calls of real models in this test, fixtures included."""
-    if not item.stash[_settings_key].block_real_models:
+    if _settings_key not in item.stash or not item.stash[_settings_key].block_real_models:
         return
     from pytest_lc_callbacks._real_models import RealModelBlock
 
@@ -253,7 +259,8 @@ def _judge(item: pytest.Item, what: str) -> BaseException | None:
     findings: list[Finding] = watch.judge_body() if what == "body" else watch.judge_rest(lambda: living(item))
     if not findings:
         return None
-    return failure_of(item, watch, findings, item.stash.get(_settings_key, None) or _read_settings(item))
+    settings: Settings = item.stash.get(_settings_key, None) or Settings.of(item.config.getini, ())
+    return failure_of(item, watch, findings, settings)
 
 
 def _absorbed(item: pytest.Item) -> BaseException | None:

@@ -1,0 +1,76 @@
+"""Small test files in which one thing goes wrong, for the tests of what is found in them."""
+
+from __future__ import annotations
+
+HEAD = """
+import asyncio, threading
+import pytest
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, CallbackManager
+from langchain_core.runnables import RunnableLambda
+from pytest_lc_callbacks import FakeChatModel, RecordingHandler
+
+class Broken(BaseCallbackHandler):
+    def on_llm_end(self, response, **kwargs):
+        raise KeyError("model_name")
+
+KEPT = []
+"""
+
+# For each finding a test that earns it.
+PROGRAMS = {
+    "handler_error": """
+def test_it(fake_chat_model):
+    fake_chat_model.invoke("hi", {"callbacks": [Broken()]})
+""",
+    "duplicate_event": """
+def test_it(recording_handler, fake_chat_model):
+    fake_chat_model.invoke("hi", {"callbacks": [recording_handler, recording_handler]})
+""",
+    "exhausted_model": """
+def test_it(fake_chat_model):
+    fake_chat_model.respond("once")
+    fake_chat_model.invoke("hi")
+    try:
+        fake_chat_model.invoke("again")
+    except Exception:
+        pass
+""",
+    "unused_response": """
+def test_it(fake_chat_model):
+    fake_chat_model.respond("once").respond("twice")
+    fake_chat_model.invoke("hi")
+""",
+    "unfinished_run": """
+def test_it(fake_chat_model):
+    KEPT.append(fake_chat_model.stream("hi"))
+    next(KEPT[0])
+""",
+    "orphan_run": """
+def test_it(fake_chat_model):
+    outer = RunnableLambda(lambda text: fake_chat_model.invoke(text, {"callbacks": [RecordingHandler()]}), name="outer")
+    outer.invoke("hi")
+""",
+    "lifecycle": """
+def test_it(callback_scopes):
+    run = CallbackManager.configure().on_chain_start(None, {}, name="mine")
+    run.on_chain_end({})
+    run.on_chain_end({})
+""",
+}
+
+# What each of them is told in the first line.
+SUMMARIES = {
+    "handler_error": (
+        "expected Broken.on_llm_end to return, but it raised KeyError('model_name') in the run of FakeChatModel"
+    ),
+    "duplicate_event": (
+        "expected RecordingHandler to get each event once, but it got chat_model_start, llm_end of FakeChatModel twice"
+    ),
+    "exhausted_model": "expected the script to have an answer for every call, but it had none for a call",
+    "unused_response": "expected the script of the fake model to be used up, but 1 response was never given",
+    "unfinished_run": "expected every run to have ended with its test, but 1 is still open: FakeChatModel",
+    "orphan_run": "expected FakeChatModel to be a run under outer, but it began with no parent",
+    "lifecycle": "expected mine to start and end once, but it had 2 ends: chain_start, chain_end, chain_end",
+}
+ERRORS = ["handler_error", "duplicate_event", "exhausted_model", "unused_response"]
+WARNINGS = ["unfinished_run", "orphan_run", "lifecycle"]
