@@ -277,19 +277,22 @@ def test_a_cancelled_call_stays_open(handler: RecordingHandler) -> None:
     LangChain sends no end for a cancelled ``ainvoke``; the run is open.
     """
 
+    class Waiting(FakeListChatModel):
+        async def _agenerate(self, *args: Any, **kwargs: Any) -> Any:
+            reached.set()
+            await asyncio.Event().wait()
+
     async def cancelled() -> None:
-        task = asyncio.create_task(FakeListChatModel(responses=["x"], sleep=60).ainvoke("a", {"callbacks": [handler]}))
-        # The start is recorded on the way to the model's own waiting, which a turn or two of the loop lead to.
-        for _ in range(100):
-            await asyncio.sleep(0)
+        task = asyncio.create_task(Waiting(responses=["x"]).ainvoke("a", {"callbacks": [handler]}))
+        await reached.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
+    reached = asyncio.Event()
     asyncio.run(cancelled())
-    assert handler.names[0] == "chat_model_start"
-    if handler.names == ["chat_model_start"]:
-        assert "1 of 1 is open" in failure(handler.assert_finished)
+    handler.assert_events(["chat_model_start"])
+    assert "1 of 1 is open: Waiting" in failure(handler.assert_finished)
 
 
 def test_streams_closed_early(handler: RecordingHandler) -> None:
@@ -460,13 +463,13 @@ def test_later_changes_do_not_enter(handler: RecordingHandler) -> None:
     handler.on_llm_new_token("x", **ids, tags=tags, chunk=None)
     handler.on_custom_event("x", inputs, **ids, tags=tags, metadata=metadata)
     handler.on_chain_end(outputs, **ids, tags=tags)
-    before = [(e.tags, dict(e.metadata), dict(e.payload), e.messages) for e in handler.events]
+    before = copy.deepcopy([(e.tags, e.metadata, e.payload, e.messages) for e in handler.events])
     for container in (inputs, metadata):
         container["added"] = 2
     for container in (batch, tags):
         container.append("added")
     outputs.add("added")
-    assert [(e.tags, dict(e.metadata), dict(e.payload), e.messages) for e in handler.events] == before
+    assert [(e.tags, e.metadata, e.payload, e.messages) for e in handler.events] == before
     assert handler.events[0].inputs == {"a": 1}
     assert handler.events[1].messages == [HumanMessage("one")]
     assert handler.events[4].outputs == {"b"}
