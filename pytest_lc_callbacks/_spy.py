@@ -44,7 +44,8 @@ _DECLINED_BY = {
 }
 # The calls that are under way: a handler that calls its own methods, or those of a parent class, gets nothing new.
 _under_way: ContextVar[tuple[tuple[int, str, Any], ...]] = ContextVar("lc_callbacks_under_way", default=())
-
+# By which the functions are known that are shown in the place of a handler's own.
+_SHOWN = "lc_callbacks_shown"
 _Tell = Callable[[Any, str, BaseException, dict[str, Any]], None]
 
 
@@ -233,25 +234,19 @@ class _Spied:
     def __init__(self, spies: Spies, owner: type, name: str, original: Any) -> None:
         self._spies = spies
         self._owner = owner
+        self._name = name
         self._method = f"on_{name}"
         self._original = original
-        self._name = name
-        function = getattr(original, "__func__", original)
-        # What a debugger or a signature shows is the handler's own method.
-        self._dress = wraps(function) if callable(function) else lambda wrapper: wrapper
         self._wrappers: dict[bool, Any] = {}
+        self._own: dict[int, tuple[Any, Any]] = {}
 
     def __get__(self, handler: Any, owner: type | None = None) -> Any:
-        kind = type(handler) if owner is None else owner
         if handler is None:
-            return _bound(self._original, None, kind)
+            return _bound(self._original, None, owner)
         method = self.method_of(handler)
         if not self._is_first_for(handler) or not self._spies.listening(handler):
             return method
-        is_coroutine = inspect.iscoroutinefunction(method)
-        if is_coroutine not in self._wrappers:
-            self._wrappers[is_coroutine] = _coroutine(self) if is_coroutine else self._dress(_plain(self))
-        return types.MethodType(self._wrappers[is_coroutine], handler)
+        return self._wrapped(handler, method)
 
     def __set__(self, handler: Any, value: Any) -> None:
         try:
@@ -266,8 +261,11 @@ class _Spied:
 
     def method_of(self, handler: Any) -> Any:
         """What the handler itself has there."""
-        own = getattr(handler, "__dict__", {})
-        return own[self._method] if self._method in own else _bound(self._original, handler, type(handler))
+        own = getattr(handler, "__dict__", {}).get(self._method, self)
+        # Whoever reads a method, sets another and puts the first back has put back what we showed them.
+        if own is self or hasattr(getattr(own, "__func__", own), _SHOWN):
+            return _bound(self._original, handler, type(handler))
+        return own
 
     def passing(self, handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Passing:
         """Record a call; ``with`` the result note what it raises."""
@@ -285,12 +283,35 @@ class _Spied:
         spied = (cls for cls in type(handler).__mro__ if isinstance(vars(cls).get(self._method), _Spied))
         return next(spied, None) is self._owner
 
+    def _wrapped(self, handler: Any, method: Any) -> Any:
+        """What is shown of *method*: the same each time, as methods are."""
+        is_coroutine = inspect.iscoroutinefunction(method)
+        if isinstance(method, types.MethodType) and method.__self__ is handler:
+            if is_coroutine not in self._wrappers:
+                self._wrappers[is_coroutine] = self._shown(is_coroutine, method.__func__)
+            return types.MethodType(self._wrappers[is_coroutine], handler)
+        # A static method, a class method, an attribute of the instance.
+        known, shown = self._own.get(id(handler), (None, None))
+        if known is None or known != method:
+            shown = self._shown(is_coroutine, method, handler)
+            self._own[id(handler)] = method, shown
+        return shown
 
-def _plain(spied: _Spied) -> Callable[..., Any]:
+    def _shown(self, is_coroutine: bool, method: Any, handler: Any = None) -> Any:
+        wrapper = (_coroutine if is_coroutine else _plain)(self, handler)
+        # What a debugger or a signature shows is the handler's own method.
+        shown = wraps(method)(wrapper)
+        setattr(shown, _SHOWN, True)
+        mark = getattr(inspect, "markcoroutinefunction", None)
+        return mark(shown) if is_coroutine and mark else shown
+
+
+def _plain(spied: _Spied, bound_to: Any) -> Callable[..., Any]:
     """For a method that is no coroutine function."""
 
-    def plain(handler: Any, /, *args: Any, **kwargs: Any) -> Any:
+    def plain(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
+        handler, args = (args[0], args[1:]) if bound_to is None else (bound_to, args)
         with spied.passing(handler, args, kwargs):
             try:
                 return spied.method_of(handler)(*args, **kwargs)
@@ -301,7 +322,7 @@ def _plain(spied: _Spied) -> Callable[..., Any]:
     return plain
 
 
-def _coroutine(spied: _Spied) -> Callable[..., Any]:
+def _coroutine(spied: _Spied, bound_to: Any) -> Callable[..., Any]:
     """For a method that is a coroutine function, or is marked as one."""
 
     async def goes_on(passing: _Passing, awaited: Any) -> Any:
@@ -309,25 +330,26 @@ def _coroutine(spied: _Spied) -> Callable[..., Any]:
         with passing:
             return await awaited
 
-    def marked(handler: Any, /, *args: Any, **kwargs: Any) -> Any:
+    def marked(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
+        handler, args = (args[0], args[1:]) if bound_to is None else (bound_to, args)
         passing = spied.passing(handler, args, kwargs)
         with passing:
             # Arguments that do not fit are refused here, as without us, and not when the result is awaited.
             awaited = spied.method_of(handler)(*args, **kwargs)
         return goes_on(passing, awaited) if inspect.iscoroutine(awaited) else awaited
 
-    async def coroutine(handler: Any, /, *args: Any, **kwargs: Any) -> Any:
+    async def coroutine(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
+        handler, args = (args[0], args[1:]) if bound_to is None else (bound_to, args)
         with spied.passing(handler, args, kwargs):
             return await spied.method_of(handler)(*args, **kwargs)
 
     # Since Python 3.12 a plain function can be marked as one that returns something to await.
-    mark = getattr(inspect, "markcoroutinefunction", None)
-    return mark(spied._dress(marked)) if mark else spied._dress(coroutine)
+    return marked if hasattr(inspect, "markcoroutinefunction") else coroutine
 
 
-def _bound(original: Any, handler: Any, kind: type) -> Any:
+def _bound(original: Any, handler: Any, kind: type | None) -> Any:
     """What looking *original* up gives."""
     getter = getattr(type(original), "__get__", None)
     return original if getter is None else getter(original, handler, kind)
