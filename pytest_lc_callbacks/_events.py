@@ -563,7 +563,7 @@ def _display_name(payload: Mapping[str, Any]) -> str | None:
     """The name a run is displayed with: chat models, LLMs and tools have theirs in ``serialized`` alone."""
     if payload.get("name"):
         return str(payload["name"])
-    serialized = payload.get("serialized")
+    serialized: Any = payload.get("serialized")
     # Not `isinstance`: what was passed may be a proxy that fails when it is asked for its class.
     if not issubclass(type(serialized), Mapping):
         return None

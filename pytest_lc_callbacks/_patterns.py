@@ -73,7 +73,7 @@ class EventPattern:
 
     def accepts(self, event: Event) -> bool:
         """Whether *event* is one of these."""
-        return self.difference(event) is None
+        return self.name in (None, event.name) and self._differing(event) is None
 
     @property
     def is_about_run(self) -> bool:
@@ -82,11 +82,16 @@ class EventPattern:
 
     def difference(self, event: Event) -> str | None:
         """What keeps *event* from being one of these, in words; None if nothing does."""
-        if self.name is not None and event.name != self.name:
+        if self.name not in (None, event.name):
             return repr(event.name)
+        key = self._differing(event)
+        return None if key is None else f"{event.name!r} with {_describe(key, event)}"
+
+    def _differing(self, event: Event) -> str | None:
+        """The first attribute that is another."""
         for key, expected in self.attributes.items():
             if not _COMPARISONS.get(key, _compare)(key, expected, event):
-                return f"{event.name!r} with {_describe(key, event)}"
+                return key
         return None
 
 

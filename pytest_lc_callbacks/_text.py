@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pytest_lc_callbacks._events import Event, Log, RunTree
 from pytest_lc_callbacks._matching import Mismatch
-from pytest_lc_callbacks._patterns import AnyOrder, EventPattern, Item, short
+from pytest_lc_callbacks._patterns import AnyOrder, EventPattern, Item, Many, short
 
 _BEFORE, _AFTER = 3, 4
 
@@ -40,8 +40,10 @@ def _nowhere(left: int) -> str:
 def _instead(mismatch: Mismatch, there: Event | None, count: int) -> str:
     if there is None:
         return f"the handler recorded only {events_count(count)}" if count else "nothing was recorded"
-    patterns = [item for item in mismatch.expected if isinstance(item, EventPattern)]
-    difference = patterns[0].difference(there) if len(patterns) == 1 == len(mismatch.expected) else None
+    alternatives = [item.alternatives if isinstance(item, Many) else (item,) for item in mismatch.expected]
+    patterns = [item for items in alternatives for item in items if isinstance(item, EventPattern)]
+    of_that_name = [pattern for pattern in patterns if pattern.name in (None, there.name)]
+    difference = of_that_name[0].difference(there) if len(of_that_name) == 1 else None
     return f"the handler recorded {difference or repr(there.name)}"
 
 

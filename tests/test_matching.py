@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from recordings import CHAIN, CHAIN_NAMES, failure, moves, play, record, run_id
 
@@ -96,6 +96,8 @@ def accepted_lists() -> st.SearchStrategy[list[str]]:
     return lists.filter(lambda items: not (".*" in items and WILD.issuperset(items)))
 
 
+@example(["[xyr]+", "[xy]", "r"], "xxxr")
+@settings(max_examples=500)
 @given(accepted_lists(), st.text("xyrf", max_size=9))
 def test_patterns_match_as_regular_expressions_do(items: list[str], letters: str) -> None:
     """

@@ -357,6 +357,28 @@ def test_runs_that_were_not_heard() -> None:
     )
 
 
+def test_looking_for_an_event_prints_nothing() -> None:
+    """
+    The payloads of events that do not match are not printed; a ``repr`` of each would be ruinous.
+    """
+
+    class Counted:
+        reprs = 0
+
+        def __repr__(self) -> str:
+            Counted.reprs += 1
+            return "Counted()"
+
+    handler = record("chain_start a")
+    for _ in range(20):
+        handler.on_chain_end(Counted(), run_id=run_id("a"))
+    assert handler.count(outputs=1) == 0
+    handler.where("chain_end").assert_no_events(outputs=2)
+    assert Counted.reprs == 0
+    assert failure(handler.assert_events, ["chain_start", many(event("chain_end", outputs=1))])
+    assert Counted.reprs == 1
+
+
 @pytest.mark.parametrize(
     ("pattern", "difference"),
     [
