@@ -38,7 +38,8 @@ class Swallowed:
         # Wrapped before logging looks at any level, filter or `disabled`. The wrapper of a test around this one is
         # passed by: the error belongs to the innermost.
         before = manager.logger.warning
-        self._patches.replace(manager.logger, "warning", _Warning(getattr(before, "original", before), self._note))
+        original = before.original if isinstance(before, _Warning) else before
+        self._patches.replace(manager.logger, "warning", _Warning(original, self._note))
 
     def stop(self) -> None:
         """Listen no more."""
