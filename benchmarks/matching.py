@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from benchmarks._compare import compare
-from pytest_lc_callbacks import RecordingHandler, many
+from pytest_lc_callbacks import RecordingHandler, any_order, event, many
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ def main() -> None:
     _exact(1_000_000)
     _holding(100_000)
     _mismatch(100_000)
+    _mismatch_of_patterns(100_000)
 
 
 def _exact(count: int) -> None:
@@ -55,6 +56,22 @@ def _mismatch(count: int) -> None:
     ways["one event too few"] = partial(_prepared, count, partial(_message, expected[:-1]))
     ways["one event too many"] = partial(_prepared, count, partial(_message, [*expected, "chain_end"]))
     compare(f"{count:,} events, the message of a mismatch", ways, baseline="no mismatch", rounds=5)
+
+
+def _mismatch_of_patterns(count: int) -> None:
+    answers = count // len(ANSWER)
+    failing = {
+        "many(), last event": [*PATTERN * answers, "chain_end"],
+        "... to the end": [..., "tool_start"],
+        "... several times": [..., *["chain_end", ...] * 5, "tool_start"],
+        "tokens not expected": ["chain_start", "chain_start", "chain_end", "chat_model_start", "llm_end"],
+        "event(run=...) after ...": [..., event("chain_start", run="Other"), ...],
+        "event(token=...) after ...": [..., event("llm_new_token", token="other"), ...],
+        "any_order": [any_order(ANSWER, [*PATTERN[:-1], "chain_error"]), ...],
+    }
+    ways = {"no mismatch": partial(_asserted, count, PATTERN * answers)}
+    ways |= {name: partial(_prepared, count, partial(_message, expected)) for name, expected in failing.items()}
+    compare(f"{count:,} events, the message of a mismatch of patterns", ways, baseline="no mismatch", rounds=5)
 
 
 def _equal(count: int, expected: list[Any]) -> Callable[[], object]:
