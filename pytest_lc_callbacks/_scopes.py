@@ -150,17 +150,18 @@ class ScopeComparison:
     """
 
     def __init__(self, recording: Recording, truth: GroundTruth) -> None:
-        self.recording = recording
-        self.ran = ran = truth.what_ran()
+        self.recording: Recording = recording
+        self.ran: WhatRan = truth.what_ran()
+        ran = self.ran
         # What a handler forgot when it was cleared, or what ran before it was made, cannot be asked of it.
-        self.since = getattr(recording, "_asked_from", 0.0)
-        self.in_scope = [run for run in ran.in_scope if run.time >= self.since]
+        self.since: float = getattr(recording, "_asked_from", 0.0)
+        self.in_scope: list[Run] = [run for run in ran.in_scope if run.time >= self.since]
         heard, unobserved = _heard_runs(recording, ran)
         begin = max(self.since, ran.since)
-        self.unobserved = [run for run in unobserved if run.time >= begin]
+        self.unobserved: list[Run] = [run for run in unobserved if run.time >= begin]
         """Runs that it heard and the observer did not: a callback manager driven by hand."""
         self._declines: Callable[[str], bool] = getattr(recording, "_declines", lambda name: False)
-        self.hearings = {run: self._hearing(run, heard[run]) for run in ran.runs}
+        self.hearings: dict[Run, Hearing] = {run: self._hearing(run, heard[run]) for run in ran.runs}
 
     def _hearing(self, run: Run, heard: Iterable[Run]) -> Hearing:
         names = [name for name in run.names if name not in _UNOBSERVABLE and not self._declines(name)]
