@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 from uuid import UUID
 
 EventName = Literal[
@@ -402,10 +402,16 @@ class Run:
         self._log = log
         self._facts: _Facts | None = None
         self._children: list[Run] | None = None
-        self.first = self.last = first
-        self.parent = parent
-        self.started = started
-        self.ended = False
+        self.first: int = first
+        """The position of its first event in what the handler recorded."""
+        self.last: int = first
+        """The position of its last event so far."""
+        self.parent: Run | None = parent
+        """The run around it, if the handler heard that one."""
+        self.started: bool = started
+        """Whether its start was heard."""
+        self.ended: bool = False
+        """Whether an end or an error was heard."""
 
     def __repr__(self) -> str:
         """Name, type and size."""
@@ -588,7 +594,7 @@ class RunTree:
     """
 
     def __init__(self, runs: Iterable[Run], parent_of: Callable[[Run], Run | None] = lambda run: run.parent) -> None:
-        self.runs = list(runs)
+        self.runs: list[Run] = list(runs)
         self._children: dict[Run, list[Run]] = {run: [] for run in self.runs}
         self.roots: list[Run] = []
         for run in self.runs:
@@ -620,4 +626,5 @@ class RunTree:
     def __eq__(self, other: object) -> bool:
         return str(self) == str(other) if isinstance(other, RunTree) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # it grows with the recording it was taken from
+    # It is compared by what it holds; a set or a dict of trees has no use.
+    __hash__: ClassVar[None]  # type: ignore[assignment]

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from threading import get_ident
 from time import perf_counter
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -14,11 +14,14 @@ from langchain_core.callbacks import BaseCallbackHandler
 from pytest_lc_callbacks._events import EVENT_NAMES, is_start, kept_id
 from pytest_lc_callbacks._scoped_recording import ScopedRecording
 
-try:
-    # langgraph sends interrupts to handlers of this class alone (langgraph 1.1 and later).
-    from langgraph.callbacks import GraphCallbackHandler as _HandlerBase
-except ImportError:
-    _HandlerBase = BaseCallbackHandler  # type: ignore[assignment,misc]  # langgraph is not installed, or has no events
+if TYPE_CHECKING:
+    _HandlerBase = BaseCallbackHandler
+else:
+    try:
+        # langgraph sends interrupts to handlers of this class alone (langgraph 1.1 and later).
+        from langgraph.callbacks import GraphCallbackHandler as _HandlerBase
+    except ImportError:
+        _HandlerBase = BaseCallbackHandler
 
 
 _on_handler_created: list[Callable[[RecordingHandler], None]] = []
