@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import sys
 import threading
 import types
@@ -166,10 +167,12 @@ def _reason(run: Run, found: _Found) -> str:
     if thread is not None:
         return f"the thread {thread.name} is still in it"
     for suspended in found.suspended:
-        if managers & _local_ids(_frame(suspended)):
-            kind = "a coroutine" if isinstance(suspended, types.CoroutineType) else "a stream"
-            does = "goes on with" if kind == "a coroutine" else "reads to its end or closes"
-            return f"{kind} ({suspended.__qualname__}) holds it that nobody {does}, and something still refers to"
+        if not managers & _local_ids(_frame(suspended)):
+            continue
+        if not isinstance(suspended, types.CoroutineType):
+            return "something still refers to its stream, which nobody reads to its end or closes"
+        if inspect.getcoroutinestate(suspended) != inspect.CORO_CREATED:
+            return "something still refers to its coroutine, which nobody goes on with"
     return "nothing is left that could end it: what ran it was dropped half-way, or never said that it ended"
 
 

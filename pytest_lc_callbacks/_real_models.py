@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel, BaseLLM
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.language_models.llms import BaseLLM
 
 from pytest_lc_callbacks._callers import call_behind
 from pytest_lc_callbacks._patches import Patches

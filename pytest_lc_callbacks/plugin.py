@@ -42,13 +42,18 @@ _INI = {
     },
 }
 _TYPES = {f"lc_callbacks_{BLOCK}": "bool", "lc_callbacks_real_model_packages": "args"}
-_DEFAULTS = {"lc_callbacks_observe": "auto", **{f"lc_callbacks_{name}": level for name, (level, _) in FINDINGS.items()}}
+_DEFAULTS: dict[str, Any] = {
+    "lc_callbacks_observe": "auto",
+    f"lc_callbacks_{BLOCK}": False,
+    "lc_callbacks_real_model_packages": [],
+    **{f"lc_callbacks_{name}": level for name, (level, _) in FINDINGS.items()},
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add our ini settings."""
     for name, help_text in _INI.items():
-        parser.addini(name, help_text, type=_TYPES.get(name, "string"), default=_DEFAULTS.get(name))  # type: ignore[arg-type]
+        parser.addini(name, help_text, type=_TYPES.get(name, "string"), default=_DEFAULTS[name])  # type: ignore[arg-type]
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:

@@ -1,0 +1,201 @@
+"""Runs that nobody will end: they are found when the fixtures are gone, and it is said why nobody will."""
+
+from __future__ import annotations
+
+import pytest
+from programs import HEAD
+
+SET_TO_ERROR = "-olc_callbacks_unfinished_run=error"
+
+
+@pytest.fixture
+def run(pytester):
+    """Runs a test file that leaves something open."""
+
+    def run(source, *args):
+        pytester.makepyfile(HEAD + source)
+        return pytester.runpytest_inprocess("-p", "no:randomly", SET_TO_ERROR, *args)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (
+            "KEPT.append(FakeChatModel().stream('hi')); next(KEPT[0])",
+            "FakeChatModel: something still refers to its stream, which nobody reads to its end or closes",
+        ),
+        (
+            "KEPT.append((RunnableLambda(str) | FakeChatModel()).stream('hi')); next(KEPT[0])",
+            "RunnableSequence: something still refers to its stream, which nobody reads to its end or closes",
+        ),
+        (
+            """
+    begun, go = threading.Event(), threading.Event()
+    KEPT.append(go)
+    def work(value):
+        begun.set()
+        go.wait()
+    KEPT.append(threading.Thread(target=RunnableLambda(work).invoke, args=(1,), name="worker", daemon=True))
+    KEPT[1].start()
+    begun.wait()
+""",
+            "work: the thread worker is still in it",
+        ),
+        (
+            """
+    async def wait(value):
+        await asyncio.get_running_loop().create_future()
+    loop = asyncio.new_event_loop()
+    KEPT.append(RunnableLambda(wait).ainvoke(1))
+    task = loop.create_task(KEPT[0])
+    for _ in range(50):
+        loop.run_until_complete(asyncio.sleep(0))
+    task._log_destroy_pending = False
+    loop.close()
+""",
+            "wait: something still refers to its coroutine, which nobody goes on with",
+        ),
+        (
+            """
+    async def wait(value):
+        await asyncio.get_running_loop().create_future()
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(RunnableLambda(wait).ainvoke(1))
+    for _ in range(50):
+        loop.run_until_complete(asyncio.sleep(0))
+    task._log_destroy_pending = False
+    loop.close()
+""",
+            "wait: nothing is left that could end it: *",
+        ),
+        (
+            "CallbackManager.configure().on_tool_start({'name': 'search'}, 'q')",
+            "search: nothing is left that could end it: what ran it was dropped half-way, or never said that it ended",
+        ),
+    ],
+    ids=["a kept stream", "a kept chain", "a thread", "a kept coroutine", "a dropped coroutine", "by hand"],
+)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::RuntimeWarning")
+def test_who_forgot_it(run, body, reason):
+    """
+    A kept generator, a thread that never ends, a coroutine that was dropped: each is found, and told apart.
+    """
+    source = body if body.startswith("\n") else f"\n    {body}\n"
+    result = run(
+        f"""
+@pytest.mark.lc_callbacks
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::RuntimeWarning")
+def test_it():{source}
+
+def test_clean_up():
+    for kept in KEPT:
+        try:
+            getattr(kept, "close", getattr(kept, "set", getattr(kept, "join", None)))()
+        except RuntimeError:
+            # LangChain cannot end a run without a loop.
+            pass
+"""
+    )
+
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*ERROR at teardown of test_it*",
+            "expected every run to have ended with its test, but * still open: *  [[]unfinished_run]",
+            f"  {reason.replace('[', '[[]')}",
+            "to allow this: *",
+        ]
+    )
+
+
+def test_a_run_of_the_set_up(run):
+    """
+    What a fixture leaves open is the fixture's, not found in the test's body.
+    """
+    result = run("""
+@pytest.fixture
+def begun(fake_chat_model):
+    KEPT.append(fake_chat_model.stream("hi"))
+    next(KEPT[0])
+
+def test_it(begun):
+    pass
+
+def test_clean_up():
+    KEPT[0].close()
+""")
+
+    result.assert_outcomes(passed=2)
+
+
+def test_a_failing_test_keeps_its_error(run):
+    """
+    What is open when a test fails may be held by its traceback: nothing is said but that it is open.
+    """
+    result = run("""
+def test_it(fake_chat_model):
+    stream = fake_chat_model.stream("hi")
+    next(stream)
+    assert stream is None
+""")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["FakeChatModel*open"])
+    result.stdout.no_fnmatch_line("*unfinished_run*")
+
+
+def test_a_failing_test_that_forgot(run):
+    """
+    What is certain is shown below the failure, and is no second one.
+    """
+    result = run("""
+def test_it(fake_chat_model):
+    CallbackManager.configure().on_tool_start({"name": "search"}, "q")
+    assert False
+""")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["search*open", "*LangChain callbacks after teardown*", "expected every run * still open: search*"]
+    )
+
+
+def test_the_runs_of_an_earlier_test(run):
+    """
+    A run that goes on, and its errors, stay with the test that began it.
+    """
+    result = run("""
+@pytest.mark.lc_callbacks(unfinished_run="off")
+def test_begins():
+    KEPT.append(FakeChatModel().stream("hi", {"callbacks": [Broken()]}))
+    next(KEPT[0])
+
+def test_goes_on(callback_scopes):
+    list(KEPT[0])
+    assert callback_scopes.runs == []
+""")
+
+    result.assert_outcomes(passed=2)
+
+
+def test_garbage_is_collected_only_for_something_open(run, monkeypatch):
+    """
+    A test that leaves nothing open costs no collection.
+    """
+    import gc
+
+    collected = []
+    monkeypatch.setattr(gc, "collect", lambda *args: collected.append(args))
+
+    run(
+        """
+def test_it(fake_chat_model):
+    fake_chat_model.invoke("hi")
+""",
+        "-p",
+        "no:unraisableexception",
+    )
+
+    assert collected == []
