@@ -60,7 +60,7 @@ def _mismatch(count: int) -> None:
 
 def _mismatch_of_patterns(count: int) -> None:
     answers = count // len(ANSWER)
-    failing = {
+    failing: dict[str, list[Any]] = {
         "many(), last event": [*PATTERN * answers, "chain_end"],
         "... to the end": [..., "tool_start"],
         "... several times": [..., *["chain_end", ...] * 5, "tool_start"],

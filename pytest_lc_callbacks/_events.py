@@ -539,6 +539,13 @@ class Run:
         """Whether it is a model, tool, retriever, prompt or parser rather than a chain of them."""
         return self.run_type not in ("chain", None)
 
+    def is_parallel_to(self, other: Run) -> bool:
+        """Whether LangChain's or langgraph's tags say that the two are started side by side, in whatever order."""
+        if self.parent_run_id != other.parent_run_id:
+            return False
+        steps = [_step(run.tags) for run in (self, other)]
+        return steps[0] is not None and steps[0] == steps[1]
+
     def ancestors(self) -> Iterator[Run]:
         """The runs around it, innermost first, as far as the handler heard them."""
         run = self.parent
@@ -563,6 +570,16 @@ class Run:
         if self._children is None:
             self._children = []
         self._children.append(child)
+
+
+def _step(tags: Iterable[str]) -> str | None:
+    """What runs that are started side by side have in common: a step of a graph, or a `RunnableParallel`."""
+    for tag in tags:
+        if tag.startswith("graph:step:"):
+            return tag
+        if tag.startswith("map:key:"):
+            return "map"
+    return None
 
 
 def _display_name(payload: Mapping[str, Any]) -> str | None:

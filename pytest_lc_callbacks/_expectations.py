@@ -46,7 +46,7 @@ class _Writer:
         """These events: those of the run *around* as they are, the runs under it one by one or in any order."""
         items: list[Item] = []
         done = 0
-        for cluster in _clusters(self._runs_under(indices, around).values()):
+        for cluster in _clusters(self._runs_under(indices, around)):
             first, stop = bisect_left(indices, cluster[0][0]), bisect_right(indices, max(run[-1] for run in cluster))
             items += self._written(indices[done:first])
             items += self._cluster(cluster, indices[first:stop], depth)
@@ -82,15 +82,17 @@ class _Writer:
         return [AnyOrder(tuple(branches))] if len(branches) <= _BRANCHES else [...]
 
 
-def _clusters(runs: Iterable[list[int]]) -> list[list[list[int]]]:
-    """Runs, each as its event indices, put together where they overlap in time."""
+def _clusters(runs: dict[Run, list[int]]) -> list[list[list[int]]]:
+    """Runs, each as its event indices, put together where they overlap in time or were started side by side."""
     clusters: list[list[list[int]]] = []
     end = -1
-    for run in sorted(runs, key=lambda indices: indices[0]):
-        if run[0] > end:
+    before: Run | None = None
+    for run, indices in sorted(runs.items(), key=lambda pair: pair[1][0]):
+        follows = before is not None and indices[0] == end + 1 and run.is_parallel_to(before)
+        if indices[0] > end and not follows:
             clusters.append([])
-        clusters[-1].append(run)
-        end = max(end, run[-1])
+        clusters[-1].append(indices)
+        end, before = max(end, indices[-1]), run
     return clusters
 
 

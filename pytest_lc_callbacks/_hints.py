@@ -142,13 +142,13 @@ def _names_in(*items: Item) -> list[str]:
 
 
 def _concurrent(items: Sequence[Item], log: Log, positions: Sequence[int]) -> str | None:
-    """The expected events were all recorded, in another order, and runs beside each other overlap."""
+    """The expected events were all recorded, in another order, and there are runs beside each other."""
     if not all(isinstance(item, str) for item in items):
         return None
     if Counter(names_at(log, positions)) != Counter(map(str, items)) or not _overlap(_runs(log, positions)):
         return None
     return (
-        "hint: the same events in another order: runs that were open at the same time share no order. Write what each\n"
+        "hint: the same events in another order: runs that are open at the same time share no order. Write what each\n"
         "      of them sends as a branch: any_order([...], [...])."
     )
 
@@ -158,12 +158,13 @@ def _runs(log: Log, positions: Sequence[int]) -> list[Run]:
 
 
 def _overlap(runs: Iterable[Run]) -> bool:
-    """Whether two runs with the same parent were open at the same time."""
-    last: dict[object, int] = {}
+    """Whether two runs with the same parent were open at the same time, or are started side by side."""
+    last: dict[object, Run] = {}
     for run in runs:
-        if run.first < last.get(run.parent_run_id, -1):
+        other = last.get(run.parent_run_id)
+        if other is not None and (run.first < other.last or run.is_parallel_to(other)):
             return True
-        last[run.parent_run_id] = max(last.get(run.parent_run_id, -1), run.last)
+        last[run.parent_run_id] = run if other is None or run.last > other.last else other
     return False
 
 

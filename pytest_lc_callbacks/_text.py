@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pytest_lc_callbacks._events import Event, Log, RunTree
-from pytest_lc_callbacks._matching import Mismatch
+from pytest_lc_callbacks._matching import Mismatch, names_at
 from pytest_lc_callbacks._patterns import AnyOrder, EventPattern, Item, Many, short
 
 _BEFORE, _AFTER = 3, 4
@@ -25,12 +25,25 @@ def first_line(mismatch: Mismatch, log: Log, positions: Sequence[int]) -> str:
     if mismatch.detail:
         return f"expected {wanted} from event {at + 1:,} on, but {mismatch.detail}"
     if mismatch.anywhere:
-        return f"expected {wanted} somewhere after {_event_number(at)}, but {_nowhere(count - at)}"
+        nearest = _nearest(mismatch, log, positions)
+        return f"expected {wanted} somewhere after {_event_number(at)}, but {nearest or _nowhere(count - at)}"
     return f"expected {wanted} as event {at + 1:,}, but {_instead(mismatch, there, count)}"
 
 
 def _event_number(number: int) -> str:
     return f"event {number:,}" if number else "the beginning"
+
+
+def _nearest(mismatch: Mismatch, log: Log, positions: Sequence[int]) -> str | None:
+    """The first event of that name, where only its attributes are others."""
+    [item] = mismatch.expected
+    names = names_at(log, positions)
+    if not isinstance(item, EventPattern) or item.name not in names[mismatch.at :]:
+        return None
+    index = names.index(item.name, mismatch.at)
+    count = names[mismatch.at :].count(item.name)
+    one = "the only one of that name" if count == 1 else f"the first of {count:,} of that name"
+    return f"{one}, event {index + 1:,}, is {item.difference(log.events_at([positions[index]])[0])}"
 
 
 def _nowhere(left: int) -> str:
@@ -78,7 +91,7 @@ def window(log: Log, positions: Sequence[int], mismatch: Mismatch) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [f"    ... {events_count(start)} before"] if start else []
     for number, (index, name, run) in enumerate(rows, start):
-        mark = f"   <- expected {_marked(mismatch)}" if number == at else ""
+        mark = f"   <- expected {_marked(mismatch)}{' from here on' * mismatch.anywhere}" if number == at else ""
         lines.append(f"    {index:>{widths[0]}}  {name:<{widths[1]}}  {run:<{widths[2]}}{mark}".rstrip())
     return [*lines, f"    ... {events_count(count - stop)} after"] if count > stop else lines
 

@@ -94,7 +94,8 @@ class _Stage:
         run["times"] = 2 if number % 6 == 5 else 1
         self.open.append(run)
         if number % 12 != 7:
-            self.send(run, f"{kind}_start", name=f"{kind}{number % 2}")
+            tags = ["graph:step:1"] if number % 3 else []
+            self.send(run, f"{kind}_start", name=f"{kind}{number % 2}", tags=tags)
 
     def send(self, run: dict[str, Any], event: str, **more: Any) -> None:
         for _ in range(run["times"]):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import example, given
-from recordings import CHAIN, CHAIN_NAMES, moves, play, record
+from recordings import CHAIN, CHAIN_NAMES, moves, play, record, run_id
 
 from pytest_lc_callbacks import Recording, RecordingHandler, _expectations, any_order, event, many
 from pytest_lc_callbacks._expectations import expectation
@@ -139,3 +139,28 @@ def test_a_pasted_expectation_is_strict() -> None:
     assert text == f"assert_events({CHAIN_NAMES})".replace("'", '"')
     with pytest.raises(AssertionError, match="expected 'llm_end' as event 5, but"):
         paste(text, record(*CHAIN[:4], "llm_error FakeChatModel < RunnableSequence", CHAIN[-1]))
+
+
+@pytest.mark.parametrize(
+    ("tags", "printed"),
+    [
+        (["map:key:a", "map:key:b"], "any_order("),
+        (["graph:step:2", "graph:step:2"], "any_order("),
+        (["graph:step:2", "graph:step:3"], '"tool_start", "tool_end", "tool_start", "tool_end"'),
+        (["seq:step:1", "seq:step:2"], '"tool_start", "tool_end", "tool_start", "tool_end"'),
+        ([None, None], '"tool_start", "tool_end", "tool_start", "tool_end"'),
+    ],
+    ids=["parallel", "one step of a graph", "steps of a graph", "sequence", "no tags"],
+)
+def test_runs_that_are_started_side_by_side(tags: list[str | None], printed: str) -> None:
+    """
+    Runs that LangChain starts side by side are written so, also if they did not overlap this time.
+    """
+    handler = record("chain_start a")
+    for number, tag in enumerate(tags):
+        ids: Any = {"run_id": run_id(f"t{number}"), "parent_run_id": run_id("a")}
+        handler.on_tool_start({"name": "t"}, "", **ids, tags=[tag] if tag else [])
+        handler.on_tool_end("", **ids)
+    record("chain_end a", into=handler)
+    assert printed in written(handler)
+    paste(written(handler), handler)

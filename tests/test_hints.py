@@ -27,7 +27,7 @@ hint: the handler got 'chain_start' of the same a run more than once. LangChain 
       lists of callbacks without removing doubles: it is in one list twice ([h, h]), or given both with
       with_config and at run time."""
 CONCURRENT = """\
-hint: the same events in another order: runs that were open at the same time share no order. Write what each
+hint: the same events in another order: runs that are open at the same time share no order. Write what each
       of them sends as a branch: any_order([...], [...])."""
 SILENT = """\
 hint: the handler heard no run inside search. Possible causes: nothing ran there; the handler was given to

@@ -161,6 +161,18 @@ def test_more_events_than_there_are() -> None:
             "expected 'agent_finish' somewhere after the beginning, but it was none of the 2 events from there on",
         ),
         (
+            [..., event("text", text="z"), ...],
+            "rxy",
+            "expected event('text', text='z') somewhere after the beginning, but the first of 2 of that name, event 2, "
+            "is 'text' with text='x'",
+        ),
+        (
+            ["retry", ..., event("text", text="x")],
+            "ry",
+            "expected event('text', text='x') somewhere after event 1, but the only one of that name, event 2, is "
+            "'text' with text='y'",
+        ),
+        (
             ["text", ..., "agent_finish", "text"],
             "xrf",
             "expected 'text' as event 4, but the handler recorded only 3 events",
