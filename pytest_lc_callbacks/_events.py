@@ -306,22 +306,25 @@ class Log:
         """The *chosen* positions, and those of the starts of their runs and of the runs around them, ascending."""
         kept: list[int] = []
         wanted: set[Any] = set()
+        begun: set[Any] = set()
         first, stop = min(chosen), (max(chosen) + 1) * _WIDTH
         names, run_ids = self.flat[_NAME:stop:_WIDTH], self.flat[_RUN_ID:stop:_WIDTH]
-        bounds = {name for name in set(names) if is_start(name) or is_end(name)}
+        starts = {name for name in set(names) if is_start(name)}
+        ends = {name for name in set(names) if is_end(name)}
         for position in range(len(names) - 1, -1, -1):
             name, run_id = names[position], run_ids[position]
             if position in chosen:
                 wanted.add(run_id)
             elif position < first and not wanted:
                 break
-            elif name not in bounds or run_id not in wanted:
-                continue
-            elif is_start(name):
+            elif name in starts and run_id in wanted:
                 wanted.discard(run_id)
-            # Ends too: an id that comes back is another run only after the end of the one before.
+                begun.add(run_id)
+            # An id that comes back is another run only after the end of the one before.
+            elif name not in ends or not (run_id in wanted or run_id in begun):
+                continue
             kept.append(position)
-            if position in chosen or is_start(name):
+            if position in chosen or name in starts:
                 wanted.add(self.flat[position * _WIDTH + _PARENT])
             wanted.discard(None)
         return kept[::-1]
