@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 # One streamed answer of a chain: its names in order, with this many tokens.
 TOKENS = 94
 STREAMED = ["llm_new_token"] * TOKENS
-ANSWER = ["chain_start", "chain_start", "chain_end", "chat_model_start", *STREAMED, "llm_end", "chain_end"]
-PATTERN = ["chain_start", "chain_start", "chain_end", "chat_model_start", many("llm_new_token"), "llm_end", "chain_end"]
+ANSWER: list[Any] = ["chain_start", "chain_start", "chain_end", "chat_model_start", *STREAMED, "llm_end", "chain_end"]
+PATTERN: list[Any] = ["chain_start", "chain_start", "chain_end", "chat_model_start", many("llm_new_token"), "llm_end", "chain_end"]
 
 
 def main() -> None:

@@ -33,6 +33,32 @@ EventName = Literal[
     "tool_start",
 ]
 
+# The names of the handler's methods are accepted as well.
+MethodName = Literal[
+    "on_agent_action",
+    "on_agent_finish",
+    "on_chain_end",
+    "on_chain_error",
+    "on_chain_start",
+    "on_chat_model_start",
+    "on_custom_event",
+    "on_interrupt",
+    "on_llm_end",
+    "on_llm_error",
+    "on_llm_new_token",
+    "on_llm_start",
+    "on_resume",
+    "on_retriever_end",
+    "on_retriever_error",
+    "on_retriever_start",
+    "on_retry",
+    "on_stream_event",
+    "on_text",
+    "on_tool_end",
+    "on_tool_error",
+    "on_tool_start",
+]
+
 # The handler's room adds what the installed LangChain has beyond these.
 EVENT_NAMES: set[str] = set(get_args(EventName))
 

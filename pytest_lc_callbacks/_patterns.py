@@ -9,7 +9,7 @@ from types import EllipsisType
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from pytest_lc_callbacks._events import EVENT_NAMES, Event, EventName, Run
+from pytest_lc_callbacks._events import EVENT_NAMES, Event, EventName, MethodName, Run
 
 _ANY: Any = object()
 
@@ -118,10 +118,12 @@ class AnyOrder:
 
 
 Item: TypeAlias = "str | EllipsisType | EventPattern | Many | AnyOrder"
+# What users write: names as a type checker knows them, so that it finds typos.
+Expected: TypeAlias = "EventName | MethodName | EllipsisType | EventPattern | Many | AnyOrder"
 
 
 def event(
-    name: EventName | str | None = None,
+    name: EventName | MethodName | None = None,
     *,
     run: str | Run = _ANY,
     run_type: str = _ANY,
@@ -183,7 +185,7 @@ def _plain_tags(tags: Any) -> Any:
     return tuple(tags) if isinstance(tags, Iterator) else tags
 
 
-def many(*names: EventName | str | EventPattern, min: int = 1) -> Many:  # noqa: A002 - the word for it
+def many(*names: EventName | MethodName | EventPattern, min: int = 1) -> Many:  # noqa: A002 - the word for it
     """
     One or more events in a row, each one of *names*, for `assert_events`.
 
@@ -206,7 +208,7 @@ def many(*names: EventName | str | EventPattern, min: int = 1) -> Many:  # noqa:
     return Many(tuple(_alternative(name) for name in names), min)
 
 
-def any_order(*branches: Sequence[Any]) -> AnyOrder:
+def any_order(*branches: Sequence[Expected]) -> AnyOrder:
     """
     Concurrent runs, for `assert_events`: each branch is the list of what one run and the runs under it send.
 

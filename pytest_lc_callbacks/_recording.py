@@ -8,11 +8,20 @@ from typing import Any
 from uuid import UUID
 
 from pytest_lc_callbacks import _text
-from pytest_lc_callbacks._events import Event, EventName, Log, Run, RunTree, is_end
+from pytest_lc_callbacks._events import Event, EventName, Log, MethodName, Run, RunTree, is_end
 from pytest_lc_callbacks._expectations import expectation
 from pytest_lc_callbacks._hints import NOTHING_RECORDED, hint
 from pytest_lc_callbacks._matching import find_mismatch, names_at
-from pytest_lc_callbacks._patterns import _ANY, EventPattern, Item, compile_items, event_name, pattern_of, short
+from pytest_lc_callbacks._patterns import (
+    _ANY,
+    EventPattern,
+    Expected,
+    Item,
+    compile_items,
+    event_name,
+    pattern_of,
+    short,
+)
 from pytest_lc_callbacks._snapshot import snapshot
 from pytest_lc_callbacks._trees import RunTreeText
 
@@ -84,7 +93,7 @@ class Recording:
         errors = [event.error for event in self._error_events()]
         return list({id(error): error for error in errors if error is not None}.values())
 
-    def count(self, name: EventName | str | None = None, **where: Any) -> int:
+    def count(self, name: EventName | MethodName | None = None, **where: Any) -> int:
         """
         How many events there are with this *name* and these attributes; they are those of `event`.
 
@@ -97,7 +106,7 @@ class Recording:
 
     def where(
         self,
-        name: EventName | str | None = None,
+        name: EventName | MethodName | None = None,
         *,
         run: str | Run = _ANY,
         run_type: str = _ANY,
@@ -123,7 +132,7 @@ class Recording:
             return self._view(list(self._positions))
         return self._view(self._matching(pattern_of(name, given)))
 
-    def without(self, *names: EventName | str) -> Recording:
+    def without(self, *names: EventName | MethodName) -> Recording:
         """
         All other events, as a Recording.
 
@@ -134,7 +143,7 @@ class Recording:
         pairs = zip(self._positions, self.names, strict=False)
         return self._view([position for position, name in pairs if name not in unwanted])
 
-    def one(self, name: EventName | str | None = None, **where: Any) -> Event:
+    def one(self, name: EventName | MethodName | None = None, **where: Any) -> Event:
         """
         The one event with this *name* and these attributes.
 
@@ -169,7 +178,7 @@ class Recording:
         """
         return snapshot(self.events)
 
-    def assert_events(self, expected: Sequence[Any]) -> None:
+    def assert_events(self, expected: Sequence[Expected]) -> None:
         """
         Check that exactly these events were recorded, in this order.
 
@@ -198,7 +207,7 @@ class Recording:
         lines += [f"as recorded: {expectation(log, positions)}"]
         raise AssertionError(_joined(_text.first_line(mismatch, log, positions), lines))
 
-    def assert_no_events(self, name: EventName | str | None = None, **where: Any) -> None:
+    def assert_no_events(self, name: EventName | MethodName | None = None, **where: Any) -> None:
         """
         Check that there is no event with this *name* and these attributes, or none at all if nothing is given.
 

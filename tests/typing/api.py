@@ -13,6 +13,7 @@ from typing_extensions import assert_type
 
 from pytest_lc_callbacks import (
     Event,
+    EventName,
     FakeChatModel,
     FakeChatModelExhausted,
     Recording,
@@ -63,13 +64,14 @@ def questions_have_answers(recording: Recording) -> None:
     assert_type(recording.snapshot(), list[dict[str, Any]])
 
 
-def the_grammar_nests(recording: Recording, names: list[str]) -> None:
+def the_grammar_nests(recording: Recording, names: list[EventName]) -> None:
     """Names, `...` and patterns mix, and a list of names from elsewhere is welcome."""
     recording.assert_events(
         ["chain_start", ..., many("llm_new_token", "stream_event", min=0), event("llm_end", text="ok")]
     )
     recording.assert_events([any_order(["tool_start", "tool_end"], [event(run="search"), many(event("text"))])])
     recording.assert_events(names)
+    recording.assert_events(["on_llm_end"])
     recording.assert_no_errors(ignore=TimeoutError)
     recording.assert_no_errors(ignore=(TimeoutError, ValueError))
     recording.assert_no_events("llm_error", run_type="llm")
@@ -91,7 +93,12 @@ def a_model_is_scripted() -> BaseChatModel:
 
 def mistakes_are_found(recording: Recording, model: FakeChatModel) -> None:
     """What is wrong at run time is wrong before."""
-    recording.assert_events("llm_end", "chain_end")  # type: ignore[call-arg]
+    recording.assert_events("llm_end", "chain_end")  # type: ignore[call-arg, arg-type]
+    recording.assert_events(["chat_model_end"])  # type: ignore[list-item]
+    recording.assert_events([any_order(["chain_strat"])])  # type: ignore[list-item]
+    recording.count("llm_ends")  # type: ignore[arg-type]
+    event("chat_model_end")  # type: ignore[arg-type]
+    many("llm_new_tokens")  # type: ignore[arg-type]
     recording.assert_events(3)  # type: ignore[arg-type]
     recording.assert_events()  # type: ignore[call-arg]
     recording.assert_run_tree(["FakeChatModel"])  # type: ignore[arg-type]
