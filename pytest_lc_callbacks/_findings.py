@@ -251,6 +251,15 @@ def _times(count: int) -> str:
     return "" if count == 1 else f" ({count} times)"
 
 
+def text_of(error: BaseException) -> str:
+    """What an exception says of itself."""
+    try:
+        return str(error)
+    # An exception's own words may be broken code; a message about it must not fail.
+    except Exception:  # noqa: BLE001
+        return ""
+
+
 def described(error: BaseException) -> str:
     """An exception in a line."""
     return " ".join(short(error, 160).split())

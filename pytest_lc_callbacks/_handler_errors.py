@@ -11,7 +11,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from pytest_lc_callbacks._callers import shown_place
-from pytest_lc_callbacks._findings import Finding, described, hint
+from pytest_lc_callbacks._findings import Finding, described, hint, text_of
 
 # Frames of these stand between LangChain's call of a handler and the user's code.
 _LIBRARIES = ("langchain_core", "langsmith", "asyncio", "concurrent", "threading", "contextvars", "functools")
@@ -119,7 +119,7 @@ def _places(error: BaseException) -> list[str]:
 
 def _hints(failed: HandlerError) -> list[str]:
     """What the facts prove of the causes that LangChain is known for."""
-    error, text = failed.error, str(failed.error)
+    error, text = failed.error, text_of(failed.error)
     found = [_none_hint(failed) if "NoneType" in text else None, _lookup_hint(failed)]
     if isinstance(error, AssertionError):
         found.append(

@@ -41,7 +41,7 @@ def failure_of(
         if watch.failure is not None:
             watch.reported.append(finding)
         elif level == "error" or not _warned(item, finding):
-            texts.append(_clean(item)(str(finding)))
+            texts.append(_told(item, finding))
     if watch.failure is not None:
         watch.problems += texts
         return None
@@ -52,7 +52,10 @@ def add_section(item: pytest.Item, watch: Watch, report: pytest.TestReport) -> N
     """Show a failing test's runs, and the findings that are told nowhere else."""
     if not report.failed and not watch.reported and not watch.problems:
         return
-    text = watch.section(_clean(item), whole=report.failed and not watch.is_shown)
+    try:
+        text = watch.section(_clean(item), whole=report.failed and not watch.is_shown)
+    except _WithheldError as error:
+        text = str(error)
     watch.is_shown = watch.is_shown or (report.failed and not watch.in_body)
     watch.reported.clear()
     watch.problems.clear()
@@ -71,7 +74,7 @@ def _failure(texts: list[str]) -> BaseException:
 def _warned(item: pytest.Item, finding: Finding) -> bool:
     """Whether the finding was told as a warning; not so where warnings are errors."""
     try:
-        item.warn(CallbackFindingWarning(_clean(item)(str(finding))))
+        item.warn(CallbackFindingWarning(_told(item, finding)))
     except CallbackFindingWarning:
         return False
     return True
@@ -90,23 +93,29 @@ def _level(item: pytest.Item, finding: Finding, level: str) -> tuple[str, str | 
     return level, _problem(hook, f"to return one of {', '.join(LEVELS)}, or None", f"it returned {answer!r}")
 
 
-def _clean(item: pytest.Item) -> Callable[[str], str]:
-    """What takes secrets out of a text. Without the project's rules nothing may leave the process."""
-    hook = item.ihook.pytest_lc_callbacks_redact
+class _WithheldError(Exception):
+    """Nothing may leave the process, since a hook that names secrets went wrong."""
+
+
+def _told(item: pytest.Item, finding: Finding) -> str:
+    """The words of a finding, without secrets."""
     try:
-        rules = list(_flat(hook(config=item.config)))
-        redact("", rules)
-    # A hook may do anything; what it did must not let a secret out.
-    except Exception as error:  # noqa: BLE001
-        problem = _problem(hook, "to return what is to be taken out", f"it raised {described(error)}", error)
-        return lambda text: f"(withheld: {problem})"
+        return _clean(item)(str(finding))
+    except _WithheldError as error:
+        return f"a finding  [{finding.name}] {error}"
+
+
+def _clean(item: pytest.Item) -> Callable[[str], str]:
+    """What takes secrets out of a text, with the rules of the project; it raises `_WithheldError` if one goes wrong."""
+    hook = item.ihook.pytest_lc_callbacks_redact
 
     def clean(text: str) -> str:
         try:
-            return redact(text, rules)
-        except Exception as error:  # noqa: BLE001  # as above
-            problem = _problem(hook, "to return rules that work", f"one of them raised {described(error)}", error)
-            return f"(withheld: {problem})"
+            return redact(text, _flat(hook(config=item.config)))
+        # A hook may do anything; what it did must not let a secret out.
+        except Exception as error:  # noqa: BLE001
+            problem = _problem(hook, "to name what to take out", f"it raised {described(error)}", error)
+            raise _WithheldError(f"(withheld: {problem})") from None
 
     return clean
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pytest_lc_callbacks._events import Event, Run, RunTree
+from pytest_lc_callbacks._findings import text_of
 from pytest_lc_callbacks._patterns import short, shortened
 
 _RUNS = 40
@@ -147,7 +148,7 @@ class Section:
         return f'"{text[: _TEXT // 2]} ... {text[-_TEXT // 2 :]}"'
 
     def _error(self, error: BaseException) -> str:
-        first = next(iter(str(error).strip().splitlines()), "")
+        first = next(iter(text_of(error).strip().splitlines()), "")
         return shortened(f"{type(error).__name__}{': ' if first else ''}{self._clean(first)}", 160)
 
     def _short(self, value: Any, limit: int) -> str:

@@ -55,7 +55,7 @@ ARROWS: dict[str, set[str]] = {
     "_open_runs": {"_events"},
     "_real_models": {"_callers", "_patches"},
     "_spy": {"_handler", "_patches"},
-    "_report_section": {"_patterns"},
+    "_report_section": {"_findings"},
     "_watch": {
         "_expected_errors",
         "_fake_script",

@@ -1,0 +1,200 @@
+"""The hooks: what a conftest.py or a plugin may say about findings and secrets, and who is named when it goes wrong."""
+
+from __future__ import annotations
+
+import pytest
+from programs import HEAD, PROGRAMS
+
+
+@pytest.fixture
+def run(pytester):
+    """Runs a test that earns a finding, beside a conftest.py."""
+
+    def run(conftest, source=PROGRAMS["handler_error"], *args):
+        pytester.makeconftest("import re\nimport pytest\n" + conftest)
+        pytester.makepyfile(HEAD + source)
+        filters = "-Walways::pytest_lc_callbacks.CallbackFindingWarning"
+        return pytester.runpytest_inprocess("-p", "no:randomly", filters, *args)
+
+    return run
+
+
+HOOK = "@pytest.hookimpl(optionalhook=True)\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ("'off'", {"passed": 1}),
+        ("'warn'", {"passed": 1, "warnings": 1}),
+        ("'error'", {"failed": 1}),
+        ("None", {"failed": 1}),
+    ],
+)
+def test_a_hook_changes_the_level(run, answer, outcome):
+    """
+    A level is taken, and None leaves it as it is.
+    """
+    hook = f"{HOOK}def pytest_lc_callbacks_finding(item, finding, level):\n    return {answer}"
+
+    run(hook).assert_outcomes(**outcome)
+
+
+def test_what_a_hook_is_told(run):
+    """
+    The finding with its name, its words, the exception, the handler and the runs; the test; and the level so far.
+    """
+    result = run(
+        f"""{HOOK}def pytest_lc_callbacks_finding(item, finding, level):
+    assert item.name == "test_it"
+    assert (finding.name, level) == ("handler_error", "warn")
+    assert isinstance(finding.error, KeyError)
+    assert type(finding.handler).__name__ == "Broken"
+    assert finding.summary.startswith("expected Broken.on_llm_end")
+    return "off"
+""",
+        PROGRAMS["handler_error"],
+        "-olc_callbacks_handler_error=warn",
+    )
+
+    result.assert_outcomes(passed=1)
+
+
+def test_hooks_of_a_folder(pytester):
+    """
+    A conftest.py speaks for the tests below it.
+    """
+    for folder in ("strict", "lenient"):
+        path = pytester.mkdir(folder) / f"test_{folder}.py"
+        path.write_text(HEAD + PROGRAMS["handler_error"])
+    hook = f"import pytest\n{HOOK}def pytest_lc_callbacks_finding():\n    return 'off'"
+    pytester.path.joinpath("lenient", "conftest.py").write_text(hook)
+
+    result = pytester.runpytest_inprocess("-p", "no:randomly")
+
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["FAILED strict*"])
+
+
+def test_an_installed_plugin(pytester):
+    """
+    A plugin implements them like any hook; the first to answer wins, and one in the project goes before.
+    """
+    pytester.makepyfile(other=f"import pytest\n{HOOK}def pytest_lc_callbacks_finding():\n    return 'off'")
+    pytester.syspathinsert()
+    pytester.makepyfile(HEAD + PROGRAMS["handler_error"])
+    pytester.runpytest_inprocess("-p", "other").assert_outcomes(passed=1)
+
+    pytester.makeconftest(f"import pytest\n{HOOK}def pytest_lc_callbacks_finding():\n    return 'error'")
+    pytester.runpytest_inprocess("-p", "other").assert_outcomes(failed=1)
+
+
+def test_without_this_plugin(run):
+    """
+    Marked as optional, an implementation survives `-p no:lc_callbacks`.
+    """
+    result = run(
+        f"{HOOK}def pytest_lc_callbacks_finding():\n    pass\n\n{HOOK}def pytest_lc_callbacks_redact():\n    pass",
+        "def test_it():\n    pass",
+        "-p",
+        "no:lc_callbacks",
+        "--strict-markers",
+    )
+
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("return 'loud'", "to return one of off, warn, error, or None, but it returned 'loud'"),
+        ("return True", "to return one of off, warn, error, or None, but it returned True"),
+        ("raise LookupError('no such team')", "to return a level, but it raised LookupError('no such team')"),
+    ],
+)
+def test_a_hook_that_goes_wrong(run, body, problem):
+    """
+    It is named with its place, and the finding is told all the same.
+    """
+    result = run(f"{HOOK}def pytest_lc_callbacks_finding():\n    {body}")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"expected the hook pytest_lc_callbacks_finding (conftest.py:*) {problem}*"])
+    result.stdout.fnmatch_lines(["expected Broken.on_llm_end to return, *"])
+
+
+def test_a_hook_that_goes_wrong_in_a_failing_test(run):
+    """
+    There it stands in the section, below the test's own failure.
+    """
+    result = run(
+        f"{HOOK}def pytest_lc_callbacks_finding():\n    return 1", f"{PROGRAMS['handler_error']}    assert False"
+    )
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*LangChain callbacks*", "expected the hook *but it returned 1"])
+
+
+SECRETS = """
+def test_it(fake_chat_model):
+    fake_chat_model.invoke("customer cust-42 of ACME asks")
+    assert False
+"""
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "r'cust-\\d+|ACME'",
+        "[r'cust-\\d+', re.compile('acme', re.I)]",
+        "lambda text: text.replace('cust-42', '').replace('ACME', '')",
+    ],
+)
+def test_a_project_names_its_secrets(run, rule):
+    """
+    A regular expression, several, or a function of the text: what they name is not in the report.
+    """
+    result = run(f"{HOOK}def pytest_lc_callbacks_redact(config):\n    return {rule}", SECRETS, "--show-capture=all")
+
+    section = result.stdout.str().partition("LangChain callbacks")[2]
+    assert "customer" in section
+    assert "cust-42" not in section
+    assert "ACME" not in section
+
+
+def test_findings_are_without_secrets(run):
+    """
+    What is told in failures and warnings is, too.
+    """
+    result = run(
+        f"{HOOK}def pytest_lc_callbacks_redact():\n    return 'model_name'",
+        PROGRAMS["handler_error"],
+        "-p",
+        "no:logging",
+    )
+
+    result.stdout.fnmatch_lines(["expected Broken.on_llm_end to return, but it raised KeyError('[[]redacted]')*"])
+    result.stdout.no_fnmatch_line("*model_name*")
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("raise LookupError('no rules')", "it raised LookupError('no rules')"),
+        ("return 3", "it raised TypeError('expected a regular expression or a function of the text, not 3'))"),
+        ("return '('", "it raised *missing ), unterminated subpattern*"),
+        ("return lambda text: 1 / 0", "it raised ZeroDivisionError*"),
+    ],
+    ids=["raises", "no rule", "no pattern", "a rule that raises"],
+)
+def test_secrets_are_withheld_when_a_hook_goes_wrong(run, body, problem):
+    """
+    Without the project's rules nothing leaves the process; the hook is named instead.
+    """
+    result = run(f"{HOOK}def pytest_lc_callbacks_redact():\n    {body}", SECRETS)
+
+    section = result.stdout.str().partition("LangChain callbacks")[2]
+    assert "customer" not in section
+    result.stdout.fnmatch_lines(
+        [f"(withheld: expected the hook pytest_lc_callbacks_redact (conftest.py:*) *{problem}*"]
+    )
