@@ -34,6 +34,13 @@ def read_responses(responses: Any) -> list[tuple[Any, str]]:
     return [(response, f"responses[{i}]") for i, response in enumerate(responses)]
 
 
+def read_flags(where: str, **flags: Any) -> None:
+    """Refuse what is not True or False: any text would count as True."""
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise TypeError(f"{where}: {name}= is True or False, not {flag!r}")
+
+
 def read_count(where: str, times: Any, always: Any, responses: int) -> int | None:
     """How often an answer may be given; None for always."""
     if isinstance(times, bool) or not isinstance(times, int):

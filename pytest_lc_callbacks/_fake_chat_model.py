@@ -15,7 +15,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
 from pytest_lc_callbacks._fake_anthropic import AnthropicPayloads
-from pytest_lc_callbacks._fake_arguments import read_count, read_responses, read_seconds, refuse_unknown
+from pytest_lc_callbacks._fake_arguments import read_count, read_flags, read_responses, read_seconds, refuse_unknown
 from pytest_lc_callbacks._fake_messages import count_message, count_tokens
 from pytest_lc_callbacks._fake_openai import OpenAIPayloads
 from pytest_lc_callbacks._fake_payloads import Payloads
@@ -128,8 +128,10 @@ class FakeChatModel(BaseChatModel):
     def __init__(self, responses: Sequence[Scripted] | None = None, **fields: Any) -> None:
         refuse_unknown(type(self), fields)
         provider = fields.get("provider")
-        if provider not in _PAYLOADS:
+        if provider not in tuple(_PAYLOADS):
             raise ValueError(f"provider= is 'anthropic' or 'openai', not {provider!r}; leave it out for a plain model")
+        for name in ("latency", "chunk_latency"):
+            read_seconds(f"{type(self).__name__}()", name, fields.get(name))
         if provider and not {"model", "model_name"} & fields.keys():
             fields["model_name"] = _PAYLOADS[provider].default_model
         super().__init__(**fields)
@@ -182,6 +184,7 @@ class FakeChatModel(BaseChatModel):
         """
         values: tuple[Any, ...] = responses or (...,)
         where = f"respond({'...' if responses else ''})"
+        read_flags(where, always=always, optional=optional, check_tools=check_tools)
         count = read_count(where, times, always, len(values))
         if len(values) > 1 and (tool_calls is not None or chunks is not None):
             raise TypeError(f"{where} takes tool_calls= and chunks= for one answer, not for {len(values)}")

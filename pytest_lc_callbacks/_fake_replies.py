@@ -23,10 +23,14 @@ from pytest_lc_callbacks._fake_tools import call_text, json_problem
 __tracebackhide__ = True
 
 _LENGTH = 80
+_REPR = reprlib.Repr()
+_REPR.maxother = 10 * _LENGTH
 # Where an object lies in memory says nothing to a reader, and is another place each time.
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F.]+")
-# asyncio and generators use these for themselves: thrown through a coroutine they turn into something else.
-_CANNOT_TRAVEL = (StopIteration, StopAsyncIteration, GeneratorExit)
+# Generators use these for themselves: thrown through a coroutine they turn into something else.
+_ENDS_ITERATORS = (StopIteration, StopAsyncIteration, GeneratorExit)
+# What else is no Exception, LangChain's asynchronous code takes for an answer, and fails on it.
+_CAN_TRAVEL = (Exception, KeyboardInterrupt, SystemExit)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,6 +185,28 @@ def read_answer(value: Any, function: Function) -> Fixed:
     return reply
 
 
+def read_function(function: Any, where: str) -> Any:
+    """
+    *function*, which is to be called with the list of messages.
+
+    Raises:
+        TypeError: If it does not take that, or gives one thing after the other instead of an answer.
+    """
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{where}: the function {_shown(function)} yields, and one answer is asked for; let it return")
+    try:
+        inspect.signature(function).bind([])
+    except TypeError as reason:
+        raise TypeError(
+            f"{where}: the function {_shown(function)} is called with the list of messages, and it does not "
+            f"take that ({reason}); write def answer(messages): ..."
+        ) from None
+    except ValueError:
+        # Some callables written in C do not tell their signature; the call will show.
+        return function
+    return function
+
+
 def make_error(error: BaseException | type[BaseException]) -> BaseException:
     """The exception to raise: a class gives a new one each time, an instance is itself, without its last traceback."""
     return error() if isinstance(error, type) else error.with_traceback(None)
@@ -197,11 +223,13 @@ def _read_value(value: Any, where: str) -> Reply:
     if isinstance(value, (Serializable, Runnable)):
         raise _refusal(value, where)
     if isinstance(value, Mapping):
+        if set(value) == {"role", "content"} and value["role"] in {"assistant", "ai"}:
+            raise _refusal(value, where)
         return Data(_read_fields(value, value, where))
     if (fields := _fields_of_object(value, where)) is not None:
         return Data(_read_fields(fields, value, where), type(value).__name__)
     if callable(value) and not isinstance(value, type):
-        return Function(_read_function(value, where))
+        return Function(read_function(value, where))
     raise _refusal(value, where)
 
 
@@ -220,6 +248,8 @@ def _remedy(value: Any) -> str:
         return "write the message in it, or a function of the messages that asks it, lambda messages: chain.invoke(...)"
     if isinstance(value, type):
         return f"write an instance of it, .respond({value.__name__}(...))"
+    if isinstance(value, Mapping):
+        return "a dict is an object for structured output; for a message write its text, or AIMessage(...)"
     if inspect.isawaitable(value):
         return "that is a coroutine; write the async function itself, without calling it"
     if isinstance(value, tuple):
@@ -247,18 +277,20 @@ def _read_message(message: BaseMessage, where: str) -> AIMessage:
 
 def _read_error(error: Any, where: str) -> Any:
     kind = error if isinstance(error, type) else type(error)
-    if issubclass(kind, _CANNOT_TRAVEL):
+    if issubclass(kind, _ENDS_ITERATORS) or not issubclass(kind, _CAN_TRAVEL):
+        reason = "Python uses it to end iterators" if issubclass(kind, _ENDS_ITERATORS) else "it is no Exception"
         raise TypeError(
-            f"{where} cannot raise {kind.__name__}: Python uses it to end iterators, and asynchronous code "
+            f"{where} cannot raise {kind.__name__}: {reason}, and asynchronous code "
             "would turn it into another error; write the error that a provider's client raises"
         )
     if isinstance(error, type):
         try:
             error()
-        except TypeError as reason:
+        # Whatever its constructor says, it would say it in the call.
+        except Exception as reason:  # noqa: BLE001
             raise TypeError(
                 f"{where} cannot raise {kind.__name__}: it cannot be made without arguments ({reason}); "
-                f"write an instance, .respond({kind.__name__}(...))"
+                f"write an instance, {kind.__name__}(...)"
             ) from None
     return error
 
@@ -285,20 +317,6 @@ def _read_fields(fields: Mapping[str, Any], value: Any, where: str) -> dict[str,
     if problem := json_problem(fields, "it"):
         raise TypeError(f"{where} cannot answer with {_shown(value)}: {problem}")
     return json.loads(json.dumps(dict(fields)))  # type: ignore[no-any-return]
-
-
-def _read_function(function: Any, where: str) -> Any:
-    try:
-        inspect.signature(function).bind([])
-    except TypeError as reason:
-        raise TypeError(
-            f"{where}: the function {_shown(function)} is called with the list of messages, and it does not "
-            f"take that ({reason}); write def answer(messages): ..."
-        ) from None
-    except ValueError:
-        # Some callables written in C do not tell their signature; the call will show.
-        return function
-    return function
 
 
 def _message_of_blocks(blocks: list[Any], where: str) -> AIMessage:
@@ -337,6 +355,8 @@ def _read_call(call: Any, where: str) -> tuple[str, dict[str, Any]]:
     name, args, *identity = call
     if not isinstance(name, str) or not name:
         raise TypeError(f"{where}: the name of a tool is a text, not {_shown(name)}; write ('search', {{'q': 'x'}})")
+    if identity and not isinstance(identity[0], str):
+        raise TypeError(f"{where}: the id of a call is a text, not {_shown(identity[0])}; leave it out to get one")
     if not isinstance(args, Mapping):
         raise TypeError(
             f"{where}: the arguments of {name!r} are a dict, not {_shown(args)}; write ({name!r}, {{'q': 'x'}})"
@@ -381,9 +401,13 @@ def _read_chunk(chunk: Any, where: str) -> AIMessageChunk:
         return AIMessageChunk(content=chunk)
     if isinstance(chunk, AIMessageChunk):
         return chunk.model_copy(deep=True)
-    if isinstance(chunk, BaseException):
-        raise TypeError(f"{where} is {_shown(chunk)}; write chunks=[...], then_raise={type(chunk).__name__}(...)")
-    raise TypeError(f"{where} is {_shown(chunk)} and not a text or an AIMessageChunk")
+    kind = chunk if isinstance(chunk, type) else type(chunk)
+    if issubclass(kind, BaseException):
+        raise TypeError(f"{where} is {_shown(chunk)}; write chunks=[...], then_raise={kind.__name__}(...)")
+    raise TypeError(
+        f"{where} is {_shown(chunk)} and not a text or an AIMessageChunk; "
+        "write chunks=['Par', 'is'] or chunks=[AIMessageChunk(...)]"
+    )
 
 
 def _call_chunks(calls: Sequence[Any], content: Any) -> list[AIMessageChunk]:
@@ -400,7 +424,7 @@ def _nothing_like(content: Any) -> Any:
 
 def _read_then_raise(error: Any, where: str) -> Any:
     if isinstance(error, BaseException) or (isinstance(error, type) and issubclass(error, BaseException)):
-        return _read_error(error, where)
+        return _read_error(error, f"{where}: then_raise=")
     raise TypeError(f"{where}: then_raise= is an exception, not {_shown(error)}; write then_raise=TimeoutError()")
 
 
@@ -427,7 +451,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, type):
         return f"the class {value.__name__}"
     name = getattr(value, "__name__", None)
-    shown = name if isinstance(name, str) else _ADDRESS.sub("", reprlib.repr(value))
+    # An address is cut out before it could be cut in two.
+    shown = name if isinstance(name, str) else _cut(_ADDRESS.sub("", _REPR.repr(value)))
     return f"{shown} ({type(value).__name__})"
 
 

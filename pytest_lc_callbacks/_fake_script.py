@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import threading
 from collections import Counter
@@ -12,7 +13,7 @@ from typing import Any, NoReturn
 from langchain_core.messages import AIMessage, BaseMessage
 
 from pytest_lc_callbacks._fake_messages import text_of
-from pytest_lc_callbacks._fake_replies import Message, Response
+from pytest_lc_callbacks._fake_replies import Message, Response, read_function
 
 # pytest shows the line of the test, not our way to the message.
 __tracebackhide__ = True
@@ -148,14 +149,20 @@ class Rule:
             return self.matcher in last
         if isinstance(self.matcher, re.Pattern):
             return self.matcher.search(last) is not None
-        return bool(self.matcher(list(call.messages)))
+        return self._says_yes(self.matcher, call)
+
+    def _says_yes(self, predicate: Callable[[list[BaseMessage]], Any], call: Call) -> bool:
+        try:
+            answer = predicate(list(call.messages))
+        except StopIteration as error:
+            # It would end the stream, or turn into another error in asynchronous calls.
+            raise RuntimeError(f"the function of {self} raised StopIteration for call {call.number}") from error
+        if inspect.isawaitable(answer):
+            raise _not_at_once(str(self), answer)
+        return bool(answer)
 
     def __str__(self) -> str:
-        if isinstance(self.matcher, re.Pattern):
-            return f"on(re.compile({self.matcher.pattern!r}))"
-        if isinstance(self.matcher, str):
-            return f"on({self.matcher!r})"
-        return f"on({getattr(self.matcher, '__name__', type(self.matcher).__name__)})"
+        return _shown(self.matcher)
 
 
 class Script:
@@ -323,11 +330,29 @@ def _read_matcher(matcher: Any) -> Any:
     if isinstance(matcher, (str, re.Pattern)):
         return matcher
     if callable(matcher) and not isinstance(matcher, type):
-        return matcher
+        function = read_function(matcher, "on()")
+        if inspect.iscoroutinefunction(function):
+            raise _not_at_once(_shown(function), function)
+        return function
     raise TypeError(
         f"on() takes a part of the last message's text, a compiled regex or a function of the messages, "
         f"not {matcher!r} ({type(matcher).__name__})"
     )
+
+
+def _shown(matcher: Matcher) -> str:
+    if isinstance(matcher, re.Pattern):
+        return f"on(re.compile({matcher.pattern!r}))"
+    if isinstance(matcher, str):
+        return f"on({matcher!r})"
+    return f"on({getattr(matcher, '__name__', type(matcher).__name__)})"
+
+
+def _not_at_once(where: str, answer: Any) -> TypeError:
+    if inspect.iscoroutine(answer):
+        # Nobody will await it now, which Python would warn about at some later time.
+        answer.close()
+    return TypeError(f"{where}: a rule's function says yes or no at once, and this one is asynchronous; write def")
 
 
 def _left_over(response: Response) -> str:
@@ -354,6 +379,8 @@ def _calls(count: int) -> str:
 
 def _way_out(rule: Rule | None, script: Script) -> str:
     if rule is not None:
+        if not rule.answers.responses:
+            return f"hint: if it is meant, give that rule an answer, .{rule}.respond(...)"
         return "hint: if it is meant, give that rule another answer with .respond(...), or always=True on its last one"
     if script.rules and not script.queue.responses:
         return "hint: if it is meant, add a rule .on(...).respond(...), or .respond(..., always=True) for the rest"

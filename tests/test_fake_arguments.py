@@ -34,12 +34,12 @@ def test_what_the_constructor_refuses(fields, message):
         FakeChatModel(**fields)
 
 
-@pytest.mark.parametrize("provider", ["gemini", "OpenAI", ""])
+@pytest.mark.parametrize("provider", ["gemini", "OpenAI", "", ["openai"]], ids=str)
 def test_unknown_providers(provider):
     """
     A provider whose payloads are not known is refused with those that are.
     """
-    with pytest.raises(ValueError, match=f"provider= is 'anthropic' or 'openai', not {provider!r}"):
+    with pytest.raises(ValueError, match=f"provider= is 'anthropic' or 'openai', not {re.escape(repr(provider))}"):
         FakeChatModel(provider=provider)
 
 
@@ -71,6 +71,25 @@ def test_what_respond_refuses(responses, options, kind, message):
     """
     with pytest.raises(kind, match=re.escape(message)):
         FakeChatModel().respond(*responses, **options)
+
+
+@pytest.mark.parametrize("flag", ["always", "optional", "check_tools"])
+def test_flags(flag):
+    """
+    A flag is True or False; a text would count as True, whatever it says.
+    """
+    with pytest.raises(TypeError, match=re.escape(f"respond(...): {flag}= is True or False, not 'no'")):
+        FakeChatModel().respond("a", **{flag: "no"})
+
+
+@pytest.mark.parametrize("name", ["latency", "chunk_latency"])
+@pytest.mark.parametrize("value", [-1, float("inf"), float("nan"), "1s"], ids=str)
+def test_the_latency_of_a_model(name, value):
+    """
+    A latency that no call could wait for is refused by the constructor too.
+    """
+    with pytest.raises(ValueError, match=re.escape(f"FakeChatModel(): {name}= is a number of seconds from 0 on, not")):
+        FakeChatModel(**{name: value})
 
 
 def test_a_refused_response_is_not_scripted():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -40,6 +41,19 @@ class Plain:
 class StatusError(Exception):
     def __init__(self, status: int) -> None:
         super().__init__(f"status {status}")
+
+
+class UnmakeableError(Exception):
+    def __init__(self) -> None:
+        raise LookupError("no luck")
+
+
+def yielding(messages):
+    yield "x"
+
+
+async def yielding_later(messages):
+    yield "x"
 
 
 def shout(messages):
@@ -140,7 +154,20 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "not a number": ({"x": float("nan")}, "it['x'] is nan (float), and a model writes JSON"),
     "the end of an iterator": (StopIteration(), "cannot raise StopIteration: Python uses it to end iterators"),
     "the end, as a class": (StopAsyncIteration, "cannot raise StopAsyncIteration"),
-    "an error that needs arguments": (StatusError, "write an instance, .respond(StatusError(...))"),
+    "an error that needs arguments": (StatusError, "write an instance, StatusError(...)"),
+    "an error that cannot be made": (UnmakeableError, "cannot be made without arguments (no luck)"),
+    "a cancellation": (
+        asyncio.CancelledError,
+        "cannot raise CancelledError: it is no Exception, and asynchronous code",
+    ),
+    "no Exception": (BaseException(), "cannot raise BaseException: it is no Exception"),
+    "a message as a dict": (
+        {"role": "assistant", "content": "Paris"},
+        "a dict is an object for structured output; for a message write its text, or AIMessage(...)",
+    ),
+    "a generator function": (yielding, "the function yielding (function) yields, and one answer is asked for"),
+    "an asynchronous generator": (yielding_later, "the function yielding_later (function) yields"),
+    "something at an address": (object(), "cannot answer with <object object> (object): write"),
     "a function of nothing": (lambda: "x", "it does not take that (too many positional arguments)"),
     "a function of two": (lambda messages, tools: "x", "missing a required argument: 'tools'"),
     "arguments that are no JSON": (
@@ -176,6 +203,7 @@ REFUSED_BY_NAME: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "calls: a name": (..., {"tool_calls": ["f"]}, TypeError, "tool_calls[0] is 'f' (str) and not (name, arguments)"),
     "calls: no args": (..., {"tool_calls": [("f",)]}, TypeError, "tool_calls[0] is ('f',) (tuple)"),
     "calls: args": (..., {"tool_calls": [("f", "x")]}, TypeError, "the arguments of 'f' are a dict, not 'x' (str)"),
+    "calls: id": (..., {"tool_calls": [("f", {}, 7)]}, TypeError, "tool_calls[0]: the id of a call is a text, not 7"),
     "calls: second": (..., {"tool_calls": [("f", {}), (3, {})]}, TypeError, "tool_calls[1]: the name of a tool is"),
     "calls: other keys": (
         ...,
@@ -196,6 +224,8 @@ REFUSED_BY_NAME: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "chunks: empty": (..., {"chunks": []}, ValueError, "chunks=[] streams nothing; write chunks=['']"),
     "chunks: a number": (..., {"chunks": ["a", 1]}, TypeError, "chunks[1] is 1 (int) and not a text"),
     "chunks: an error": (..., {"chunks": ["a", KeyError()]}, TypeError, "write chunks=[...], then_raise=KeyError(...)"),
+    "chunks: an error's class": (..., {"chunks": [KeyError]}, TypeError, "chunks=[...], then_raise=KeyError(...)"),
+    "chunks: a message": (..., {"chunks": [AIMessage("a")]}, TypeError, "or chunks=[AIMessageChunk(...)]"),
     "chunks: and a text": ("a", {"chunks": ["b"]}, TypeError, "either a response or chunks=[...], not both: 'a' (str)"),
     "chunks: no sum": (
         ...,
@@ -219,7 +249,7 @@ REFUSED_BY_NAME: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         ...,
         {"chunks": ["a"], "then_raise": StopIteration},
         TypeError,
-        "cannot raise StopIteration",
+        "then_raise= cannot raise StopIteration",
     ),
 }
 

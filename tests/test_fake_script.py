@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import re
 import threading
 from contextlib import suppress
 from textwrap import dedent
+from unittest.mock import AsyncMock
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
@@ -16,6 +18,10 @@ from pytest_lc_callbacks._fake_chat_model import FakeChatModel, FakeChatModelExh
 
 def answers(model, *prompts):
     return [model.invoke(prompt).content for prompt in prompts]
+
+
+async def later(messages):
+    return True
 
 
 def explanation(model, prompt) -> str:
@@ -146,8 +152,12 @@ def test_a_predicate_may_call_a_model():
         (None, TypeError, "not None (NoneType)"),
         (str, TypeError, "on() takes a part of the last message's text"),
         (re.compile(b"x"), TypeError, "on(b'x'): prompts are text; write re.compile('x')"),
+        (lambda: True, TypeError, "on(): the function <lambda> (function) is called with the list of messages"),
+        (lambda messages: (yield), TypeError, "on(): the function <lambda> (function) yields"),
+        (later, TypeError, "on(later): a rule's function says yes or no at once, and this one is asynchronous"),
+        (AsyncMock(), TypeError, "on(AsyncMock): a rule's function says yes or no at once"),
     ],
-    ids=["empty", "a number", "None", "a class", "bytes"],
+    ids=["empty", "a number", "None", "a class", "bytes", "a function of nothing", "a generator", "async", "mock"],
 )
 def test_what_a_rule_refuses(matcher, kind, message):
     """
@@ -155,6 +165,33 @@ def test_what_a_rule_refuses(matcher, kind, message):
     """
     with pytest.raises(kind, match=re.escape(message)):
         FakeChatModel().on(matcher)
+
+
+@pytest.mark.parametrize("ask", ["invoke", "stream", "ainvoke", "batch"])
+@pytest.mark.parametrize(
+    ("predicate", "kind", "message"),
+    [
+        (lambda _: later([]), TypeError, "on(<lambda>): a rule's function says yes or no at once"),
+        (lambda messages: next(iter(())), RuntimeError, "the function of on(<lambda>) raised StopIteration for call 1"),
+        (lambda messages: {}["x"], KeyError, "x"),
+    ],
+    ids=["a coroutine", "StopIteration", "another error"],
+)
+def test_a_rule_that_cannot_say(ask, predicate, kind, message):
+    """
+    What a rule's function raises is raised by the call, in every mode alike, and a coroutine is no yes.
+    """
+    model = FakeChatModel()
+    model.on(predicate).respond("x")
+    call = {
+        "invoke": lambda: model.invoke("x"),
+        "stream": lambda: list(model.stream("x")),
+        "ainvoke": lambda: asyncio.run(model.ainvoke("x")),
+        "batch": lambda: model.batch(["x"]),
+    }[ask]
+
+    with pytest.raises(kind, match=re.escape(message)):
+        call()
 
 
 def test_an_exhausted_queue():
