@@ -127,7 +127,7 @@ class AnthropicPayloads(Payloads):
     ) -> Iterator[ChatGenerationChunk]:
         """As `ChatAnthropic` gives them: strings where no tools are bound, else blocks with an index."""
         blocks = _content(message)
-        is_text = isinstance(blocks, str) and not tools
+        is_text = isinstance(blocks, str) and not tools and not message.invalid_tool_calls
         own = message.response_metadata
         parts = _texts(message, texts) if is_text else _blocks(message, blocks, texts)
         if model.stream_usage:
@@ -205,6 +205,9 @@ def _blocks(message: AIMessage, blocks: Any, texts: Sequence[str] | None) -> Ite
             continue
         for content in _deltas(block, texts if index == 0 else None):
             yield _chunk(message, [{**content, "index": index}])
+    # What the model wrote instead of JSON comes as it is.
+    for index, broken in enumerate(message.invalid_tool_calls, len(blocks)):
+        yield from _call(message, _tool_use({**broken, "args": {}}), broken, index)
 
 
 def _call(message: AIMessage, block: Any, call: Any, index: int) -> Iterator[AIMessageChunk]:

@@ -28,11 +28,18 @@ _FORMATS = {
     "email": "someone@example.com",
     "uri": "https://example.com/",
     "uuid": "00000000-0000-4000-8000-000000000000",
+    **{f"uuid{version}": f"00000000-0000-{version}000-8000-000000000000" for version in range(1, 9)},
     "ipv4": "192.0.2.1",
     "ipv6": "2001:db8::1",
+    "ipv4network": "192.0.2.0/24",
+    "ipv6network": "2001:db8::/32",
+    "ipvanyaddress": "192.0.2.1",
+    "ipvanynetwork": "192.0.2.0/24",
+    "base64": "YQ==",
     "binary": "a",
 }
 _ANYTHING: Schema = {}
+_NEARLY = 1e-9
 
 
 def bound_schemas(tools: Iterable[Any] | None) -> dict[str, Schema | None]:
@@ -56,7 +63,47 @@ def forced_tool(tool_choice: Any) -> str | None:
     return None
 
 
-def call_problem(name: str, args: Mapping[str, Any], schemas: Mapping[str, Schema | None]) -> str | None:
+def forbids_tools(tool_choice: Any) -> bool:
+    """Whether *tool_choice* wants no tool to be called, in OpenAI's or Anthropic's form."""
+    return "none" in (tool_choice, tool_choice.get("type") if isinstance(tool_choice, Mapping) else None)
+
+
+def choice_problem(
+    tool_choice: Any, called: Sequence[str], said: str, schemas: Mapping[str, Schema | None]
+) -> str | None:
+    """
+    What is wrong with an answer under *tool_choice*, in whole lines; ``None`` if it fits.
+
+    Args:
+        tool_choice: In OpenAI's form or Anthropic's.
+
+        called: The names of the tools that the answer calls.
+
+        said: The answer, for a reader.
+
+        schemas: What `bound_schemas` gives.
+    """
+    forced = forced_tool(tool_choice)
+    if forbids_tools(tool_choice) and called:
+        problem, remedy = "no call of a tool, which the tool choice forbids", "script a text"
+    elif forced in schemas and forced not in called:
+        problem, remedy = f"a call of {forced!r}, which the tool choice demands", _calling(str(forced))
+    elif forced and forced not in schemas and None not in schemas.values():
+        return (
+            f"expected a tool choice that names a bound tool, but it is {forced!r}{did_you_mean(forced, schemas)}\n"
+            f"  bound tools: {', '.join(schemas)}"
+        )
+    else:
+        return None
+    return (
+        f"expected {problem}, but the script says {said}\n"
+        f"hint: {remedy}; to test a model that does not obey, add check_tools=False to that answer"
+    )
+
+
+def call_problem(
+    name: str, args: Mapping[str, Any], schemas: Mapping[str, Schema | None], *, is_automatic: bool = False
+) -> str | None:
     """What is wrong with a call of the tool *name* with *args*, in whole lines; ``None`` if it fits."""
     if name not in schemas:
         return (
@@ -68,11 +115,12 @@ def call_problem(name: str, args: Mapping[str, Any], schemas: Mapping[str, Schem
     problem = None if schema is None else schema_problem(args, schema)
     if problem is None:
         return None
+    hint = "to test how the program takes such a call, add check_tools=False to that answer"
     return (
         f"expected arguments that fit the tool {name!r}, but {problem}\n"
-        f"  scripted: {call_text(name, args)}\n"
+        f"  {'made by auto()' if is_automatic else 'scripted'}: {call_text(name, args)}\n"
         f"  the tool takes: {_signature(schema or {})}\n"
-        "hint: to test how the program takes such a call, add check_tools=False to that answer"
+        f"hint: {f'{_calling(name)}; auto() found nothing that fits' if is_automatic else hint}"
     )
 
 
@@ -130,6 +178,10 @@ def example(schema: Schema, root: Schema | None = None) -> Any:
         if schema.get(keyword):
             return example(_first_that_is_something(schema[keyword], root), root)
     return _example_of_type(_first_type(schema), schema, root)
+
+
+def _calling(name: str) -> str:
+    return f"script .respond(tool_calls=[({name!r}, {{...}})]), or for structured output the object itself"
 
 
 def _name_and_schema(tool: Any) -> tuple[str, Schema | None]:
@@ -279,7 +331,9 @@ def _join(path: str, name: str) -> str:
 
 def _first_that_is_something(choices: Sequence[Any], root: Schema) -> Schema:
     resolved = [_resolved(choice, root) for choice in choices]
-    return next((choice for choice in resolved if choice.get("type") != "null"), resolved[0])
+    # LangChain leaves nothing of a model inside itself; any other choice is known better.
+    described = [choice for choice in resolved if choice] or resolved
+    return next((choice for choice in described if choice.get("type") != "null"), described[0])
 
 
 def _first_type(schema: Schema) -> str:
@@ -289,15 +343,32 @@ def _first_type(schema: Schema) -> str:
 
 def _example_of_type(kind: str, schema: Schema, root: Schema) -> Any:
     if kind == "object":
-        properties = schema.get("properties", {})
-        return {name: example(properties.get(name, _ANYTHING), root) for name in schema.get("required", ())}
+        return _example_object(schema, root)
     if kind == "array":
         items = [example(part, root) for part in schema.get("prefixItems", ())]
         missing = max(0, schema.get("minItems", 0) - len(items))
-        return items + [example(schema.get("items", _ANYTHING), root)] * missing
+        item = _resolved(schema.get("items", _ANYTHING), root)
+        return items + [_another(item, i if schema.get("uniqueItems") else 0, root) for i in range(missing)]
     if kind in {"integer", "number"}:
         return _example_number(kind, schema)
     return {"boolean": False, "null": None}.get(kind, _example_text(schema))
+
+
+def _example_object(schema: Schema, root: Schema) -> dict[str, Any]:
+    properties = schema.get("properties", {})
+    made = {name: example(properties.get(name, _ANYTHING), root) for name in schema.get("required", ())}
+    missing = max(0, schema.get("minProperties", 0) - len(made))
+    return made | {"a" * (i + 1): example(schema.get("additionalProperties", _ANYTHING), root) for i in range(missing)}
+
+
+def _another(schema: Schema, number: int, root: Schema) -> Any:
+    """An example, and for each *number* another one, as far as the type tells how."""
+    value = example(schema, root)
+    if schema.get("enum"):
+        return schema["enum"][number % len(schema["enum"])]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value + number * schema.get("multipleOf", 1)
+    return value + "a" * number if isinstance(value, str) else value
 
 
 def _example_number(kind: str, schema: Schema) -> float:
@@ -314,17 +385,29 @@ def _numbers(schema: Schema) -> Iterator[float]:
     yield from (low, 0) if low is not None else (0,)
     for bound in (low, high):
         if bound is not None:
-            multiple = bound // step * step
-            yield from (multiple, multiple + step, multiple - step, bound)
+            # Rounded, since 3 * 0.1 is not 0.3.
+            multiples = ((bound // step + i) * step for i in (0, 1, -1))
+            yield from (round(multiple, 12) for multiple in multiples)
+            yield bound
     if low is not None and high is not None:
         yield (low + high) / 2
 
 
 def _is_example(number: float, kind: str, schema: Schema) -> bool:
     step = schema.get("multipleOf", 1 if kind == "integer" else None)
-    return _range_problem(number, schema, "", schema) is None and (step is None or number % step == 0)
+    if _range_problem(number, schema, "", schema) is not None:
+        return False
+    return step is None or abs(number / step - round(number / step)) < _NEARLY
 
 
 def _example_text(schema: Schema) -> str:
+    if schema.get("contentMediaType") == "application/json":
+        return json.dumps(example(schema.get("contentSchema", _ANYTHING)))
+    if "pattern" in schema:
+        # Only here: most schemas have none.
+        from pytest_lc_callbacks._fake_patterns import matching_text
+
+        if (text := matching_text(schema["pattern"])) is not None:
+            return text
     text = _FORMATS.get(schema.get("format", ""), "a")
     return text.ljust(schema.get("minLength", 0), "a")[: schema.get("maxLength", None)]

@@ -26,7 +26,15 @@ from pytest_lc_callbacks._fake_replies import (
     read_answer,
 )
 from pytest_lc_callbacks._fake_script import Call, Script
-from pytest_lc_callbacks._fake_tools import bound_schemas, call_problem, example, forced_tool, schema_problem
+from pytest_lc_callbacks._fake_tools import (
+    bound_schemas,
+    call_problem,
+    choice_problem,
+    example,
+    forbids_tools,
+    forced_tool,
+    schema_problem,
+)
 
 # pytest shows the line of the test, not our way to the message.
 __tracebackhide__ = True
@@ -160,17 +168,13 @@ class Turn:
         if not self.call.tools or (self.response is not None and not self.response.check_tools):
             return
         schemas = bound_schemas(self.call.tools)
+        is_automatic = self.response is None
         for call in message.tool_calls:
-            if problem := call_problem(call["name"], call["args"], schemas):
+            if problem := call_problem(call["name"], call["args"], schemas, is_automatic=is_automatic):
                 raise ValueError(problem)
-        forced = forced_tool(self.call.tool_choice)
-        if forced in schemas and forced not in {call["name"] for call in message.tool_calls}:
-            raise ValueError(
-                f"expected a call of {forced!r}, which the tool choice demands, "
-                f"but the script says {Message(message)}\n"
-                f"hint: script .respond(tool_calls=[({forced!r}, {{...}})]), or for structured output the object "
-                "itself; to test a model that does not obey, add check_tools=False to that answer"
-            )
+        called = [str(call["name"]) for call in (*message.tool_calls, *message.invalid_tool_calls)]
+        if problem := choice_problem(self.call.tool_choice, called, str(Message(message)), schemas):
+            raise ValueError(problem)
 
     def _placed(self, data: Data) -> Message:
         schemas = bound_schemas(self.call.tools)
@@ -193,6 +197,8 @@ class Turn:
 def automatic(call: Call) -> Fixed:
     """What `auto` answers: the tool that the tool choice demands, each other bound tool once, then a text."""
     schemas = {name: schema for name, schema in bound_schemas(call.tools).items() if schema is not None}
+    if forbids_tools(call.tool_choice):
+        schemas = {}
     forced = forced_tool(call.tool_choice)
     if forced in schemas:
         return Data(example(schemas[forced])).as_call(str(forced))

@@ -809,6 +809,20 @@ def test_subclasses():
         Mine(teem="blue")
 
 
+@pytest.mark.parametrize("text", ["", "Hm."])
+@pytest.mark.parametrize("provider", [None, "openai", "anthropic"])
+def test_invalid_tool_calls_stream(provider, text):
+    """
+    What a model wrote instead of JSON streams like the arguments of any tool call.
+    """
+    call = {"name": "search", "args": "nonsense", "id": "call_1", "error": None, "type": "invalid_tool_call"}
+    chunks = list(FakeChatModel(provider=provider, responses=[AIMessage(text, invalid_tool_calls=[call])]).stream("x"))
+    whole = sum(chunks[1:], start=chunks[0])
+
+    assert whole.invalid_tool_calls == [call]
+    assert whole.text == text
+
+
 def test_chunk_type():
     """
     A stream gives AIMessageChunks, the last of which says that it is the last.

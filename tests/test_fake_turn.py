@@ -39,6 +39,9 @@ class Plain:
     city: str
 
 
+CALL = {"name": "search", "args": {"query": "x"}, "id": "1"}
+
+
 def search(query: str, limit: int = 3) -> str:
     """Search the web."""
 
@@ -133,6 +136,55 @@ def test_a_tool_choice_that_is_not_obeyed():
 
     with pytest.raises(ValueError, match="expected a call of 'book', which the tool choice demands, but the script sa"):
         model.invoke("x")
+
+
+@pytest.mark.parametrize("provider", [None, "openai", "anthropic"])
+def test_a_tool_choice_of_none(provider):
+    """
+    Where a tool choice forbids tools, a call is refused, and auto() answers without one.
+    """
+    model = FakeChatModel(provider=provider, responses=[AIMessage("", tool_calls=[CALL])])
+
+    with pytest.raises(
+        ValueError, match="expected no call of a tool, which the tool choice forbids, but the script sa"
+    ):
+        model.bind_tools([search], tool_choice="none").invoke("x")
+    assert FakeChatModel(provider=provider).auto().bind_tools([search], tool_choice="none").invoke("x").text == "Done."
+
+
+@pytest.mark.parametrize("model", [FakeChatModel(responses=["Hello."]), FakeChatModel().auto()], ids=["script", "auto"])
+def test_a_tool_choice_of_no_tool(model):
+    """
+    A tool choice of a tool that is not bound is refused: a provider would refuse it too.
+    """
+    message = (
+        "expected a tool choice that names a bound tool, but it is 'serach' (did you mean 'search'?)\n  bound tools: "
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model.bind_tools([search, book], tool_choice="serach").invoke("x")
+
+
+def test_a_tool_choice_of_a_builtin_tool():
+    """
+    What a provider's built-in tools are called in a tool choice is not known, and not checked.
+    """
+    bound = FakeChatModel(responses=["Hello."]).bind_tools(
+        [{"type": "mcp"}], tool_choice={"type": "mcp", "name": "roll"}
+    )
+
+    assert bound.invoke("x").content == "Hello."
+
+
+def test_auto_without_arguments_that_fit():
+    """
+    Where auto() finds no arguments that fit, it says so, and does not blame a script.
+    """
+    schema = {"title": "f", "description": "F.", "type": "object", "required": ["x"]}
+    bound = {**schema, "properties": {"x": {"type": "integer", "minimum": 2, "maximum": 1}}}
+    with pytest.raises(ValueError, match=re.escape("  made by auto(): f(x=0)")) as refused:
+        FakeChatModel().auto().bind_tools([bound]).invoke("x")
+
+    assert "hint: script .respond(tool_calls=[('f', {...})])" in str(refused.value)
 
 
 def test_a_choice_of_any_tool():
