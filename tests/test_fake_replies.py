@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import Any, TypedDict
-from unittest.mock import Mock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
@@ -336,3 +336,13 @@ def test_mocks_are_functions():
 
     assert FakeChatModel(responses=[mock]).invoke("x").content == "Paris"
     mock.assert_called_once_with([HumanMessage("x")])
+
+
+def test_async_mocks_answer():
+    """
+    A mock of an async function is a function like any other.
+    """
+    mock = AsyncMock(return_value="Paris")
+
+    assert FakeChatModel(responses=[mock]).invoke("x").content == "Paris"
+    mock.assert_awaited_once()
