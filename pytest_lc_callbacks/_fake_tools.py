@@ -164,20 +164,34 @@ def schema_problem(value: Any, schema: Schema, path: str = "", root: Schema | No
     return next(filter(None, (check(value, schema, path, root) for check in checks)), None)
 
 
-def example(schema: Schema, root: Schema | None = None) -> Any:
-    """A value that fits the JSON *schema*: defaults and first choices where it has them, else the smallest."""
+def example(schema: Schema, root: Schema | None = None, inside: frozenset[str] = frozenset()) -> Any:
+    """
+    A value that fits the JSON *schema*: defaults and first choices where it has them, else the smallest.
+
+    Args:
+        schema: The schema.
+
+        root: The one that it is a part of, where references lead to.
+
+        inside: The references that lead here: following one again would never end.
+    """
     root = schema if root is None else root
+    reference = _reference(schema)
+    if reference in inside:
+        return _example_text(_ANYTHING)
+    inside |= {reference} if reference else frozenset()
     schema = _resolved(schema, root)
     for keyword in ("const", "default"):
-        if keyword in schema:
+        if keyword in schema and schema_problem(schema[keyword], schema, "", root) is None:
             return schema[keyword]
     for keyword in ("enum", "examples"):
         if schema.get(keyword):
             return schema[keyword][0]
     for keyword in ("anyOf", "oneOf"):
         if schema.get(keyword):
-            return example(_first_that_is_something(schema[keyword], root), root)
-    return _example_of_type(_first_type(schema), schema, root)
+            choices = [choice for choice in schema[keyword] if _reference(choice) not in inside] or schema[keyword]
+            return example(_first_that_is_something(choices, root), root, inside)
+    return _example_of_type(_first_type(schema), schema, root, inside)
 
 
 def _calling(name: str) -> str:
@@ -230,9 +244,14 @@ def _resolved(schema: Any, root: Schema) -> Schema:
     return schema
 
 
+def _reference(schema: Any) -> str | None:
+    reference = schema.get("$ref") if isinstance(schema, Mapping) else None
+    return reference if isinstance(reference, str) else None
+
+
 def _look_up(reference: str, root: Schema) -> Any:
     found: Any = root
-    for key in reference.lstrip("#/").split("/"):
+    for key in filter(None, reference.lstrip("#").split("/")):
         found = found.get(key, _ANYTHING) if isinstance(found, Mapping) else _ANYTHING
     return found
 
@@ -330,10 +349,11 @@ def _join(path: str, name: str) -> str:
 
 
 def _first_that_is_something(choices: Sequence[Any], root: Schema) -> Schema:
-    resolved = [_resolved(choice, root) for choice in choices]
     # LangChain leaves nothing of a model inside itself; any other choice is known better.
-    described = [choice for choice in resolved if choice] or resolved
-    return next((choice for choice in described if choice.get("type") != "null"), described[0])
+    described = [choice for choice in choices if choice] or choices
+    fitting = (choice for choice in described if _resolved(choice, root).get("type") != "null")
+    first: Schema = next(fitting, described[0])
+    return first
 
 
 def _first_type(schema: Schema) -> str:
@@ -341,29 +361,31 @@ def _first_type(schema: Schema) -> str:
     return kind if isinstance(kind, str) else next((k for k in kind if k != "null"), "null")
 
 
-def _example_of_type(kind: str, schema: Schema, root: Schema) -> Any:
+def _example_of_type(kind: str, schema: Schema, root: Schema, inside: frozenset[str]) -> Any:
     if kind == "object":
-        return _example_object(schema, root)
+        return _example_object(schema, root, inside)
     if kind == "array":
-        items = [example(part, root) for part in schema.get("prefixItems", ())]
+        items = [example(part, root, inside) for part in schema.get("prefixItems", ())]
         missing = max(0, schema.get("minItems", 0) - len(items))
-        item = _resolved(schema.get("items", _ANYTHING), root)
-        return items + [_another(item, i if schema.get("uniqueItems") else 0, root) for i in range(missing)]
+        item = schema.get("items", _ANYTHING)
+        return items + [_another(item, i if schema.get("uniqueItems") else 0, root, inside) for i in range(missing)]
     if kind in {"integer", "number"}:
         return _example_number(kind, schema)
     return {"boolean": False, "null": None}.get(kind, _example_text(schema))
 
 
-def _example_object(schema: Schema, root: Schema) -> dict[str, Any]:
+def _example_object(schema: Schema, root: Schema, inside: frozenset[str]) -> dict[str, Any]:
     properties = schema.get("properties", {})
-    made = {name: example(properties.get(name, _ANYTHING), root) for name in schema.get("required", ())}
+    made = {name: example(properties.get(name, _ANYTHING), root, inside) for name in schema.get("required", ())}
     missing = max(0, schema.get("minProperties", 0) - len(made))
-    return made | {"a" * (i + 1): example(schema.get("additionalProperties", _ANYTHING), root) for i in range(missing)}
+    others = schema.get("additionalProperties", _ANYTHING)
+    return made | {"a" * (i + 1): example(others, root, inside) for i in range(missing)}
 
 
-def _another(schema: Schema, number: int, root: Schema) -> Any:
+def _another(schema: Schema, number: int, root: Schema, inside: frozenset[str]) -> Any:
     """An example, and for each *number* another one, as far as the type tells how."""
-    value = example(schema, root)
+    value = example(schema, root, inside)
+    schema = _resolved(schema, root)
     if schema.get("enum"):
         return schema["enum"][number % len(schema["enum"])]
     if isinstance(value, (int, float)) and not isinstance(value, bool):

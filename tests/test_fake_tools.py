@@ -223,6 +223,7 @@ def test_examples_fit():
         ({"enum": ["b", "a"]}, "b"),
         ({"const": 7}, 7),
         ({"type": "integer", "default": 4}, 4),
+        ({"type": "integer", "default": None}, 0),
         ({"type": "string", "examples": ["Oslo"]}, "Oslo"),
         ({"anyOf": [{"type": "null"}, {"type": "integer"}]}, 0),
         ({"anyOf": [{"type": "null"}]}, None),
@@ -408,6 +409,37 @@ def test_recursive_schemas():
         "'children[0].children[0].name' is missing"
     )
     assert example(schema) == {"name": "a"}
+
+
+@pytest.mark.parametrize(
+    ("part", "made"),
+    [
+        ({"anyOf": [{"$ref": "#"}, {"type": "null"}]}, None),
+        ({"anyOf": [{"$ref": "#"}, {"type": "integer"}]}, 0),
+        ({"type": "array", "items": {"$ref": "#"}}, []),
+        ({"anyOf": [{"$ref": "#/$defs/Other"}, {"type": "null"}]}, {"back": None}),
+    ],
+    ids=["optional", "union", "list", "around a corner"],
+)
+def test_examples_of_recursive_schemas(part, made):
+    """
+    Of a schema inside itself the choice is made that ends.
+    """
+    other = {"properties": {"back": {"anyOf": [{"$ref": "#/$defs/Other"}, {"type": "null"}]}}, "required": ["back"]}
+    schema = {"type": "object", "properties": {"a": part}, "required": ["a"], "$defs": {"Other": other}}
+    inner = example({"$ref": "#"}, schema)
+
+    assert inner == {"a": made}
+    assert schema_problem(inner, schema) is None
+
+
+def test_an_endless_schema():
+    """
+    Where a schema demands itself without end, nothing fits, and the example says so by not fitting.
+    """
+    schema = {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}
+
+    assert schema_problem(example(schema), schema) == "'a.a' is 'a' and not of type object"
 
 
 def test_injected_arguments_are_not_the_models():
