@@ -197,7 +197,7 @@ def read_function(function: Any, where: str) -> Any:
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
-        # Some callables do not tell: those written in C, and mocks of async functions on Python 3.10. The call will show.
+        # Some do not tell: callables written in C, and mocks of async functions on Python 3.10. The call will show.
         return function
     try:
         signature.bind([])
