@@ -75,19 +75,29 @@ def _raised(mismatch: Mismatch, there: Event | None) -> str | None:
 
 
 def _streamed(there: Event | None, items: Sequence[Item], log: Log, positions: Sequence[int]) -> str | None:
-    """Without its tokens the recording is what was expected."""
+    """Without its tokens the recording is what was expected, at least in another order."""
     if there is None or there.name not in _TOKENS:
         return None
     names = names_at(log, positions)
     without = [position for position, name in zip(positions, names, strict=True) if name not in _TOKENS]
-    if find_mismatch(items, log, without) is not None:
-        return None
     kinds = [name for name in _TOKENS if name in names]
     shown = ", ".join(f'"{name}"' for name in kinds)
+    if find_mismatch(items, log, without) is None:
+        return (
+            f"hint: the model streamed, and each token is an event. Expect them with many({shown}), or leave them\n"
+            f"      out: recording.without({shown}).assert_events([...])."
+        )
+    if not _same_names(items, names_at(log, without)):
+        return None
     return (
-        f"hint: the model streamed, and each token is an event. Expect them with many({shown}), or leave them\n"
-        f"      out: recording.without({shown}).assert_events([...])."
+        f"hint: the model streamed: each token is an event, to expect with many({shown}), and the steps after the\n"
+        "      model begin with its first token, so that their runs overlap: any_order([...], [...])."
     )
+
+
+def _same_names(items: Sequence[Item], names: Sequence[str]) -> bool:
+    """Whether *items* are bare names, the same as *names* in some order."""
+    return all(isinstance(item, str) for item in items) and Counter(names) == Counter(map(str, items))
 
 
 def _one_component(mismatch: Mismatch, there: Event | None, log: Log, positions: Sequence[int]) -> str | None:
@@ -143,9 +153,7 @@ def _names_in(*items: Item) -> list[str]:
 
 def _concurrent(items: Sequence[Item], log: Log, positions: Sequence[int]) -> str | None:
     """The expected events were all recorded, in another order, and there are runs beside each other."""
-    if not all(isinstance(item, str) for item in items):
-        return None
-    if Counter(names_at(log, positions)) != Counter(map(str, items)) or not _overlap(_runs(log, positions)):
+    if not _same_names(items, names_at(log, positions)) or not _overlap(_runs(log, positions)):
         return None
     return (
         "hint: the same events in another order: runs that are open at the same time share no order. Write what each\n"

@@ -45,6 +45,7 @@ def event_name(name: Any) -> str:
 
         ValueError: If LangChain has no such event, with the reason or the nearest names.
     """
+    __tracebackhide__ = True
     if not isinstance(name, str):
         raise TypeError(f"an event's name is a string such as 'llm_end', not {name!r}")
     bare = name.removeprefix("on_")
@@ -163,6 +164,7 @@ def event(
 
         ValueError: If LangChain has no event of that name.
     """
+    __tracebackhide__ = True
     given: dict[str, Any] = {"run": run, "run_type": run_type, "run_id": run_id, "tags": tags, "metadata": metadata}
     given |= {"parent": parent, "under": under, **attributes}
     return pattern_of(name, {key: value for key, value in given.items() if value is not _ANY})
@@ -170,6 +172,7 @@ def event(
 
 def pattern_of(name: Any, attributes: Mapping[str, Any]) -> EventPattern:
     """The pattern for a *name* (None for any event) and *attributes*, refused if something is wrong with them."""
+    __tracebackhide__ = True
     if name is None and not attributes:
         raise TypeError("event() matches everything: give it a name or an attribute, or write ... for any events")
     attributes = {k: _plain_tags(v) if k == "tags" else v for k, v in attributes.items()}
@@ -199,6 +202,7 @@ def many(*names: EventName | MethodName | EventPattern, min: int = 1) -> Many:  
 
         ValueError: If *min* is negative or LangChain has no event of that name.
     """
+    __tracebackhide__ = True
     if not names:
         raise TypeError("many() needs the events that may repeat, such as many('llm_new_token')")
     if isinstance(min, bool) or not isinstance(min, int):
@@ -222,6 +226,7 @@ def any_order(*branches: Sequence[Expected]) -> AnyOrder:
 
         ValueError: If a branch is empty or holds nothing but wildcards.
     """
+    __tracebackhide__ = True
     if not branches:
         raise TypeError("any_order() needs a list for each concurrent run: any_order(['chain_start', ...], [...])")
     return AnyOrder(tuple(_branch(number, branch) for number, branch in enumerate(branches, 1)))
@@ -236,6 +241,7 @@ def compile_items(expected: Any, *, where: str = "assert_events") -> tuple[Item,
 
         ValueError: If an event does not exist, or there is nothing but wildcards in the list.
     """
+    __tracebackhide__ = True
     if not isinstance(expected, (list, tuple)):
         raise TypeError(f"{where} takes a list of events, {_not_a_list(expected)}")
     if set(map(type, expected)) == {str}:
@@ -263,6 +269,7 @@ def _not_a_list(expected: Any) -> str:
 
 
 def _item(entry: Any, where: str) -> Item:
+    __tracebackhide__ = True
     if isinstance(entry, str):
         return event_name(entry)
     if entry is ... or isinstance(entry, (EventPattern, Many, AnyOrder)):
@@ -276,6 +283,7 @@ def _item(entry: Any, where: str) -> Item:
 
 
 def _alternative(name: Any) -> str | EventPattern:
+    __tracebackhide__ = True
     if isinstance(name, EventPattern):
         return name
     if name is ...:
@@ -289,12 +297,14 @@ def _alternative(name: Any) -> str | EventPattern:
 
 
 def _refuse_uncalled(entry: Any, where: str) -> None:
+    __tracebackhide__ = True
     words: list[Any] = [event, many, any_order]
     if any(entry is word for word in words):
         raise TypeError(f"{where}: {entry.__name__} has to be called, as in {entry.__name__}(...)")
 
 
 def _branch(number: int, branch: Any) -> tuple[Item, ...]:
+    __tracebackhide__ = True
     where = f"branch {number} of any_order"
     items = compile_items(branch, where=where)
     if not items:
@@ -309,6 +319,7 @@ ATTRIBUTES = ["run", "run_type", "run_id", "tags", "metadata", "parent", "under"
 
 
 def _check_attribute(key: str, value: Any) -> None:
+    __tracebackhide__ = True
     if key not in ATTRIBUTES:
         near = difflib.get_close_matches(key, ATTRIBUTES, n=1)
         meant = f"did you mean {near[0]!r}? " if near else ""
@@ -324,6 +335,7 @@ def _check_attribute(key: str, value: Any) -> None:
 
 
 def _check_run(key: str, value: Any) -> None:
+    __tracebackhide__ = True
     if isinstance(value, (str, Run)) or (key == "parent" and value is None):
         return
     takes = "a run's name, a Run or None for a root" if key == "parent" else "a run's name or a Run"
@@ -337,12 +349,14 @@ def _check_run(key: str, value: Any) -> None:
 
 def _check_run_type(value: str) -> None:
     """A type of somebody's own is possible, but one that is nearly LangChain's is a slip."""
+    __tracebackhide__ = True
     near = difflib.get_close_matches(value.lower(), _TYPES, n=1)
     if near:
         raise ValueError(f"run_type={value!r} is none of LangChain's: did you mean {near[0]!r}?")
 
 
 def _compare(key: str, expected: Any, event: Event) -> bool:
+    __tracebackhide__ = True
     actual = getattr(event, key)
     if key == "error" and isinstance(expected, type) and issubclass(expected, BaseException):
         return isinstance(actual, expected)
@@ -354,6 +368,7 @@ def _compare(key: str, expected: Any, event: Event) -> bool:
 
 def _equal(key: str, expected: Any, actual: Any) -> bool:
     """``expected == actual`` as one answer, also for arrays, which answer for each element."""
+    __tracebackhide__ = True
     if expected is actual:
         return True
     try:
@@ -377,6 +392,7 @@ def all_of(verdict: Any) -> bool:
 
 
 def _compare_run(key: str, expected: Any, event: Event) -> bool:
+    __tracebackhide__ = True
     if event.run is None or not isinstance(expected, Run):
         return _equal(key, expected, event.run_name)
     return same_run(expected, event.run)
@@ -398,6 +414,7 @@ def _compare_tags(key: str, expected: Any, event: Event) -> bool:
 
 
 def _compare_metadata(key: str, expected: Any, event: Event) -> bool:
+    __tracebackhide__ = True
     return all(k in event.metadata and _equal(key, v, event.metadata[k]) for k, v in expected.items())
 
 

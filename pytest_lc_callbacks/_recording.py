@@ -102,6 +102,7 @@ class Recording:
 
             TypeError: If an attribute is unknown.
         """
+        __tracebackhide__ = True
         return len(self.where(name, **where)._positions)
 
     def where(
@@ -125,6 +126,7 @@ class Recording:
 
             TypeError: If an attribute is unknown.
         """
+        __tracebackhide__ = True
         given: dict[str, Any] = {"run": run, "run_type": run_type, "run_id": run_id, "tags": tags, "metadata": metadata}
         given |= {"parent": parent, "under": under, **attributes}
         given = {key: value for key, value in given.items() if value is not _ANY}
@@ -139,6 +141,7 @@ class Recording:
         Raises:
             ValueError: If LangChain has no event of one of these *names*.
         """
+        __tracebackhide__ = True
         unwanted = set(map(event_name, names))
         pairs = zip(self._positions, self.names, strict=False)
         return self._view([position for position, name in pairs if name not in unwanted])

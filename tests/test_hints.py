@@ -39,8 +39,13 @@ hint: possible causes: the handler was not passed to what ran; nothing ran, or a
       was given to a component that ignores constructor callbacks (a prompt, a retriever). To hear a whole chain,
       pass it at run time: chain.invoke(..., config={"callbacks": [handler]})."""
 
+PIPELINE = """\
+hint: the model streamed: each token is an event, to expect with many("llm_new_token"), and the steps after the
+      model begin with its first token, so that their runs overlap: any_order([...], [...])."""
+
 MODEL_ALONE = ["chat_model_start FakeChatModel < ?", "llm_end FakeChatModel < ?"]
 STREAM = ["chat_model_start m", "llm_new_token m", "llm_new_token m", "llm_end m"]
+PIPED = ["chat_model_start m", "llm_new_token m", "chain_start p", "llm_new_token m", "llm_end m", "chain_end p"]
 OVERLAP = ["chain_start a", "chat_model_start b", "chain_end a", "llm_end b"]
 
 
@@ -63,6 +68,7 @@ def hint_of(lines: list[str], expected: list[Any]) -> str | None:
         (["chat_model_start m", "llm_error m"], ["chat_model_start", many("llm_new_token"), "llm_end"], RAISED),
         (STREAM, ["chat_model_start", "llm_end"], STREAMED),
         (STREAM, ["chat_model_start", event("llm_end", run="m")], STREAMED),
+        (PIPED, ["chat_model_start", "llm_end", "chain_start", "chain_end"], PIPELINE),
         (["chain_start a", "chain_start a", "chain_end a", "chain_end a"], ["chain_start", "chain_end"], DOUBLED),
         # The double is not where the lists part: what comes after it looks like it.
         (["chain_start a", "chain_start a", "chain_start b < a", "chain_end b < a"], CHAIN_NAMES[:3], DOUBLED),
@@ -99,6 +105,7 @@ def test_a_hint_where_the_facts_prove_it(lines: list[str], expected: list[Any], 
         # Without its tokens the stream is not what was expected either.
         (STREAM, ["chat_model_start", "llm_error"]),
         (["chat_model_start m", "llm_new_token m"], ["chat_model_start", "llm_end"]),
+        (PIPED, ["chat_model_start", "llm_end", "chain_start", "chain_error"]),
         # The same start twice, but of two runs: with_config(run_id=...) repeats an id.
         (["chain_start a", "chain_end a"] * 2, ["chain_start", "chain_end"]),
         (["chain_start a#1", "chain_start a#2", "chain_end a#2", "chain_end a#1"], ["chain_start", "chain_end"]),

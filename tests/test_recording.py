@@ -499,6 +499,28 @@ def test_the_traceback_ends_in_the_user_s_line(pytester: pytest.Pytester, check:
     assert after[0].startswith("E   AssertionError: expected ")
 
 
+@pytest.mark.parametrize(
+    "check",
+    [
+        'recording.assert_events(["chat_model_end"])',
+        'recording.assert_events("chain_end")',
+        'recording.where("chain_end", txet="a")',
+        'recording.count("chain_ends")',
+        'recording.without("chain_ends")',
+    ],
+)
+def test_wrong_use_is_reported_in_the_user_s_line_too(pytester: pytest.Pytester, check: str) -> None:
+    """
+    A misspelt name or attribute is reported at the line of the test, without the frames of the plugin.
+    """
+    pytester.makepyfile(PROGRAM.format(check=check))
+    result = pytester.runpytest_inprocess("--tb=short")
+    result.assert_outcomes(failed=1)
+    at = result.outlines.index(f"    {check}  # the line of the user")
+    after = [line for line in result.outlines[at + 1 :] if set(line) != set(" ^")]
+    assert after[0].startswith(("E   ValueError: ", "E   TypeError: "))
+
+
 def test_the_fixture_fails_in_the_user_s_line(pytester: pytest.Pytester) -> None:
     """
     The fixture ``assert_events`` reports like the method, and the whole message is printed.
