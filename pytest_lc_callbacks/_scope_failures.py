@@ -8,9 +8,11 @@ from typing import Any
 
 from pytest_lc_callbacks._events import Run
 from pytest_lc_callbacks._scope_evidence import Evidence, is_fallbacks
-from pytest_lc_callbacks._scope_reasons import beyond_component, beyond_step, overrides_invoke, reasons
+from pytest_lc_callbacks._scope_excess import beyond_component, beyond_step
+from pytest_lc_callbacks._scope_reasons import overrides_invoke, reasons
 from pytest_lc_callbacks._scope_targets import Target
-from pytest_lc_callbacks._scopes import Hearing, ScopeComparison, counted, names_of, some_names
+from pytest_lc_callbacks._scope_words import counted, names_of, some_names
+from pytest_lc_callbacks._scopes import Hearing, ScopeComparison
 
 _ROWS = 60
 _NAMES = 30

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 from pytest_lc_callbacks._events import Run
 from pytest_lc_callbacks._scope_evidence import (
@@ -16,7 +15,8 @@ from pytest_lc_callbacks._scope_evidence import (
     without_context,
 )
 from pytest_lc_callbacks._scope_targets import Target, is_kind
-from pytest_lc_callbacks._scopes import Origin, ScopeComparison, some_names
+from pytest_lc_callbacks._scope_words import hint, listed, some_names
+from pytest_lc_callbacks._scopes import Origin
 
 _AT_RUN_TIME = 'pass it at run time: chain.invoke(..., config={"callbacks": [handler]})'
 _MANAGER = "CallbackManager(handlers=..., inheritable_handlers=...)"
@@ -42,37 +42,8 @@ def reasons(evidence: Evidence) -> list[str]:
     """The hints: what is proven, the most certain first; else what is possible."""
     proven = list(dict.fromkeys(text for find in _PROOFS for text in find(evidence)))
     if proven:
-        return [_hint(text) for text in proven[:_HINTS]]
+        return [hint(text) for text in proven[:_HINTS]]
     return _unclear(evidence) if evidence.heard else [_nowhere(evidence)]
-
-
-def beyond_component(comparison: ScopeComparison, name: str, own: list[Run], others: list[Run]) -> str:
-    """Why a handler that belongs to one component heard other runs."""
-    around, outer, inner = comparison.ran.around, set(others), set(own)
-    if any(around.get(run) in outer for run in own):
-        return _hint(
-            f"it also heard the run around {name}, so it was passed at run time or with with_config, on a call or "
-            f"step around it: such callbacks are inherited by every run inside. For {name} alone, pass it to its "
-            "constructor, and there only."
-        )
-    if any(around.get(run) in inner for run in others):
-        return _hint(
-            f"it heard the runs inside {name}, so it was passed at run time or with with_config, and such callbacks "
-            "are inherited. Constructor callbacks hear the component's own runs only."
-        )
-    return _hint(f"it was passed to other components beside {name}, or to calls of theirs: {some_names(others)}.")
-
-
-def beyond_step(comparison: ScopeComparison, name: str, own: Sequence[Run], others: Sequence[Run]) -> str:
-    """Why a handler that belongs to one step and what runs inside it heard other runs."""
-    alone = f"For {name} and what runs inside it, use with_config(callbacks=[handler]) on that step, and there only."
-    outer = set(others)
-    if any(comparison.ran.around.get(run) in outer for run in own):
-        return _hint(
-            f"it also heard the run around {name}, so it was passed at run time or with with_config, on a call or "
-            f"step around it: such callbacks are inherited by every run inside. {alone}"
-        )
-    return _hint(f"it was also passed to what runs beside {name}: {some_names(others)}. {alone}")
 
 
 def overrides_invoke(target: Target) -> str | None:
@@ -81,7 +52,7 @@ def overrides_invoke(target: Target) -> str | None:
     owner = next((base for base in type(target.given).__mro__ if "invoke" in vars(base)), None)
     if kind is None or owner is None or owner.__module__.startswith(("langchain", "langgraph")):
         return None
-    return _hint(
+    return hint(
         f"{owner.__name__} overrides invoke(), which is where LangChain sends callbacks: leave invoke() to {kind}, "
         f"and do the work in {_WORK[kind]}()."
     )
@@ -347,7 +318,7 @@ def _unclear(evidence: Evidence) -> list[str]:
     if kind := without_context(beside):
         causes.append(f"a call inside {beside.label}, since a {kind} hands no context to the code inside it")
     causes.append("code that lost LangChain's context, as in a raw thread, or in a task that was made elsewhere")
-    return [_listed(f"{some_names(runs)} began without a parent while {beside.label} was open.", causes)]
+    return [listed(f"{some_names(runs)} began without a parent while {beside.label} was open.", causes)]
 
 
 def _nowhere(evidence: Evidence) -> str:
@@ -355,7 +326,7 @@ def _nowhere(evidence: Evidence) -> str:
     heard = "nothing"
     if evidence.heard_anywhere or evidence.unobserved:
         heard = f"none of these runs, only {some_names([*evidence.heard_anywhere, *evidence.unobserved])}"
-    return _listed(f"the handler heard {heard}.", _possible(evidence))
+    return listed(f"the handler heard {heard}.", _possible(evidence))
 
 
 def _possible(evidence: Evidence) -> Iterator[str]:
@@ -386,21 +357,6 @@ def _never_passed(evidence: Evidence) -> str:
     if len(roots) == 1 and lines[0]:
         return f"it was not passed to the call of {roots[0].label} at {lines[0]}: {_AT_RUN_TIME}"
     return f"it was passed to none of these calls: {_AT_RUN_TIME}"
-
-
-def _hint(text: str) -> str:
-    """A paragraph that begins with ``hint:``."""
-    return _wrapped(f"hint: {text}", "      ")
-
-
-def _listed(text: str, causes: Iterable[str]) -> str:
-    """A hint that does not decide between *causes*."""
-    lines = [_wrapped(f"      - {cause}", "        ") for cause in causes]
-    return "\n".join([_hint(f"{text} Possible causes:"), *lines])
-
-
-def _wrapped(text: str, indent: str) -> str:
-    return textwrap.fill(text, 108, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _at(origin: Origin) -> str:

@@ -51,10 +51,6 @@ class Target:
             return [run for run in comparison.in_scope if not run.started and set(run.names) <= _LLM_EVENTS]
         return named
 
-    def is_kind(self, *bases: str) -> bool:
-        """Whether a runnable was given, of a class with one of these names among its bases."""
-        return is_kind(self.given, *bases)
-
 
 def is_kind(thing: Any, *bases: str) -> bool:
     """Whether *thing* is of a class with one of these names among its bases: LangChain's, without importing them."""

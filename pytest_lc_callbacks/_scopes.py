@@ -216,19 +216,3 @@ def occurrence(run: Run, same_id: Sequence[Run]) -> Run:
         if before.events[-1].time <= run.time:
             return after
     return same_id[0]
-
-
-def names_of(runs: Iterable[Run]) -> list[str]:
-    """The names of *runs*, each once."""
-    return list(dict.fromkeys(run.label for run in runs))
-
-
-def some_names(runs: Iterable[Run], limit: int = 5) -> str:
-    """The names of *runs*, each once, cut to a few."""
-    names = names_of(runs)
-    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
-
-
-def counted(count: int, noun: str) -> str:
-    """``1 run``, ``2 runs``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -183,6 +183,16 @@ KINDS: dict[str, tuple[Any, Any, str]] = {
         "hi",
         "Ada",
     ),
+    "alternatives to one with run_name": (
+        lambda: (
+            model()
+            .configurable_fields(responses=ConfigurableField(id="r"))
+            .with_config(run_name="Ada")
+            .configurable_alternatives(ConfigurableField(id="which"), llm=FakeListLLM(responses=["y"]))
+        ),
+        "hi",
+        "Ada",
+    ),
     "alternatives": (alternatives, "hi", "FakeListChatModel"),
     "other alternative": (
         lambda: alternatives().with_config(configurable={"which": "llm"}),
