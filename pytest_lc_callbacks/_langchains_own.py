@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManager
-from langchain_core.language_models import BaseChatModel
+from langchain_core.callbacks.manager import AsyncCallbackManager
+from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import RunnableWithFallbacks
-from langchain_core.tools import BaseTool
+from langchain_core.runnables.fallbacks import RunnableWithFallbacks
+from langchain_core.tools.base import BaseTool
 
 from pytest_lc_callbacks._events import Run
 from pytest_lc_callbacks._patches import Patches

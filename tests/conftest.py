@@ -13,6 +13,8 @@ import pytest_lc_callbacks
 # pytest inside pytest forgets the modules that it imported, and LangChain takes a second to import: once is enough.
 for _module in ("langchain.agents", "langchain_core.prompts", "langgraph.graph"):
     import_module(_module)
+for _room in ("_living", "_outcome", "_real_models"):
+    import_module(f"pytest_lc_callbacks.{_room}")
 for _name in pytest_lc_callbacks.__all__:
     getattr(pytest_lc_callbacks, _name)
 
