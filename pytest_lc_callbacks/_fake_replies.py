@@ -310,12 +310,18 @@ def _fields_of_object(value: Any, where: str) -> Mapping[str, Any] | None:
 
 def _dumped(value: BaseModel, where: str) -> Mapping[str, Any]:
     try:
-        return value.model_dump(mode="json", by_alias=True)
+        # What pydantic computes from the fields is not in the schema, so that no model would write it.
+        return value.model_dump(mode="json", by_alias=True, round_trip=True)
     except ValueError as reason:
         raise TypeError(f"{where} cannot answer with {_shown(value)}: a model writes JSON, and {reason}") from reason
 
 
-def _read_fields(fields: Mapping[str, Any], value: Any, where: str) -> dict[str, Any]:
+def _read_fields(fields: Any, value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(fields, Mapping):
+        raise TypeError(
+            f"{where} cannot answer with {_shown(value)}: an object for structured output is a dict in JSON, and this "
+            f"is a {type(fields).__name__}; write its JSON as a text, or wrap it into a field"
+        )
     if problem := json_problem(fields, "it"):
         raise TypeError(f"{where} cannot answer with {_shown(value)}: {problem}")
     return json.loads(json.dumps(dict(fields)))  # type: ignore[no-any-return]

@@ -14,10 +14,10 @@ import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration
 from langchain_core.runnables import RunnableLambda
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, Json, RootModel, computed_field
 
 from pytest_lc_callbacks._fake_chat_model import FakeChatModel
-from pytest_lc_callbacks._fake_replies import Function, read_answer, read_reply
+from pytest_lc_callbacks._fake_replies import Data, Function, read_answer, read_reply
 
 
 class Answer(BaseModel):
@@ -27,6 +27,20 @@ class Answer(BaseModel):
 
 class Aliased(BaseModel):
     city: str = Field(alias="theCity")
+
+
+class Numbers(RootModel[list[int]]):
+    pass
+
+
+class Square(BaseModel):
+    side: int
+    text: Json[int] = 1
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def area(self) -> int:
+        return self.side**2
 
 
 class Typed(TypedDict):
@@ -165,6 +179,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         {"role": "assistant", "content": "Paris"},
         "a dict is an object for structured output; for a message write its text, or AIMessage(...)",
     ),
+    "a root model": (Numbers([1]), "an object for structured output is a dict in JSON, and this is a list; write"),
     "a generator function": (yielding, "the function yielding (function) yields, and one answer is asked for"),
     "an asynchronous generator": (yielding_later, "the function yielding_later (function) yields"),
     "something at an address": (object(), "cannot answer with <object object> (object): write"),
@@ -336,6 +351,16 @@ def test_mocks_are_functions():
 
     assert FakeChatModel(responses=[mock]).invoke("x").content == "Paris"
     mock.assert_called_once_with([HumanMessage("x")])
+
+
+def test_computed_fields_are_not_answered():
+    """
+    An object answers with what a model would write of it: its fields, as they are read, and nothing computed.
+    """
+    reply = read_reply(Square(side=2, text="1"), "respond()")
+
+    assert isinstance(reply, Data)
+    assert reply.fields == {"side": 2, "text": "1"}
 
 
 def test_async_mocks_answer():
