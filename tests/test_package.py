@@ -82,6 +82,7 @@ DOORS = {"__init__", "__main__", "plugin", "hooks", "contract"}
 OUTSIDE = {
     "langchain_core": {
         "_handler",
+        "_langchains_own",
         "_observer",
         "_open_runs",
         "_parity",

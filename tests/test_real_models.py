@@ -258,7 +258,7 @@ def test_a_test_may_expect_it(project):
     project.runpytest_inprocess(BLOCKED).assert_outcomes(passed=1)
 
 
-def test_agents(project):
+def test_the_model_of_an_agent(project):
     """
     langgraph lets it through.
     """
