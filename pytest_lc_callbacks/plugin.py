@@ -92,10 +92,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Begin to watch before any fixture is set up."""
     _enter(item, "setup")
-    mistake = _read_settings(item) if _needs_settings(item) else None
+    is_marked = item.get_closest_marker("lc_callbacks") is not None
+    mistake = _read_settings(item) if is_marked or item.config.getini(f"lc_callbacks_{BLOCK}") else None
     if mistake is None:
         _begin_block(item)
-        if _is_watched(item):
+        if _is_watched(item, is_marked):
             _watch(item)
     try:
         result = yield
@@ -181,7 +182,8 @@ def pytest_fixture_setup(
 def _names_in_ini(config: pytest.Config) -> Iterator[str]:
     """What the project's settings say, and ``-o``."""
     # pytest 9.2 deprecates the public name, and has nothing in its place.
-    yield from vars(config).get("_inicfg") or config.inicfg
+    kept = vars(config).get("_inicfg")
+    yield from config.inicfg if kept is None else kept
     yield from (text.partition("=")[0].strip() for text in config.getoption("override_ini", None) or ())
 
 
@@ -190,10 +192,6 @@ def _enter(item: pytest.Item, phase: str) -> None:
     watch = item.stash.get(_watch_key, None)
     if watch is not None:
         watch.begin(phase)
-
-
-def _needs_settings(item: pytest.Item) -> bool:
-    return item.config.getini(f"lc_callbacks_{BLOCK}") or item.get_closest_marker("lc_callbacks") is not None
 
 
 def _read_settings(item: pytest.Item) -> BaseException | None:
@@ -216,23 +214,21 @@ def _begin_block(item: pytest.Item) -> None:
     block.start()
 
 
-def _is_watched(item: pytest.Item) -> bool:
+def _is_watched(item: pytest.Item, is_marked: bool) -> bool:
     """Whether the test asks for a fixture of ours, as resolved for it, or for the marker; or all tests are watched."""
     observe = item.config.getini("lc_callbacks_observe")
     if observe == "off":
         return False
     if observe == "all" and "langchain_core" in sys.modules:
         return True
-    return _asks_for_us(item)
+    return is_marked or _uses_us(item)
 
 
-def _asks_for_us(item: pytest.Item) -> bool:
+def _uses_us(item: pytest.Item) -> bool:
     definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
     # A project's own fixture of the same name comes last, and wins.
     resolved = (definitions[name][-1] for name in getattr(item, "fixturenames", ()) if definitions.get(name))
-    return item.get_closest_marker("lc_callbacks") is not None or any(
-        definition.func.__module__ == __name__ for definition in resolved
-    )
+    return any(definition.func.__module__ == __name__ for definition in resolved)
 
 
 def _watch(item: pytest.Item) -> Watch:
@@ -240,7 +236,8 @@ def _watch(item: pytest.Item) -> Watch:
     if _watch_key not in item.stash:
         from pytest_lc_callbacks._watch import Watch
 
-        watch = item.stash[_watch_key] = Watch(is_asked_for=_asks_for_us(item))
+        is_asked_for = _uses_us(item) or item.get_closest_marker("lc_callbacks") is not None
+        watch = item.stash[_watch_key] = Watch(is_asked_for=is_asked_for)
         item.config.stash[_watches_key].append(watch)
         watch.begin(item.stash[_phase_key])
     return item.stash[_watch_key]

@@ -104,6 +104,18 @@ def test_the_project_is_told(pytester, options, message):
     assert re.search(message, result.stderr.str())
 
 
+def test_a_project_without_settings(pytester):
+    """
+    Where there is no settings file, nothing is said.
+    """
+    pytester.makepyfile("def test_it():\n    pass")
+
+    result = pytester.runpytest_inprocess("--no-header")
+
+    result.assert_outcomes(passed=1, warnings=0)
+    assert result.stderr.str() == ""
+
+
 def test_a_wrong_setting_in_a_file(pytester):
     """
     Settings files are read too, pyproject.toml among them.
