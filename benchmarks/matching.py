@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 TOKENS = 94
 STREAMED = ["llm_new_token"] * TOKENS
 ANSWER: list[Any] = ["chain_start", "chain_start", "chain_end", "chat_model_start", *STREAMED, "llm_end", "chain_end"]
-PATTERN: list[Any] = ["chain_start", "chain_start", "chain_end", "chat_model_start", many("llm_new_token"), "llm_end", "chain_end"]
+PATTERN: list[Any] = [
+    "chain_start",
+    "chain_start",
+    "chain_end",
+    "chat_model_start",
+    many("llm_new_token"),
+    "llm_end",
+    "chain_end",
+]
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, field
 from types import EllipsisType
@@ -209,7 +210,7 @@ def many(*names: EventName | MethodName | EventPattern, min: int = 1) -> Many:  
         raise TypeError(f"many(min=...) takes a whole number, not {min!r}")
     if min < 0:
         raise ValueError(f"many(min={min}): the least number of events is 0")
-    return Many(tuple(_alternative(name) for name in names), min)
+    return Many(tuple(map(_alternative, names)), min)
 
 
 def any_order(*branches: Sequence[Expected]) -> AnyOrder:
@@ -229,7 +230,7 @@ def any_order(*branches: Sequence[Expected]) -> AnyOrder:
     __tracebackhide__ = True
     if not branches:
         raise TypeError("any_order() needs a list for each concurrent run: any_order(['chain_start', ...], [...])")
-    return AnyOrder(tuple(_branch(number, branch) for number, branch in enumerate(branches, 1)))
+    return AnyOrder(tuple(map(_branch, itertools.count(1), branches)))
 
 
 def compile_items(expected: Any, *, where: str = "assert_events") -> tuple[Item, ...]:
@@ -246,9 +247,10 @@ def compile_items(expected: Any, *, where: str = "assert_events") -> tuple[Item,
         raise TypeError(f"{where} takes a list of events, {_not_a_list(expected)}")
     if set(map(type, expected)) == {str}:
         # A long exact list: each name is looked up once.
-        bare = {name: event_name(name) for name in set(expected)}
+        names = list(set(expected))
+        bare = dict(zip(names, map(event_name, names), strict=True))
         return tuple(map(bare.__getitem__, expected))
-    items = tuple(_item(entry, where) for entry in expected)
+    items = tuple(map(_item, expected, itertools.repeat(where)))
     if ... in items and all(item is ... or (isinstance(item, Many) and item.min == 0) for item in items):
         raise ValueError(f"{where}: {render_items(items)} matches everything; name at least one event")
     return items
