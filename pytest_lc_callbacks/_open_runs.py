@@ -92,12 +92,23 @@ def _search(run_ids: set[Any]) -> _Found:
         kind = type(candidate)
         if kind in suspended:
             found.suspended.append(candidate)
+            run_id = _begun_by(candidate)
+            if run_id in run_ids:
+                found.managers.setdefault(run_id, []).append(candidate)
         elif issubclass(kind, BaseRunManager):
             if getattr(candidate, "run_id", None) in run_ids:
                 found.managers.setdefault(candidate.run_id, []).append(candidate)
         elif issubclass(kind, asyncio.AbstractEventLoop) and not candidate.is_closed():
             found.loops.append(candidate)
     return found
+
+
+def _begun_by(suspended: Any) -> Any:
+    """The id of the run that LangChain is telling the handlers of: only after that does it make what ends the run."""
+    frame = suspended.cr_frame if type(suspended) is types.CoroutineType else None
+    if frame is None or frame.f_globals.get("__name__") != BaseRunManager.__module__:
+        return None
+    return frame.f_locals.get("run_id")
 
 
 def _of_loop(loop: Any) -> Iterator[Any]:

@@ -130,6 +130,29 @@ def test_clean_up():
     result.assert_outcomes(passed=2)
 
 
+def test_a_run_that_is_just_beginning(run):
+    """
+    While the handlers hear of its start, LangChain has nothing yet to end the run with: a task that goes on has it.
+    """
+    result = run("""
+LOOP = asyncio.new_event_loop()
+
+@pytest.mark.parametrize("turns", range(12))
+def test_it(recording_handler, turns):
+    async def wait(value):
+        await asyncio.sleep(0.01)
+    KEPT.append(LOOP.create_task(RunnableLambda(wait).ainvoke(1, {"callbacks": [recording_handler]})))
+    for _ in range(turns):
+        LOOP.run_until_complete(asyncio.sleep(0))
+
+def test_clean_up():
+    LOOP.run_until_complete(asyncio.gather(*KEPT))
+    LOOP.close()
+""")
+
+    result.assert_outcomes(passed=13)
+
+
 def test_a_failing_test_keeps_its_error(run):
     """
     What is open when a test fails may be held by its traceback: nothing is said but that it is open.
