@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
 import hypothesis
 import pytest
@@ -13,6 +14,9 @@ import pytest_lc_callbacks
 # pytest inside pytest forgets the modules that it imported, and LangChain takes a second to import: once is enough.
 for _module in ("langchain.agents", "langchain_core.prompts", "langgraph.graph"):
     import_module(_module)
+# numpy refuses to be imported a second time, which is what forgetting it leads to.
+if find_spec("numpy"):
+    import_module("numpy")
 for _room in ("_living", "_outcome", "_real_models"):
     import_module(f"pytest_lc_callbacks.{_room}")
 for _name in pytest_lc_callbacks.__all__:
