@@ -114,7 +114,8 @@ def _places(error: BaseException) -> list[str]:
         source = linecache.getline(path, number, frame.f_globals).strip()
         if source:
             lines.append(f"      {source[:120]}")
-    return lines
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return [*lines, f"    after {described(cause)}"] if cause is not None else lines
 
 
 def _hints(failed: HandlerError) -> list[str]:
@@ -132,7 +133,7 @@ def _hints(failed: HandlerError) -> list[str]:
             "in a thread, and asyncio cannot hand a StopIteration back from there: on Python 3.10 to 3.12 the run "
             "never goes on. Write next(..., default)."
         )
-    if isinstance(error, TypeError) and not _user_entries(error):
+    if isinstance(error, TypeError) and "argument" in text and not _user_entries(error):
         found.append(
             "it does not take what LangChain sends. Let it accept more than it needs: "
             f"def {failed.event}(self, ..., **kwargs)."

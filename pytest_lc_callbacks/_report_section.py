@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from pytest_lc_callbacks._events import Event, Run, RunTree
 from pytest_lc_callbacks._findings import text_of
 from pytest_lc_callbacks._patterns import short, shortened
 
 _RUNS = 40
+_ALIKE = 5
 _MESSAGES = 3
 _TEXT = 160
 
@@ -47,11 +49,12 @@ class Section:
 
     def _tree_lines(self, tree: RunTree, remarks: Mapping[Run, str]) -> list[str]:
         walk = list(tree.walk())
-        shown = walk[:_RUNS]
-        rows = [(lead + self._called(run), self._duration(run), self._outcome(run, remarks)) for lead, run in shown]
-        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-        lines = [f"{name:<{widths[0]}}  {took:>{widths[1]}}  {outcome}".rstrip() for name, took, outcome in rows]
-        hidden = walk[_RUNS:]
+        entries = [(lead, run, self._called(run), self._outcome(run, remarks)) for lead, run in walk]
+        rows = list(_folded(tree, entries))
+        shown = rows[:_RUNS]
+        wide, wide_time = max(len(row.name) for row in shown), max(len(row.time) for row in shown)
+        lines = [f"{row.name:<{wide}}  {row.time:>{wide_time}}  {row.outcome}".rstrip() for row in shown]
+        hidden = walk[sum(row.runs for row in shown) :]
         if not hidden:
             return lines
         # What went wrong is not lost in a long list.
@@ -66,13 +69,6 @@ class Section:
         inputs = run.inputs
         arguments = self._arguments(inputs) if isinstance(inputs, Mapping) else self._short(inputs, 60)
         return shortened(f"{run.label}({arguments})", 100)
-
-    @staticmethod
-    def _duration(run: Run) -> str:
-        seconds = run.duration
-        if seconds is None:
-            return ""
-        return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"
 
     def _outcome(self, run: Run, remarks: Mapping[Run, str]) -> str:
         said = [self._end(run)]
@@ -154,3 +150,40 @@ class Section:
     def _short(self, value: Any, limit: int) -> str:
         """A value in a line."""
         return shortened(" ".join(self._clean(short(value, 10_000)).split()), limit)
+
+
+class _Row(NamedTuple):
+    """A line of the tree, and how many runs it stands for."""
+
+    name: str
+    time: str
+    outcome: str
+    runs: int = 1
+
+
+def _folded(tree: RunTree, entries: Sequence[tuple[str, Run, str, str]]) -> Iterator[_Row]:
+    """
+    The lines of the tree.
+
+    Of many alike in a row, as a batch has them, the first stands for all.
+    """
+
+    def kind(entry: tuple[str, Run, str, str]) -> object:
+        lead, run, called, outcome = entry
+        return (len(lead), called, outcome) if not tree.children(run) else run
+
+    for _, group in groupby(entries, kind):
+        alike = list(group)
+        if len(alike) < _ALIKE:
+            yield from (_Row(lead + called, _duration(run), outcome) for lead, run, called, outcome in alike)
+            continue
+        lead, run, called, outcome = alike[0]
+        yield _Row(lead + called, _duration(run), outcome)
+        yield _Row(f"{alike[-1][0]}... and {len(alike) - 1} more like it", "", "", len(alike) - 1)
+
+
+def _duration(run: Run) -> str:
+    seconds = run.duration
+    if seconds is None:
+        return ""
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"

@@ -147,12 +147,36 @@ def test_many_runs_are_cut():
         if value == 70:
             raise ValueError("seventy")
 
-    runs = RunnableLambda(sometimes)
+    runs = RunnableLambda(lambda value: RunnableLambda(sometimes).invoke(value), name="outer")
 
     text = section(lambda: runs.batch(list(range(80)), {"max_concurrency": 1}, return_exceptions=True))
 
-    assert "... and 40 more runs, 1 of them failed or open:\n    sometimes  failed: ValueError: seventy" in text
-    assert len(text.splitlines()) == 42
+    assert "... and 120 more runs, 2 of them failed or open:\n    outer  failed\n    sometimes  failed: " in text
+    assert len(text.splitlines()) == 43
+
+
+def test_runs_that_are_alike_are_folded():
+    """
+    Of a batch the first run stands for those like it; what differs has its own line.
+    """
+
+    def sometimes(value):
+        if value == 7:
+            raise ValueError("seven")
+
+    def outer(value):
+        RunnableLambda(sometimes).batch(list(range(15)), {"max_concurrency": 1}, return_exceptions=True)
+
+    text = section(lambda: RunnableLambda(outer).invoke(1))
+
+    assert lines(text) == lines("""
+outer 1 ms
+├── sometimes 1 ms
+├── ... and 6 more like it
+├── sometimes 1 ms  failed: ValueError: seven
+├── sometimes 1 ms
+└── ... and 6 more like it
+""")
 
 
 def test_a_text_llm():
