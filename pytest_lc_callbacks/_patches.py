@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 _ABSENT: Any = object()
@@ -28,6 +29,16 @@ class Patches:
         before = vars(owner).get(name, _ABSENT)
         _write(owner, name, value)
         self._done.append((owner, name, before, value))
+
+    def tell_of_subclasses(self, base: type, tell: Callable[[type], None]) -> None:
+        """Call *tell* with each class that is derived from *base* from now on: modules are imported in mid-test too."""
+        inherited = base.__init_subclass__
+
+        def made(cls: type[Any], /, **kwargs: Any) -> None:
+            inherited.__func__(cls, **kwargs) if hasattr(inherited, "__func__") else inherited(**kwargs)
+            tell(cls)
+
+        self.replace(base, "__init_subclass__", classmethod(made))
 
     def undo(self) -> None:
         """Put back what was there, the last first; what somebody else has replaced meanwhile is theirs."""

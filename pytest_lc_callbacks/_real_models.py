@@ -58,22 +58,12 @@ class RealModelBlock:
         for base in (BaseChatModel, BaseLLM):
             for cls in _subclasses(base):
                 self._cover(cls)
-            self._watch_for_more(base)
+            self._patches.tell_of_subclasses(base, self._cover)
         self._patches.replace(BaseChatModel, "agenerate", _raising_on(BaseChatModel.agenerate))
 
     def stop(self) -> None:
         """Refuse no more."""
         self._patches.undo()
-
-    def _watch_for_more(self, base: type) -> None:
-        """A provider may be imported in the middle of a test."""
-        inherited = base.__init_subclass__
-
-        def made(cls: type[Any], /, **kwargs: Any) -> None:
-            inherited.__func__(cls, **kwargs) if hasattr(inherited, "__func__") else inherited(**kwargs)
-            self._cover(cls)
-
-        self._patches.replace(base, "__init_subclass__", classmethod(made))
 
     def _cover(self, cls: type) -> None:
         if not self._is_providers(cls):

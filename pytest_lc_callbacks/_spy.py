@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import inspect
 import threading
@@ -169,6 +170,8 @@ class Spies:
         classes = _classes(target) if isinstance(target, type) else [type(target)]
         for cls in classes:
             self._patch(cls, everything=cls in (target, type(target)))
+        if isinstance(target, type):
+            self._patches.tell_of_subclasses(target, functools.partial(self._patch, everything=False))
         self.spies.append(Spy(target))
         return self.spies[-1]
 

@@ -451,6 +451,21 @@ def test_a_text_llm_and_a_retriever(spy_on):
     assert "".join(event.token for event in spy.where("llm_new_token").events) == "This is a fake answer."
 
 
+def test_a_subclass_that_is_made_later(spy_on):
+    """
+    What overrides a method of a spied class is spied on too, also if it is defined or imported in the middle of a test.
+    """
+    spy = spy_on(Base)
+
+    class Later(Base):
+        def on_llm_end(self, response, **kwargs):
+            """Not the method of the base."""
+
+    FakeChatModel().invoke("hi", {"callbacks": [Later()]})
+
+    assert spy.names == ["chat_model_start", "llm_end"]
+
+
 def test_nothing_is_left():
     """
     Afterwards every class has what it had, inherited methods included; the Recordings stay.
