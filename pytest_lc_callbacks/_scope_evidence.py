@@ -45,6 +45,13 @@ class Evidence:
         self.heard_anywhere = comparison.heard(self.ran.runs)
         self._missed = set(self.missed)
 
+    @property
+    def has_own_equality(self) -> bool:
+        """Whether the spied handler's class says itself what equals it."""
+        handler = getattr(self._recording, "_target", self._recording)
+        cls: Any = handler if isinstance(handler, type) else type(handler)
+        return cls.__eq__ is not object.__eq__
+
     def hearing(self, run: Run) -> Hearing:
         """How *run* was heard."""
         return self._hearings[run]

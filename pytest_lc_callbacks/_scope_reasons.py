@@ -331,6 +331,11 @@ def _nowhere(evidence: Evidence) -> str:
 
 def _possible(evidence: Evidence) -> Iterator[str]:
     yield _never_passed(evidence)
+    if evidence.has_own_equality:
+        yield (
+            "LangChain had another handler that is equal to it, takes the two for one and drops this: its class says "
+            "with __eq__ what equals it, as a dataclass does"
+        )
     if evidence.constructor:
         yield "its list of callbacks was changed after construction: the constructor copies that list"
         yield "another object of that name, or a copy made before, was the one that ran"

@@ -889,3 +889,31 @@ def test_fallbacks_children_without_parent_are_marked():
     assert "├── first (began without a parent: langchain-ai/langchain#36072)" in missed
     assert "replaces the inherited" not in missed
     assert "36072" not in words_of(lambda h: outer(lambda q: MODEL.invoke(q, own())).invoke("q", at(h)))
+
+
+@pytest.mark.parametrize("equal", [True, False], ids=["equal", "different"])
+def test_a_handler_that_equals_another(spy_on, equal):
+    """
+    LangChain drops a handler that equals one it has; that is possible only where the class says what equals it.
+    """
+
+    class Tagged(BaseCallbackHandler):
+        def __init__(self, tag):
+            self.tag = tag
+
+        def __hash__(self):
+            return hash(self.tag)
+
+    if equal:
+        Tagged.__eq__ = lambda self, other: isinstance(other, Tagged) and self.tag == other.tag
+    around, inside = Tagged("audit"), Tagged("audit")
+    spy = spy_on(inside)
+    model = FakeChatModel().with_config(callbacks=[inside])
+
+    (RunnableLambda(str) | model).invoke("x", {"callbacks": [around]})
+
+    if not equal:
+        spy.assert_constructor_scope("FakeChatModel")
+        return
+    with pytest.raises(AssertionError, match=r"(?s)heard nothing.*another handler that is equal to it"):
+        spy.assert_constructor_scope("FakeChatModel")
