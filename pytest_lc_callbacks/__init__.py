@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from pytest_lc_callbacks._events import Run as Run
     from pytest_lc_callbacks._fake_chat_model import FakeChatModel as FakeChatModel
     from pytest_lc_callbacks._fake_chat_model import FakeChatModelExhausted as FakeChatModelExhausted
+    from pytest_lc_callbacks._fake_script import Call as Call
     from pytest_lc_callbacks._findings import Finding as Finding
     from pytest_lc_callbacks._handler import RecordingHandler as RecordingHandler
+    from pytest_lc_callbacks._observer import Observer as Observer
     from pytest_lc_callbacks._observer import observe_callbacks as observe_callbacks
     from pytest_lc_callbacks._patterns import any_order as any_order
     from pytest_lc_callbacks._patterns import event as event
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
     from pytest_lc_callbacks._warnings import CallbackFindingWarning as CallbackFindingWarning
 
 __all__ = [
+    "Call",
     "CallbackFindingWarning",
     "Event",
     "EventName",
     "FakeChatModel",
     "FakeChatModelExhausted",
     "Finding",
+    "Observer",
     "Recording",
     "RecordingHandler",
     "Run",
@@ -38,13 +42,15 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "Call": "_fake_script",
     "CallbackFindingWarning": "_warnings",
     "Event": "_events",
     "EventName": "_events",
     "FakeChatModel": "_fake_chat_model",
     "FakeChatModelExhausted": "_fake_chat_model",
-    "Recording": "_recording",
     "Finding": "_findings",
+    "Observer": "_observer",
+    "Recording": "_recording",
     "RecordingHandler": "_handler",
     "Run": "_events",
     "Spy": "_spy",
