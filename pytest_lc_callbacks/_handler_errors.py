@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import linecache
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
@@ -200,13 +199,13 @@ def _lookup_hint(failed: HandlerError) -> str | None:
 
 def hangs_asyncio(error: BaseException) -> bool:
     """Whether a future of the running Python refuses *error*, so that who waits for it waits for ever."""
-    if not isinstance(error, StopIteration) or sys.version_info >= (3, 13):
+    if not isinstance(error, StopIteration):
         return False
     loop = asyncio.new_event_loop()
     future = loop.create_future()
     try:
         future.set_exception(error)
-        # Later releases of 3.12 make a RuntimeError of it. Nobody else will ask for it.
+        # Later releases of 3.12, and 3.13, make a RuntimeError of it. Nobody else will ask for it.
         future.exception()
     except TypeError:
         return True
