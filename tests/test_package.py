@@ -216,3 +216,13 @@ def test_every_test_states_a_fact(path):
     tests = [function for function in functions if function.name.startswith("test_")]
 
     assert [test.name for test in tests if not ast.get_docstring(test)] == []
+
+
+def test_the_house_names_every_room():
+    """
+    The page for contributors names each room, and none that is gone.
+    """
+    page = HERE.parent.joinpath("docs", "house.md").read_text(encoding="utf-8")
+    named = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
+
+    assert named == {path.name for path in PACKAGE.glob("*.py")}
