@@ -75,7 +75,7 @@ class Observer(RecordingHandler):
 
     def begin(self, phase: str) -> None:
         """From now on runs begin in this *phase* of a test: ``"setup"``, ``"call"`` or ``"teardown"``."""
-        self.home = threading.get_ident()
+        self.home: int = threading.get_ident()
         self._phases.append((len(self._log), phase, time.perf_counter()))
 
     def phase_of(self, run: Run) -> str | None:
