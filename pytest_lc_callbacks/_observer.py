@@ -34,7 +34,7 @@ class Observer(RecordingHandler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.home = threading.get_ident()
+        self.home: int = threading.get_ident()
         """The thread of the test."""
         self._on = True
         self._began = time.time()
@@ -75,7 +75,7 @@ class Observer(RecordingHandler):
 
     def begin(self, phase: str) -> None:
         """From now on runs begin in this *phase* of a test: ``"setup"``, ``"call"`` or ``"teardown"``."""
-        self.home: int = threading.get_ident()
+        self.home = threading.get_ident()
         self._phases.append((len(self._log), phase, time.perf_counter()))
 
     def phase_of(self, run: Run) -> str | None:
