@@ -82,10 +82,6 @@ class Observer(RecordingHandler):
         """The phase of the test that *run* began in; None where nobody spoke of phases."""
         return next((phase for position, phase, _ in reversed(self._phases) if position <= run.first), None)
 
-    def runs_in_scope(self) -> list[Run]:
-        """The runs that scope assertions are about: those of the innermost section, else of the test's body."""
-        return list(self.what_ran().in_scope)
-
     def own_runs(self) -> list[Run]:
         """Every run but those that continue a run of an earlier test."""
         return list(self.what_ran().runs)

@@ -283,7 +283,6 @@ def _close(item: pytest.Item) -> None:
         item.config.stash[_watches_key].remove(watch)
     if block is not None:
         block.stop()
-    if block is not None:
         del item.stash[_block_key]
     if _settings_key in item.stash:
         del item.stash[_settings_key]

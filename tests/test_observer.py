@@ -307,7 +307,7 @@ def test_a_run_that_an_earlier_test_left_open_is_not_carried_over():
 
     assert names(first) == ["slow"]
     assert [run.label for run in second.own_runs()] == ["ChatPromptTemplate"]
-    assert [run.label for run in second.runs_in_scope()] == ["ChatPromptTemplate"]
+    assert [run.label for run in second.what_ran().in_scope] == ["ChatPromptTemplate"]
     assert handler.events == []
 
 
@@ -490,7 +490,7 @@ def test_phases_are_told_apart():
     switch_off(observer)
 
     assert [observer.phase_of(run) for run in observer.runs] == ["setup", "call", "teardown"]
-    assert [run.label for run in observer.runs_in_scope()] == ["call"]
+    assert [run.label for run in observer.what_ran().in_scope] == ["call"]
     assert set(observer.what_ran().places.values()) == {"in the test's set-up", "in the test's tear-down"}
 
 
@@ -557,7 +557,7 @@ def test_a_section_goes_on_after_clear():
         PROMPT.invoke(QUESTION)
 
         assert names(section) == ["ChatPromptTemplate"]
-        assert [run.label for run in observer.runs_in_scope()] == ["ChatPromptTemplate"]
+        assert [run.label for run in observer.what_ran().in_scope] == ["ChatPromptTemplate"]
 
     assert names(observer) == names(section)
 
