@@ -36,7 +36,7 @@ SUITES = {
 def main() -> None:
     """The time of a whole run of pytest, divided by its tests."""
     # Imported once, and before the first run: that is no cost of a test.
-    import pytest_lc_callbacks._outcome  # noqa: F401
+    import pytest_lc_callbacks._watching.outcome  # noqa: F401
 
     with TemporaryDirectory() as folder:
         ways = {

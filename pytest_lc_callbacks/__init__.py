@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_lc_callbacks._events import Event as Event
-    from pytest_lc_callbacks._events import EventName as EventName
-    from pytest_lc_callbacks._events import Run as Run
-    from pytest_lc_callbacks._fake_chat_model import FakeChatModel as FakeChatModel
-    from pytest_lc_callbacks._fake_chat_model import FakeChatModelExhausted as FakeChatModelExhausted
-    from pytest_lc_callbacks._fake_script import Call as Call
-    from pytest_lc_callbacks._findings import Finding as Finding
-    from pytest_lc_callbacks._handler import RecordingHandler as RecordingHandler
-    from pytest_lc_callbacks._observer import Observer as Observer
-    from pytest_lc_callbacks._observer import observe_callbacks as observe_callbacks
-    from pytest_lc_callbacks._patterns import any_order as any_order
-    from pytest_lc_callbacks._patterns import event as event
-    from pytest_lc_callbacks._patterns import many as many
+    from pytest_lc_callbacks._fake import Call as Call
+    from pytest_lc_callbacks._fake import FakeChatModel as FakeChatModel
+    from pytest_lc_callbacks._fake import FakeChatModelExhausted as FakeChatModelExhausted
+    from pytest_lc_callbacks._findings.checks import Finding as Finding
+    from pytest_lc_callbacks._handlers.observer import Observer as Observer
+    from pytest_lc_callbacks._handlers.observer import observe_callbacks as observe_callbacks
+    from pytest_lc_callbacks._handlers.recorder import RecordingHandler as RecordingHandler
+    from pytest_lc_callbacks._handlers.spy import Spy as Spy
+    from pytest_lc_callbacks._recording import Event as Event
+    from pytest_lc_callbacks._recording import EventName as EventName
     from pytest_lc_callbacks._recording import Recording as Recording
-    from pytest_lc_callbacks._spy import Spy as Spy
-    from pytest_lc_callbacks._warnings import CallbackFindingWarning as CallbackFindingWarning
+    from pytest_lc_callbacks._recording import Run as Run
+    from pytest_lc_callbacks._recording import any_order as any_order
+    from pytest_lc_callbacks._recording import event as event
+    from pytest_lc_callbacks._recording import many as many
+    from pytest_lc_callbacks._watching.warning import CallbackFindingWarning as CallbackFindingWarning
 
 __all__ = [
     "Call",
@@ -42,22 +42,22 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "Call": "_fake_script",
-    "CallbackFindingWarning": "_warnings",
-    "Event": "_events",
-    "EventName": "_events",
-    "FakeChatModel": "_fake_chat_model",
-    "FakeChatModelExhausted": "_fake_chat_model",
-    "Finding": "_findings",
-    "Observer": "_observer",
+    "Call": "_fake",
+    "CallbackFindingWarning": "_watching.warning",
+    "Event": "_recording",
+    "EventName": "_recording",
+    "FakeChatModel": "_fake",
+    "FakeChatModelExhausted": "_fake",
+    "Finding": "_findings.checks",
+    "Observer": "_handlers.observer",
     "Recording": "_recording",
-    "RecordingHandler": "_handler",
-    "Run": "_events",
-    "Spy": "_spy",
-    "any_order": "_patterns",
-    "event": "_patterns",
-    "many": "_patterns",
-    "observe_callbacks": "_observer",
+    "RecordingHandler": "_handlers.recorder",
+    "Run": "_recording",
+    "Spy": "_handlers.spy",
+    "any_order": "_recording",
+    "event": "_recording",
+    "many": "_recording",
+    "observe_callbacks": "_handlers.observer",
 }
 
 
@@ -74,7 +74,7 @@ def __getattr__(name: str) -> Any:
     if name != "CallbackFindingWarning":
         # The handler's room tells the event names of the installed LangChain to the rooms below it. The category of a
         # warning is asked for by filters, also in suites that have nothing to do with LangChain.
-        import_module(f"{__name__}._handler")
+        import_module(f"{__name__}._handlers.recorder")
     value = getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
     globals()[name] = value
     return value

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_lc_callbacks._settings import BLOCK, FINDINGS, LEVELS, Settings, refuse_unknown_names
+from pytest_lc_callbacks._watching.settings import BLOCK, FINDINGS, LEVELS, Settings, refuse_unknown_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from typing import Any
 
-    from pytest_lc_callbacks._fake_chat_model import FakeChatModel
-    from pytest_lc_callbacks._findings import Finding
-    from pytest_lc_callbacks._handler import RecordingHandler
-    from pytest_lc_callbacks._observer import Observer
-    from pytest_lc_callbacks._real_models import RealModelBlock
-    from pytest_lc_callbacks._spy import Spies
-    from pytest_lc_callbacks._watch import Watch
+    from pytest_lc_callbacks._fake import FakeChatModel
+    from pytest_lc_callbacks._findings.checks import Finding
+    from pytest_lc_callbacks._handlers.observer import Observer
+    from pytest_lc_callbacks._handlers.recorder import RecordingHandler
+    from pytest_lc_callbacks._handlers.spy import Spies
+    from pytest_lc_callbacks._watching.real_models import RealModelBlock
+    from pytest_lc_callbacks._watching.watch import Watch
 
 _OBSERVE = ("auto", "all", "off")
 _watch_key: pytest.StashKey[Watch] = pytest.StashKey()
@@ -159,7 +159,7 @@ def pytest_runtest_makereport(
     if watch.in_body and report.failed and call.excinfo is not None:
         # A subtest's report.
         _note_failure(item, call.excinfo.value)
-    from pytest_lc_callbacks._outcome import add_section
+    from pytest_lc_callbacks._watching.outcome import add_section
 
     add_section(item, watch, report)
     if report.when == "teardown":
@@ -207,7 +207,7 @@ def _begin_block(item: pytest.Item) -> None:
     """Refuse calls of real models in this test, fixtures included."""
     if _settings_key not in item.stash or not item.stash[_settings_key].block_real_models:
         return
-    from pytest_lc_callbacks._real_models import RealModelBlock
+    from pytest_lc_callbacks._watching.real_models import RealModelBlock
 
     packages = item.config.getini("lc_callbacks_real_model_packages")
     block = item.stash[_block_key] = RealModelBlock(packages, lambda text: pytest.fail.Exception(text, pytrace=False))
@@ -234,7 +234,7 @@ def _uses_us(item: pytest.Item) -> bool:
 def _watch(item: pytest.Item) -> Watch:
     """What watches this test, switched on if it is not."""
     if _watch_key not in item.stash:
-        from pytest_lc_callbacks._watch import Watch
+        from pytest_lc_callbacks._watching.watch import Watch
 
         is_asked_for = _uses_us(item) or item.get_closest_marker("lc_callbacks") is not None
         watch = item.stash[_watch_key] = Watch(is_asked_for=is_asked_for)
@@ -255,8 +255,8 @@ def _judge(item: pytest.Item, what: str) -> BaseException | None:
     watch = item.stash.get(_watch_key, None)
     if watch is None or isinstance(watch.failure, (KeyboardInterrupt, pytest.exit.Exception)):
         return None
-    from pytest_lc_callbacks._living import living
-    from pytest_lc_callbacks._outcome import failure_of
+    from pytest_lc_callbacks._watching.fixture_values import living
+    from pytest_lc_callbacks._watching.outcome import failure_of
 
     findings: list[Finding] = watch.judge_body() if what == "body" else watch.judge_rest(lambda: living(item))
     if not findings:
@@ -270,7 +270,7 @@ def _absorbed(item: pytest.Item) -> BaseException | None:
     block = item.stash.get(_block_key, None)
     if block is None or not block.refused or getattr(item, "_excinfo", None):
         return None
-    from pytest_lc_callbacks._expected_errors import is_expected
+    from pytest_lc_callbacks._findings.expected import is_expected
 
     return next((error for error in block.refused if not is_expected(error)), None)
 
@@ -291,7 +291,7 @@ def _close(item: pytest.Item) -> None:
 @pytest.fixture
 def recording_handler(request: pytest.FixtureRequest) -> RecordingHandler:
     """A fresh recording handler: pass it wherever LangChain takes callbacks, then ask it what it received."""
-    from pytest_lc_callbacks._handler import RecordingHandler
+    from pytest_lc_callbacks._handlers.recorder import RecordingHandler
 
     _watch_late(request)
     return RecordingHandler()
@@ -306,7 +306,7 @@ def assert_events(recording_handler: RecordingHandler) -> Callable[[Sequence[Any
 @pytest.fixture
 def fake_chat_model(request: pytest.FixtureRequest) -> FakeChatModel:
     """A fresh fake chat model: it answers with a fixed text until ``.respond(...)`` scripts it."""
-    from pytest_lc_callbacks._fake_chat_model import FakeChatModel
+    from pytest_lc_callbacks._fake import FakeChatModel
 
     _watch_late(request)
     return FakeChatModel()
@@ -327,7 +327,7 @@ def spy_on(request: pytest.FixtureRequest) -> Iterator[Spies]:
 
     ``.raised`` is what they raised, swallowed or not. The handlers stay themselves and behave as before.
     """
-    from pytest_lc_callbacks._spy import Spies
+    from pytest_lc_callbacks._handlers.spy import Spies
 
     watched = request.config.getini("lc_callbacks_observe") != "off"
     spies = _watch(request.node).spies if watched else Spies()

@@ -1,0 +1,1 @@
+"""What a test did not ask about but should know."""

@@ -1,0 +1,1 @@
+"""What LangChain talks to: the recording handler, the observer and the spy."""

@@ -1,0 +1,92 @@
+"""A Recording that can be compared with what really ran."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from time import perf_counter
+from typing import Any
+
+from pytest_lc_callbacks._recording import Event, Recording
+from pytest_lc_callbacks._scopes.comparison import ScopeComparison, current_truth
+from pytest_lc_callbacks._scopes.failure import constructor_failure, runtime_failure
+from pytest_lc_callbacks._scopes.table import ScopeTable
+
+
+class ScopedRecording(Recording):
+    """A Recording that can be compared with what really ran."""
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        super().__init__(events)
+        self._made_at = perf_counter()
+
+    @property
+    def _asked_from(self) -> float:
+        """The moment from which it could hear: what ran before it was made or cleared cannot be asked of it."""
+        return max(self._made_at, self._cleared_at)
+
+    def assert_runtime_scope(self, under: Any = None, *, only: bool = False) -> ScopeTable:
+        """
+        Check that this handler heard every run that began in the test's body (or section), each event once.
+
+        Args:
+            under: The name of a run, a `Run`, or the runnable itself: only such runs and the runs under them count.
+
+            only: Whether it may hear no runs but those: what ``with_config(callbacks=...)`` on a step or a subgraph
+                should give.
+
+        Returns:
+            The table of what was heard.
+
+        Raises:
+            AssertionError: With the run tree and the reason, as far as the facts prove one; also if nothing ran.
+
+            RuntimeError: If no observer is on, so that nobody knows what ran.
+
+            TypeError: If *under* is none of these.
+
+            ValueError: If *only* is asked without *under*.
+        """
+        __tracebackhide__ = True
+        if only and under is None:
+            raise ValueError("only=True means the runs under one: say which with under=")
+        comparison = self._comparison("assert_runtime_scope")
+        failure = runtime_failure(comparison, under, only=only)
+        if failure:
+            raise AssertionError(failure)
+        return ScopeTable.of_one(comparison)
+
+    def assert_constructor_scope(self, of: Any) -> ScopeTable:
+        """
+        Check that this handler heard runs of one component, each event once, and no other runs.
+
+        Where several runs match it need not have heard all of them: two models of one class have one name.
+
+        Args:
+            of: The name of a run, a `Run`, or the runnable itself.
+
+        Returns:
+            The table of what was heard: ``print`` it to see which of several runs of that name were.
+
+        Raises:
+            AssertionError: With the run tree and the reason, as far as the facts prove one; also if nothing ran.
+
+            RuntimeError: If no observer is on, so that nobody knows what ran.
+
+            TypeError: If *of* is none of these.
+        """
+        __tracebackhide__ = True
+        comparison = self._comparison("assert_constructor_scope")
+        failure = constructor_failure(comparison, of)
+        if failure:
+            raise AssertionError(failure)
+        return ScopeTable.of_one(comparison)
+
+    def _comparison(self, asked: str) -> ScopeComparison:
+        truth = current_truth()
+        if truth is None:
+            raise RuntimeError(
+                f"{asked} compares the handler with what really ran, and nothing watched that. In a pytest test, ask "
+                "for the fixture recording_handler or callback_scopes, or mark it with @pytest.mark.lc_callbacks; "
+                "elsewhere, run the code and the assertion inside `with observe_callbacks():`."
+            )
+        return ScopeComparison(self, truth)

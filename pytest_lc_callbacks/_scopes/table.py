@@ -1,0 +1,92 @@
+"""ScopeTable: who heard which run, as plain data that prints as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pytest_lc_callbacks._recording import Recording, Run, RunTree
+from pytest_lc_callbacks._scopes.comparison import GroundTruth, ScopeComparison, WhatRan
+from pytest_lc_callbacks._words import repr_short
+
+# What a terminal shows of a line; wider tables get numbers for column heads.
+_WIDTH = 120
+_LONGEST_NAME = 60
+# A table that has more rows repeats its heads at the end.
+_SCREEN = 40
+
+
+@dataclass(frozen=True)
+class ScopeTable:
+    """
+    Who heard which run; ``print`` it.
+
+    Plain data: ``columns`` and ``rows`` compare with ``==``, and ``json`` takes them.
+    """
+
+    columns: tuple[str, ...]
+    """The names of the recordings."""
+
+    rows: list[tuple[str, ...]] = field(default_factory=list, hash=False)
+    """For each run its name and what each recording heard of it: ``"heard"``, ``"missed"``, ``"heard twice"`` ..."""
+
+    leads: list[str] = field(default_factory=list, repr=False, compare=False)
+    """The branches of the tree before each run's name."""
+
+    @classmethod
+    def of(cls, truth: GroundTruth, recordings: Mapping[str, Recording]) -> ScopeTable:
+        """
+        The table for the runs that scope assertions are about.
+
+        Raises:
+            TypeError: If one of *recordings* is not a `Recording`.
+        """
+        for name, recording in recordings.items():
+            if not isinstance(recording, Recording):
+                raise TypeError(
+                    f"table({name}=...) takes a Recording, not {repr_short(recording)}: "
+                    "for a handler of your own pass what spy_on(handler) returns"
+                )
+        ran = truth.what_ran()
+        comparisons = [ScopeComparison(recording, truth) for recording in recordings.values()]
+        return cls._drawn(tuple(recordings), comparisons, ran, ran.in_scope)
+
+    @classmethod
+    def of_one(cls, comparison: ScopeComparison) -> ScopeTable:
+        """The table that a scope assertion returns: the runs that it was about."""
+        return cls._drawn(("handler",), [comparison], comparison.ran, comparison.in_scope)
+
+    @classmethod
+    def _drawn(
+        cls, columns: tuple[str, ...], comparisons: Sequence[ScopeComparison], ran: WhatRan, runs: Sequence[Run]
+    ) -> ScopeTable:
+        walk = list(RunTree(runs, ran.around.get).walk())
+        rows = [(run.label, *(str(comparison.hearings[run]) for comparison in comparisons)) for _, run in walk]
+        return cls(columns, rows, [lead for lead, _ in walk])
+
+    def __str__(self) -> str:
+        if not self.rows:
+            return "(no runs)"
+        names = [_cut(lead + row[0]) for lead, row in zip(self.leads, self.rows, strict=True)]
+        lines = [(name, *row[1:]) for name, row in zip(names, self.rows, strict=True)]
+        heads, legend = self._heads(max(map(len, names)))
+        repeated = [("", *heads)] if heads and len(lines) > _SCREEN else []
+        return "\n".join([*legend, *_aligned([("", *heads), *lines, *repeated] if heads else lines)])
+
+    def _heads(self, width: int) -> tuple[tuple[str, ...], list[str]]:
+        """The heads of the columns, and the lines that explain them where they are numbers."""
+        cells = [max(len(row[column]) for row in self.rows) for column in range(1, len(self.columns) + 1)]
+        wide = width + sum(3 + max(len(head), cell) for head, cell in zip(self.columns, cells, strict=True))
+        if wide <= _WIDTH:
+            return self.columns, []
+        numbers = tuple(str(number) for number in range(1, len(self.columns) + 1))
+        return numbers, [*(f"{n} = {name}" for n, name in zip(numbers, self.columns, strict=True)), ""]
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 3] + "..."
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["   ".join(f"{c:<{w}}" for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]

@@ -1,0 +1,95 @@
+"""Which runs are meant by ``of=`` and ``under=``: a run's name, a Run, or the runnable itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_lc_callbacks._recording import Run
+from pytest_lc_callbacks._scopes.comparison import ScopeComparison, occurrence
+from pytest_lc_callbacks._words import repr_short
+
+_LLM_EVENTS = {"llm_new_token", "llm_end", "llm_error"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What was passed as ``of=`` or ``under=``."""
+
+    given: Any
+    names: tuple[str, ...]
+    """The names its runs can have; several where a call's config decides which runnable runs."""
+
+    @classmethod
+    def of(cls, argument: str, given: Any) -> Target:
+        """
+        The target that was *given*.
+
+        Raises:
+            TypeError: If no run can be told from it.
+        """
+        if isinstance(given, str):
+            return cls(given, (" ".join(given.split()),))
+        if isinstance(given, Run):
+            return cls(given, (given.label,))
+        if isinstance(given, type) or not (hasattr(given, "invoke") and hasattr(given, "get_name")):
+            raise TypeError(f"{argument}= takes a run's name, a Run, or the runnable itself, not {_described(given)}")
+        return cls(given, tuple(dict.fromkeys(_names(given))))
+
+    def __str__(self) -> str:
+        return " or ".join(map(repr, self.names))
+
+    def runs(self, comparison: ScopeComparison) -> list[Run]:
+        """The observed runs that are meant; a `Run` may be out of scope, a name is looked for in it."""
+        if isinstance(self.given, Run):
+            same_id = [run for run in comparison.ran.runs if run.run_id == self.given.run_id]
+            return [occurrence(self.given, same_id)] if same_id else []
+        named = [run for run in comparison.in_scope if run.name is not None and run.label in self.names]
+        if not named and is_kind(self.given, "BaseLLM"):
+            # Beside an inline handler, LangChain sends no llm_start under ainvoke (langchain-ai/langchain#39633).
+            return [run for run in comparison.in_scope if not run.started and set(run.names) <= _LLM_EVENTS]
+        return named
+
+
+def is_kind(thing: Any, *bases: str) -> bool:
+    """Whether *thing* is of a class with one of these names among its bases: LangChain's, without importing them."""
+    return any(base.__name__ in bases for base in type(thing).__mro__)
+
+
+def _names(runnable: Any) -> Iterator[str]:
+    """The names that LangChain gives the runs of *runnable*."""
+    config = getattr(runnable, "config", None)
+    if isinstance(config, Mapping) and config.get("run_name"):
+        yield str(config["run_name"])
+    elif is_kind(runnable, "RunnableBindingBase"):
+        # A binding has no runs of its own.
+        yield from _names(runnable.bound)
+    elif is_kind(runnable, "DynamicRunnable"):
+        yield from _configured_names(runnable)
+    elif is_kind(runnable, "RouterRunnable"):
+        for choice in runnable.runnables.values():
+            yield from _names(choice)
+    else:
+        yield str(runnable.get_name())
+
+
+def _configured_names(runnable: Any) -> Iterator[str]:
+    """Those of what its own config makes of it, then of what a call's config could make of it."""
+    prepared, config = runnable.prepare()
+    if config.get("run_name"):
+        yield str(config["run_name"])
+        return
+    yield from _names(prepared)
+    for alternative in getattr(runnable, "alternatives", {}).values():
+        # A function or class makes one when it is chosen.
+        if hasattr(alternative, "invoke") and not isinstance(alternative, type):
+            yield from _names(alternative)
+
+
+def _described(given: Any) -> str:
+    if is_kind(given, "Embeddings", "VectorStore"):
+        return f"{repr_short(given)}: LangChain has no callbacks on embeddings and vector stores"
+    if callable(given) and hasattr(given, "__name__"):
+        return f"{repr_short(given)}: write the name of its runs, {given.__name__!r}"
+    return repr_short(given)

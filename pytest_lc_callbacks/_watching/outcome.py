@@ -1,0 +1,140 @@
+"""What findings make of a pytest test's outcome and report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_lc_callbacks._findings.checks import described
+from pytest_lc_callbacks._redaction import Rule, redact
+from pytest_lc_callbacks._stack import shown_place
+from pytest_lc_callbacks._watching.settings import LEVELS
+from pytest_lc_callbacks._watching.warning import CallbackFindingWarning
+
+if TYPE_CHECKING:
+    from pytest_lc_callbacks._findings.checks import Finding
+    from pytest_lc_callbacks._watching.settings import Settings
+    from pytest_lc_callbacks._watching.watch import Watch
+
+_SECTION = "LangChain callbacks"
+# pytest prints sections of a tear-down below a failure only if their names say so.
+_LATER = "LangChain callbacks after teardown"
+
+
+def failure_of(
+    item: pytest.Item, watch: Watch, findings: Iterable[Finding], settings: Settings
+) -> BaseException | None:
+    """
+    What the test is to fail with because of its *findings*, if anything.
+
+    Those at level ``warn`` become warnings. Where the test has failed already they all become a section of its report.
+    """
+    texts = []
+    for finding in findings:
+        level, problem = _level(item, finding, settings.level(finding.name))
+        if problem:
+            texts.append(problem)
+        if level == "off":
+            continue
+        if watch.failure is not None:
+            watch.reported.append(finding)
+        elif level == "error" or not _warned(item, finding):
+            texts.append(_told(item, finding))
+    if watch.failure is not None:
+        watch.problems += texts
+        return None
+    return _failure(texts) if texts else None
+
+
+def add_section(item: pytest.Item, watch: Watch, report: pytest.TestReport) -> None:
+    """Show a failing test's runs, and the findings that are told nowhere else."""
+    if not report.failed and not watch.reported and not watch.problems:
+        return
+    try:
+        text = watch.section(_clean(item), whole=report.failed and not watch.is_shown)
+    except _WithheldError as error:
+        text = str(error)
+    watch.is_shown = watch.is_shown or (report.failed and not watch.in_body)
+    watch.reported.clear()
+    watch.problems.clear()
+    if text:
+        report.sections.append((_LATER if report.when == "teardown" else _SECTION, text))
+
+
+def _failure(texts: list[str]) -> BaseException:
+    first, *rest = texts
+    if rest:
+        headline, *lines = first.split("\n")
+        first = "\n".join([f"{headline}, and {len(rest)} more finding{'s' if len(rest) > 1 else ''}", *lines])
+    return pytest.fail.Exception("\n\n".join([first, *rest]), pytrace=False)
+
+
+def _warned(item: pytest.Item, finding: Finding) -> bool:
+    """Whether the finding was told as a warning; not so where warnings are errors."""
+    try:
+        item.warn(CallbackFindingWarning(_told(item, finding)))
+    except CallbackFindingWarning:
+        return False
+    return True
+
+
+def _level(item: pytest.Item, finding: Finding, level: str) -> tuple[str, str | None]:
+    """The level of a finding, and what is wrong with the hook that was asked for it."""
+    hook = item.ihook.pytest_lc_callbacks_finding
+    try:
+        answer = hook(item=item, finding=finding, level=level)
+    # A hook may do anything; what it did must not hide the finding.
+    except Exception as error:  # noqa: BLE001
+        return level, _problem(hook, "to return a level", f"it raised {described(error)}", error)
+    if answer is None or answer in LEVELS:
+        return answer or level, None
+    return level, _problem(hook, f"to return one of {', '.join(LEVELS)}, or None", f"it returned {answer!r}")
+
+
+class _WithheldError(Exception):
+    """Nothing may leave the process, since a hook that names secrets went wrong."""
+
+
+def _told(item: pytest.Item, finding: Finding) -> str:
+    """The words of a finding, without secrets."""
+    try:
+        return _clean(item)(str(finding))
+    except _WithheldError as error:
+        return f"a finding  [{finding.name}] {error}"
+
+
+def _clean(item: pytest.Item) -> Callable[[str], str]:
+    """What takes secrets out of a text, with the rules of the project; it raises `_WithheldError` if one goes wrong."""
+    hook = item.ihook.pytest_lc_callbacks_redact
+
+    def clean(text: str) -> str:
+        try:
+            return redact(text, _flat(hook(config=item.config)))
+        # A hook may do anything; what it did must not let a secret out.
+        except Exception as error:  # noqa: BLE001
+            problem = _problem(hook, "to name what to take out", f"it raised {described(error)}", error)
+            raise _WithheldError(f"(withheld: {problem})") from None
+
+    return clean
+
+
+def _flat(results: Iterable[Any]) -> Iterable[Rule]:
+    for result in results:
+        if result is None:
+            continue
+        yield from result if isinstance(result, (list, tuple, set, frozenset)) else [result]
+
+
+def _problem(hook: Any, expected: str, found: str, error: BaseException | None = None) -> str:
+    """Who is to blame: the place that raised, or whoever implements the hook."""
+    functions = [implementation.function for implementation in hook.get_hookimpls()]
+    codes = [function.__code__ for function in functions if hasattr(function, "__code__")]
+    places = [shown_place(code.co_filename, code.co_firstlineno) for code in codes]
+    traceback = error.__traceback__ if error is not None else None
+    while traceback is not None:
+        if traceback.tb_frame.f_code in codes:
+            places = [shown_place(traceback.tb_frame.f_code.co_filename, traceback.tb_lineno)]
+        traceback = traceback.tb_next
+    return f"expected the hook {hook.name} ({', '.join(places)}) {expected}, but {found}"

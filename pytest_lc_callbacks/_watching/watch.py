@@ -1,0 +1,218 @@
+"""One watched test, from set-up to tear-down."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pytest_lc_callbacks._fake import script as _fake_script
+from pytest_lc_callbacks._findings.checks import (
+    Finding,
+    body_runs,
+    duplicate_events,
+    exhausted_models,
+    lifecycle,
+    orphan_runs,
+    unfinished_runs,
+    unused_responses,
+)
+from pytest_lc_callbacks._findings.expected import is_expected
+from pytest_lc_callbacks._findings.handler_error import HandlerError, handler_errors, hangs_asyncio
+from pytest_lc_callbacks._findings.langchain_flaws import LangChainsOwn
+from pytest_lc_callbacks._findings.swallowed import Swallowed
+from pytest_lc_callbacks._findings.unfinished_run import collect_garbage, forgotten, is_called_from_executor
+from pytest_lc_callbacks._handlers import recorder as _handler
+from pytest_lc_callbacks._handlers.observer import Observer, switch_off, switch_on
+from pytest_lc_callbacks._handlers.spy import Spies
+from pytest_lc_callbacks._patches import Patches
+from pytest_lc_callbacks._recording import Recording, Run
+from pytest_lc_callbacks._watching.section import Section
+
+
+class Watch:
+    """
+    What happens in one test: the observer, and what else listens.
+
+    It is on from the moment it is made until `close`.
+
+    Args:
+        is_asked_for: Whether the test itself wants to be watched; it is then told also that nothing ran.
+    """
+
+    def __init__(self, *, is_asked_for: bool = True) -> None:
+        self.observer: Observer = switch_on()
+        self.spies = Spies(self._hears_stop_iteration)
+        self.scripts: list[Any] = []
+        self.handlers: dict[str, Recording] = {}
+        self.failure: BaseException | None = None
+        """What the test failed with, or was skipped with; it keeps its own outcome then."""
+        self.in_body = False
+        self.reported: list[Finding] = []
+        """Findings that are told in the report's section, since they are told nowhere else."""
+        self.problems: list[str] = []
+        """What is wrong with the project's hooks, for the same place."""
+        self.is_shown = False
+        """Whether a report shows the runs already."""
+        self._is_asked_for = is_asked_for
+        self._began = time.time()
+        self._told: set[tuple[str, str]] = set()
+        self._in_wider_fixture = 0
+        self._swallowed = Swallowed(self._is_foreign)
+        self._own = LangChainsOwn(self._swallowed.propagated)
+        self._patches = Patches()
+        self._listen()
+
+    def _listen(self) -> None:
+        self._swallowed.start()
+        self._own.start()
+        # In the place of the lists of a test around this one: what is made now belongs to this test.
+        self._patches.replace(_fake_script, "_on_script_created", [self._script_is_made])
+        self._patches.replace(_handler, "_on_handler_created", [self._handler_is_made])
+
+    def close(self) -> None:
+        """Listen no more, and leave nothing behind."""
+        self.spies.stop()
+        self._own.stop()
+        self._swallowed.stop()
+        self._patches.undo()
+        switch_off(self.observer)
+
+    def begin(self, phase: str) -> None:
+        """A phase of the test begins: ``"setup"``, ``"call"`` or ``"teardown"``."""
+        self.in_body = phase == "call"
+        self.observer.begin(phase)
+
+    @contextmanager
+    def wider_fixture(self) -> Iterator[None]:
+        """While the fixture of a class, a module or a session is set up: what it makes is not this test's alone."""
+        self._in_wider_fixture += 1
+        try:
+            yield
+        finally:
+            self._in_wider_fixture -= 1
+
+    def judge_body(self) -> list[Finding]:
+        """What is certain when the body is over."""
+        self.in_body = False
+        found = [*self._raised_in_handlers(), *duplicate_events(self._recordings(), self.observer)]
+        found += exhausted_models(self.scripts, self._is_known)
+        found += orphan_runs(self.observer, of_fallbacks=self._own.has_orphans)
+        found += lifecycle(self.observer)
+        if not self._open_runs():
+            found += self._unused()
+        return self._new(found)
+
+    def judge_rest(self, living: Callable[[], Iterable[Any]]) -> list[Finding]:
+        """
+        What is certain when the fixtures are gone.
+
+        Args:
+            living: Gives what outlives the test by right, such as the values of fixtures of a wider scope.
+        """
+        found = [*self._raised_in_handlers(), *exhausted_models(self.scripts, self._is_known), *self._unused()]
+        found += lifecycle(self.observer)
+        still_open = collect_garbage(self._open_runs)
+        if still_open:
+            reasons = self._own.reasons(still_open, self.observer.own_runs())
+            rest = [run for run in still_open if run not in reasons]
+            found += unfinished_runs(forgotten(rest, [*living(), *self._kept_exceptions()]))
+        return self._new(found)
+
+    def section(self, clean: Callable[[str], str], *, whole: bool) -> str:
+        """The text of the report's section: the *whole*, or what was found since it was shown."""
+        told = [*self.problems, *(clean(str(finding)) for finding in self.reported)]
+        runs = self.observer.own_runs() if whole else []
+        if not runs:
+            nothing = ["no LangChain run began in this test"] if whole and self._is_asked_for else []
+            return "\n\n".join([*nothing, *told])
+        still_open = [run for run in runs if not run.ended]
+        remarks = {**self._own.reasons(still_open, runs), **self._orphans(runs)}
+        return "\n\n".join([Section(clean).text(runs, self.observer.parent_of, remarks=remarks), *told])
+
+    def _orphans(self, runs: Iterable[Run]) -> dict[Run, str]:
+        inside = {run: self.observer.parent_of(run) for run in runs if run.parent_run_id is None}
+        known = "began without a parent: langchain-ai/langchain#36072"
+        return {
+            run: known if self._own.has_orphans(around) else "began without a parent"
+            for run, around in inside.items()
+            if around is not None
+        }
+
+    def _new(self, found: Iterable[Finding]) -> list[Finding]:
+        """Those that were not told yet."""
+        new = [finding for finding in found if (finding.name, finding.summary) not in self._told]
+        self._told |= {(finding.name, finding.summary) for finding in new}
+        return new
+
+    def _raised_in_handlers(self) -> Iterator[Finding]:
+        own = {run.run_id for run in self.observer.own_runs()}
+        foreign = {run.run_id for run in self.observer.runs} - own
+        errors = [error for error in list(self._swallowed.errors) if error.run_id not in foreign]
+        return handler_errors(errors, {run.run_id: run.label for run in self.observer.runs})
+
+    def _is_foreign(self, run_id: Any, handlers: Iterable[Any]) -> bool:
+        """Whether a run was begun before this test: its id says so, or an observer of that time among its handlers."""
+        if getattr(run_id, "version", None) == 7 and run_id.int >> 80 < int(self._began * 1000):
+            return True
+        observers = [handler for handler in handlers if isinstance(handler, Observer)]
+        return bool(observers) and self.observer not in observers
+
+    def _recordings(self) -> dict[str, Recording]:
+        spied = [part for spy in self.spies.spies for part in spy._parts()]
+        return {**self.handlers, **{f"{name}#{number}": part for number, (name, part) in enumerate(spied)}}
+
+    def _unused(self) -> Iterator[Finding]:
+        # A test that failed half-way has not used what comes after.
+        return unused_responses(self.scripts if self.failure is None else ())
+
+    def _is_known(self, error: BaseException) -> bool:
+        """Whether the test knows of *error*: it failed with it, or expected it."""
+        cause = self.failure
+        while cause is not None:
+            if cause is error:
+                return True
+            cause = cause.__cause__ or cause.__context__
+        return is_expected(error)
+
+    def _open_runs(self) -> list[Run]:
+        return [run for run in body_runs(self.observer) if run.started and not run.ended]
+
+    def _kept_exceptions(self) -> list[Any]:
+        """What we ourselves keep alive: an exception has its frames, and those have their locals."""
+        recordings = [self.observer, *self._recordings().values()]
+        recorded = [error for recording in recordings for error in recording.errors]
+        raised = [error for spy in self.spies.spies for error in spy.raised]
+        return [*recorded, *raised, *(seen.error for seen in self._swallowed.errors)]
+
+    def _script_is_made(self, script: Any) -> None:
+        if not self._in_wider_fixture:
+            self.scripts.append(script)
+
+    def _handler_is_made(self, handler: Any) -> None:
+        kind = type(handler)
+        # Ours are made of the same class: the observer and what a spy keeps.
+        if kind.__module__ not in (Observer.__module__, Spies.__module__):
+            self.handlers[f"{kind.__name__}#{len(self.handlers)}"] = handler
+
+    def _hears_stop_iteration(self, handler: Any, event: str, error: BaseException, kwargs: dict[str, Any]) -> None:
+        if is_called_from_executor() and hangs_asyncio(error):
+            seen = HandlerError(
+                error=error, handler=handler, name=type(handler).__name__, event=event, kwargs=kwargs, hangs=True
+            )
+            self._swallowed.add(seen)
+            _say_that_it_hangs(seen)
+
+
+def _say_that_it_hangs(seen: HandlerError) -> None:
+    """Now, since nothing comes after."""
+    import logging
+
+    logging.getLogger(__name__.partition(".")[0]).error(
+        "%s.%s raised StopIteration in %s: asyncio cannot hand it on, the run waits for ever; use next(..., default)",
+        seen.name,
+        seen.event,
+        threading.current_thread().name,
+    )

@@ -1,0 +1,317 @@
+"""Findings: what each says, how loud it is, and that the line it ends with allows it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from programs import ERRORS, HEAD, PROGRAMS, SUMMARIES, WARNINGS
+
+from pytest_lc_callbacks import Event, Recording
+from pytest_lc_callbacks._findings.checks import Finding, cut, hint
+
+
+@pytest.fixture
+def run(pytester):
+    """Runs a test file in which something goes wrong."""
+
+    def run(source, *args):
+        pytester.makepyfile(HEAD + source)
+        # The pytest around this one turns warnings into errors, and the one inside inherits that.
+        filters = "-Walways::pytest_lc_callbacks.CallbackFindingWarning"
+        return pytester.runpytest_inprocess("-p", "no:randomly", filters, *args)
+
+    return run
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_what_is_certain_fails_the_test(run, name):
+    """
+    A finding at level error is the test's failure, readable in one line, with no traceback.
+    """
+    result = run(PROGRAMS[name])
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"{SUMMARIES[name]}  [[]{name}]", "to allow this: *"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+    result.stdout.no_fnmatch_line("*plugin.py*")
+    result.stdout.fnmatch_lines(["FAILED *::test_it - Failed: expected *"])
+
+
+@pytest.mark.parametrize("name", WARNINGS)
+def test_what_may_be_meant_is_a_warning(run, name):
+    """
+    A finding at level warn is a warning of a category of ours, at the line of the test.
+    """
+    result = run(PROGRAMS[name])
+
+    result.assert_outcomes(passed=1, warnings=1)
+    line = (HEAD + PROGRAMS[name]).strip("\n").splitlines().index(PROGRAMS[name].strip().splitlines()[0]) + 1
+    result.stdout.fnmatch_lines([f"*.py:{line}: CallbackFindingWarning: {SUMMARIES[name]}  [[]{name}]"])
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_last_line_allows_it(run, name):
+    """
+    The marker that a finding ends with, pasted above the test, silences it; so does the setting, for the project.
+    """
+    printed = run(PROGRAMS[name]).stdout.str()
+    marker, setting = re.search(r"to allow this: (@\S+), or (\S+ = off) for the project", printed).groups()
+
+    marked = run(PROGRAMS[name].replace("def test_it", f"{marker}\ndef test_it"))
+    marked.assert_outcomes(passed=1)
+    set_ = run(PROGRAMS[name], "-o", setting.replace(" ", ""))
+    set_.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_finding_has_every_level(run, name):
+    """
+    Errors can be warnings and warnings can be errors; then they fail the test, the late ones in its tear-down.
+    """
+    warned = run(PROGRAMS[name], "-o", f"lc_callbacks_{name}=warn")
+    warned.assert_outcomes(passed=1, warnings=1)
+    failed = run(PROGRAMS[name], "-o", f"lc_callbacks_{name}=error")
+    failed.assert_outcomes(**({"passed": 1, "errors": 1} if name == "unfinished_run" else {"failed": 1}))
+
+
+def test_several_are_listed_together(run):
+    """
+    A test with several findings fails once, with all of them.
+    """
+    result = run("""
+def test_it(fake_chat_model, recording_handler):
+    fake_chat_model.respond("once").respond("twice")
+    fake_chat_model.invoke("hi", {"callbacks": [Broken(), recording_handler, recording_handler]})
+""")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "expected Broken.on_llm_end * [[]handler_error], and 2 more findings",
+            "to allow this: *",
+            "",
+            "expected RecordingHandler * [[]duplicate_event]",
+            "to allow this: *",
+            "",
+            "expected the script * [[]unused_response]",
+            "to allow this: *",
+        ]
+    )
+
+
+def test_handlers_and_spies_of_a_test_are_all_looked_at(run):
+    """
+    Doubles are found in recordings that nobody asks, made in the body or by a spy, each instance by itself.
+    """
+    result = run("""
+def test_made_in_the_body(callback_scopes):
+    twice = RecordingHandler()
+    FakeChatModel().invoke("hi", {"callbacks": [twice, twice]})
+
+class Handler(BaseCallbackHandler):
+    pass
+
+def test_spied(spy_on):
+    spy_on(Handler)
+    twice = Handler()
+    FakeChatModel().invoke("hi", {"callbacks": [twice, twice]})
+
+def test_two_instances(spy_on):
+    spy_on(Handler)
+    FakeChatModel().invoke("hi", {"callbacks": [Handler(), Handler()]})
+""")
+
+    result.assert_outcomes(failed=2, passed=1)
+    result.stdout.fnmatch_lines(["expected Handler to get each event once, but it got llm_end of FakeChatModel twice*"])
+
+
+def test_with_config_and_the_call(run):
+    """
+    Which runs were doubled is said of each.
+    """
+    result = run("""
+def test_it(recording_handler, fake_chat_model):
+    first = (RunnableLambda(str) | fake_chat_model).with_config(callbacks=[recording_handler], run_name="first")
+    first.invoke("hi", {"callbacks": [recording_handler]})
+    fake_chat_model.invoke("hi", {"callbacks": [recording_handler] * 3})
+""")
+
+    result.stdout.fnmatch_lines(
+        [
+            "expected RecordingHandler * but it got chain_start, chain_end of first twice  [[]duplicate_event]",
+            "  and FakeChatModel: chat_model_start, llm_end",
+        ]
+    )
+
+
+def test_an_exhausted_model_that_was_expected(run):
+    """
+    Who writes `raises` has seen the exception; a fallback, a retry and a broad `except` hide it.
+    """
+    result = run("""
+import unittest
+
+@pytest.fixture
+def spent(fake_chat_model):
+    fake_chat_model.respond("once")
+    fake_chat_model.invoke("hi")
+    return fake_chat_model
+
+def test_expected(spent):
+    with pytest.raises(RuntimeError, match="this is call 2"):
+        spent.invoke("again")
+
+def test_expected_in_a_call(spent):
+    pytest.raises(RuntimeError, spent.invoke, "again")
+
+@pytest.mark.lc_callbacks
+class TestCase(unittest.TestCase):
+    def test_expected(self):
+        model = FakeChatModel(responses=["once"])
+        model.invoke("hi")
+        with self.assertRaises(RuntimeError):
+            model.invoke("again")
+
+def test_propagated(spent):
+    spent.invoke("again")
+
+def test_fallback(spent):
+    assert spent.with_fallbacks([RunnableLambda(lambda text: "fallback")]).invoke("again") == "fallback"
+
+def test_retry(spent):
+    spent.with_retry(stop_after_attempt=2, wait_exponential_jitter=False).with_fallbacks(
+        [RunnableLambda(lambda text: "fallback")]
+    ).invoke("again")
+
+def test_broad_except(spent):
+    try:
+        spent.invoke("again")
+    except Exception:
+        pass
+""")
+
+    result.assert_outcomes(passed=3, failed=4)
+    result.stdout.fnmatch_lines(["FAILED *::test_propagated - pytest*"])
+    result.stdout.fnmatch_lines(["expected the script * it had none for 2 calls  [[]exhausted_model]"])
+    # In the failures; where CI is set, the summary repeats them whole.
+    assert sum(line.startswith("expected the script") for line in result.outlines) == 3
+
+
+def test_an_unused_response_that_a_fixture_uses(run):
+    """
+    What is still running may still ask: the script is judged when the fixtures are gone.
+    """
+    result = run("""
+@pytest.fixture
+def last_words(fake_chat_model):
+    streams = []
+    yield streams
+    streams[0].close()
+    fake_chat_model.invoke("bye")
+
+def test_it(fake_chat_model, last_words):
+    fake_chat_model.respond("one two").respond("bye")
+    last_words.append(fake_chat_model.stream("hi"))
+    next(last_words[0])
+""")
+
+    result.assert_outcomes(passed=1)
+
+
+def test_orphans_are_told_with_the_call(run):
+    """
+    The line that made the call is named, each such line once, however often it was reached.
+    """
+    result = run("""
+def inside(text):
+    for _ in range(3):
+        FakeChatModel().invoke(text, {"callbacks": []})
+    return text
+
+def test_it(fake_chat_model):
+    RunnableLambda(inside).invoke("hi")
+""")
+
+    result.stdout.fnmatch_lines(
+        [
+            "*CallbackFindingWarning: expected FakeChatModel to be a run under inside, but * (3 times)*",
+            "*called at test_orphans_are_told_with_the_call.py:*",
+            "*merge_configs(config,*",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("ends", "found"),
+    [
+        ("run.on_chain_end({})", None),
+        ("run.on_chain_end({}); run.on_chain_error(ValueError())", "2 ends: chain_start, chain_end, chain_error"),
+        ("run.on_chain_end({}); run.on_chain_end({}); run.on_chain_end({})", "3 ends: chain_start, chain_end, *"),
+    ],
+)
+def test_runs_end_once(run, ends, found):
+    """
+    However a run is ended by hand, it is ended once.
+    """
+    result = run(f"""
+def test_it(callback_scopes):
+    run = CallbackManager.configure().on_chain_start(None, {{}}, name="mine")
+    {ends}
+""")
+
+    if found is None:
+        result.assert_outcomes(passed=1)
+    else:
+        result.stdout.fnmatch_lines([f"*expected mine to start and end once, but it had {found}*"])
+
+
+def test_an_end_without_a_start(run):
+    """
+    A run that only ends is found too.
+    """
+    result = run("""
+from langchain_core.callbacks import CallbackManagerForChainRun
+from uuid import uuid4
+
+def test_it(callback_scopes):
+    handlers = CallbackManager.configure().handlers
+    CallbackManagerForChainRun(run_id=uuid4(), handlers=handlers, inheritable_handlers=[]).on_chain_end({})
+""")
+
+    result.stdout.fnmatch_lines(["*expected (start not heard) to start and end once, but it had no start: chain_end*"])
+
+
+def test_a_finding_is_plain_data():
+    """
+    Two of the same words are equal; it prints as it is told, and its repr is short.
+    """
+    finding = Finding(name="lifecycle", summary="expected this, but that", details=("  evidence",))
+
+    assert finding == Finding(name="lifecycle", summary="expected this, but that", details=("  evidence",))
+    assert repr(finding) == "<Finding lifecycle: expected this, but that>"
+    assert str(finding).splitlines() == [
+        "expected this, but that  [lifecycle]",
+        "  evidence",
+        'to allow this: @pytest.mark.lc_callbacks(lifecycle="off"), or lc_callbacks_lifecycle = off for the project',
+    ]
+
+
+def test_long_lists_are_cut():
+    """
+    A message shows a few lines and how many more there are; a hint is a paragraph.
+    """
+    assert cut(["a", "b"]) == ["a", "b"]
+    assert cut([str(n) for n in range(7)]) == ["0", "1", "2", "3", "4", "  ... and 2 more"]
+    assert hint("word " * 40).splitlines()[1].startswith("      word")
+
+
+def test_healthy_recordings_cost_a_look():
+    """
+    A recording in which nothing is doubled is not compared with anything.
+    """
+    from pytest_lc_callbacks._findings.checks import duplicate_events
+
+    healthy = Recording([Event(name="chain_start"), Event(name="chain_end")])
+
+    assert list(duplicate_events({"h": healthy}, None)) == []

@@ -1,0 +1,619 @@
+"""The plugin among others: outcomes that pytest's users expect, in suites with other plugins and unusual options."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from programs import HEAD, PROGRAMS
+
+
+@pytest.fixture
+def run(pytester):
+    """Runs a test file in which something goes wrong."""
+
+    def run(source, *args, head=HEAD):
+        pytester.makepyfile(head + source)
+        filters = "-Walways::pytest_lc_callbacks.CallbackFindingWarning"
+        return pytester.runpytest_inprocess("-p", "no:randomly", filters, *args)
+
+    return run
+
+
+BROKEN = PROGRAMS["handler_error"]
+
+
+@pytest.mark.parametrize(
+    ("source", "outcome"),
+    [
+        ("@pytest.mark.xfail" + BROKEN, {"xfailed": 1}),
+        ("@pytest.mark.xfail(strict=True)" + BROKEN, {"xfailed": 1}),
+        ("@pytest.mark.xfail(raises=KeyError)" + BROKEN, {"failed": 1}),
+        ("@pytest.mark.xfail" + BROKEN + "    assert False", {"xfailed": 1}),
+        ("@pytest.mark.xfail(strict=True)\ndef test_it(fake_chat_model):\n    pass", {"failed": 1}),
+        (BROKEN + "    pytest.skip('enough')", {"skipped": 1}),
+        (BROKEN + "    pytest.xfail('known')", {"xfailed": 1}),
+        ("@pytest.mark.skip" + BROKEN, {"skipped": 1}),
+        (BROKEN + "    pytest.fail('mine')", {"failed": 1}),
+        (
+            "@pytest.mark.parametrize('n', [1, 2])" + BROKEN.replace("fake_chat_model)", "fake_chat_model, n)"),
+            {"failed": 2},
+        ),
+        (
+            "@pytest.fixture\ndef broken(fake_chat_model):\n    raise ValueError\n\ndef test_it(broken): pass",
+            {"errors": 1},
+        ),
+    ],
+    ids=[
+        "expected",
+        "strictly expected",
+        "something else expected",
+        "expected failure",
+        "strictly expected in vain",
+        "skipped inside",
+        "expected inside",
+        "skipped",
+        "failed",
+        "parametrized",
+        "set-up",
+    ],
+)
+def test_outcomes(run, source, outcome):
+    """
+    A finding is a failure like any other where the test passes, and changes nothing where it does not.
+    """
+    result = run(source)
+
+    result.assert_outcomes(**outcome)
+
+
+def test_a_failing_test_keeps_its_error(run):
+    """
+    The test's own failure is the failure; the finding stands in the section, below the runs.
+    """
+    result = run(BROKEN + "    assert 1 + 1 == 3")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E       assert (1 + 1) == 3",
+            "*- LangChain callbacks -*",
+            "FakeChatModel *ms",
+            "last prompt, of FakeChatModel:",
+            "expected Broken.on_llm_end to return, but it raised KeyError('model_name') *[[]handler_error]",
+            "to allow this: *",
+            "FAILED *::test_it - assert (1 + 1) == 3",
+        ]
+    )
+
+
+def test_a_failing_test_in_which_nothing_ran(run):
+    """
+    That nothing ran may be the reason: the section says so.
+    """
+    result = run("def test_it(recording_handler):\n    recording_handler.assert_events(['llm_end'])")
+
+    result.stdout.fnmatch_lines(["*- LangChain callbacks -*", "no LangChain run began in this test"])
+
+
+def test_a_passing_test_has_no_section(run):
+    """
+    Where all is well nothing is printed.
+    """
+    result = run("def test_it(fake_chat_model):\n    fake_chat_model.invoke('hi')", "-rA")
+
+    result.stdout.no_fnmatch_line("*LangChain callbacks*")
+
+
+@pytest.mark.parametrize(("observe", "shown"), [("all", True), ("auto", False), ("off", False)])
+def test_tests_that_know_nothing_of_us(run, observe, shown):
+    """
+    With `lc_callbacks_observe = all` every test is watched, and shows what ran when it fails.
+    """
+    result = run(
+        """
+def test_runs():
+    RunnableLambda(str, name="step").invoke(1, {"callbacks": [Broken()]})
+    assert False
+
+def test_runs_nothing():
+    assert False
+
+def test_broken():
+    FakeChatModel().invoke("hi", {"callbacks": [Broken()]})
+""",
+        f"-olc_callbacks_observe={observe}",
+    )
+
+    result.assert_outcomes(failed=3 if shown else 2, passed=0 if shown else 1)
+    assert ("step " in result.stdout.str()) is shown
+    result.stdout.no_fnmatch_line("no LangChain run began*")
+
+
+def test_unittest(run):
+    """
+    A `TestCase` fails in its own way; so its findings stand in the section, and those of one that passes fail it.
+    """
+    result = run(
+        """
+import unittest
+
+@pytest.mark.lc_callbacks
+class TestIt(unittest.TestCase):
+    def use(self):
+        FakeChatModel().invoke("hi", {"callbacks": [Broken()]})
+
+    def test_fails(self):
+        self.use()
+        self.assertEqual(1, 2)
+
+    def test_finding(self):
+        self.use()
+
+    def test_skips(self):
+        self.use()
+        self.skipTest("enough")
+
+    @unittest.expectedFailure
+    def test_expected(self):
+        self.use()
+        assert False
+
+    def test_subtests(self):
+        self.use()
+        for n in range(2):
+            with self.subTest(n=n):
+                assert n
+"""
+    )
+
+    result.stdout.fnmatch_lines(
+        ["FAILED *::test_fails - AssertionError: 1 != 2", "FAILED *::test_finding - Failed: exp*"]
+    )
+    assert "ERROR" not in result.stdout.str().partition("short test summary")[2]
+    assert result.parseoutcomes()["skipped"] == result.parseoutcomes()["xfailed"] == 1
+
+
+def test_subtests(run):
+    """
+    A subtest that fails is the failure of its test; the runs so far are shown with it.
+    """
+    pytest.importorskip("_pytest.subtests", reason="pytest 9 brought the fixture")
+    result = run("""
+def test_it(subtests, fake_chat_model):
+    with subtests.test("first"):
+        fake_chat_model.invoke("hi", {"callbacks": [Broken()]})
+        assert False
+    with subtests.test("second"):
+        pass
+""")
+
+    result.stdout.fnmatch_lines(["SUBFAILED*test_it - assert False"])
+    result.stdout.fnmatch_lines(["*- LangChain callbacks -*", "FakeChatModel *"])
+    result.stdout.no_fnmatch_line("FAILED *Broken*")
+
+
+def test_doctest(pytester):
+    """
+    Doctests are watched as well, where all tests are.
+    """
+    pytester.makepyfile(
+        module='''
+        """
+        >>> from langchain_core.callbacks import BaseCallbackHandler
+        >>> from langchain_core.runnables import RunnableLambda
+        >>> class Broken(BaseCallbackHandler):
+        ...     def on_chain_end(self, outputs, **kwargs):
+        ...         raise KeyError("model_name")
+        >>> RunnableLambda(str).invoke(1, {"callbacks": [Broken()]})
+        '1'
+        """
+        '''
+    )
+
+    result = pytester.runpytest_inprocess("--doctest-modules", "module.py", "-olc_callbacks_observe=all")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["expected Broken.on_chain_end to return, *"])
+
+
+@pytest.mark.parametrize("option", ["-x", "--maxfail=1"])
+def test_stopping_early(run, option):
+    """
+    A finding counts as a failure for `-x`.
+    """
+    run(BROKEN + BROKEN.replace("test_it", "test_that"), option).assert_outcomes(failed=1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-p", "no:logging"],
+        ["--assert=plain"],
+        ["-p", "no:cacheprovider"],
+        ["-p", "no:warnings"],
+        ["-p", "no:unraisableexception", "-p", "no:threadexception"],
+        ["--import-mode=importlib"],
+        ["--capture=no"],
+        ["--tb=native"],
+    ],
+    ids=" ".join,
+)
+def test_options(run, options):
+    """
+    Nothing depends on how else pytest is told to work.
+    """
+    result = run(BROKEN + PROGRAMS["unused_response"].replace("test_it", "test_that"), *options)
+
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["expected Broken.on_llm_end *", "expected the script *"])
+
+
+def test_warnings_that_are_errors(run):
+    """
+    `-W error` makes a failure of the warning, with the same words; several are listed together.
+    """
+    both = """
+def test_it(fake_chat_model):
+    run = CallbackManager.configure().on_chain_start(None, {}, name="mine")
+    run.on_chain_end({})
+    run.on_chain_end({})
+    RunnableLambda(lambda text: fake_chat_model.invoke(text, {"callbacks": []}), name="outer").invoke("hi")
+"""
+    result = run(both, "-Werror::pytest_lc_callbacks.CallbackFindingWarning")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["expected FakeChatModel *[[]orphan_run], and 1 more finding", "expected mine *[[]lifecycle]"]
+    )
+
+
+def test_warnings_that_are_ignored(run):
+    """
+    A filter silences them by their category.
+    """
+    result = run(PROGRAMS["orphan_run"], "-Wignore::pytest_lc_callbacks.CallbackFindingWarning")
+
+    result.assert_outcomes(passed=1, warnings=0)
+
+
+def test_filtering_imports_no_langchain(pytester, monkeypatch):
+    """
+    To name the category of the warnings costs a suite without LangChain nothing.
+    """
+    # Other plugins of the environment import LangChain.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("PYTEST_ADDOPTS")
+    pytester.makepyfile("""
+        import sys
+
+        def test_it():
+            assert not {name for name in sys.modules if name.partition(".")[0] in ("langchain_core", "pydantic")}
+    """)
+
+    result = pytester.runpytest_subprocess(
+        "-p", "lc_callbacks", "-Werror::pytest_lc_callbacks.CallbackFindingWarning", "-olc_callbacks_observe=all"
+    )
+
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    "options", [["--co"], ["--fixtures"], ["--fixtures-per-test"], ["--setup-plan"], ["--markers"]], ids=str
+)
+def test_looking_around(run, options):
+    """
+    What only looks at tests runs none and finds nothing.
+    """
+    result = run(BROKEN, *options)
+
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("expected *")
+
+
+def test_switched_off(run):
+    """
+    `-p no:lc_callbacks` leaves a suite alone that does not ask for our fixtures.
+    """
+    source = "def test_it():\n    RunnableLambda(str).invoke(1)"
+
+    run(source, "-p", "no:lc_callbacks").assert_outcomes(passed=1)
+
+
+def test_fixtures_of_a_project_with_our_names(run):
+    """
+    They win, and switch nothing on.
+    """
+    result = run(
+        """
+@pytest.fixture
+def fake_chat_model():
+    return FakeChatModel(responses=["never asked for"])
+
+@pytest.fixture
+def spy_on():
+    return print
+
+def test_it(fake_chat_model, spy_on):
+    RunnableLambda(str).invoke(1, {"callbacks": [Broken()]})
+    FakeChatModel().invoke("hi", {"callbacks": [Broken()]})
+"""
+    )
+
+    result.assert_outcomes(passed=1)
+
+
+def test_our_fixtures_by_another_way(run):
+    """
+    `request.getfixturevalue` watches from then on; a fixture that uses ours watches all of the test.
+    """
+    result = run(
+        """
+@pytest.fixture
+def application(fake_chat_model):
+    return fake_chat_model
+
+def test_through_a_fixture(application):
+    application.invoke("hi", {"callbacks": [Broken()]})
+
+def test_by_request(request):
+    request.getfixturevalue("fake_chat_model").invoke("hi", {"callbacks": [Broken()]})
+
+def test_spy_by_request(request):
+    request.getfixturevalue("spy_on")
+    FakeChatModel().invoke("hi", {"callbacks": [Broken()]})
+"""
+    )
+
+    result.assert_outcomes(failed=3)
+
+
+def test_the_spy_without_the_observer(run):
+    """
+    `lc_callbacks_observe = off` leaves the spy working, and undone when the test fails.
+    """
+    result = run(
+        """
+from langchain_core.callbacks import BaseCallbackHandler
+
+def methods():
+    return {name: value for name, value in vars(Broken).items() if name.startswith("on_")}
+
+BEFORE = methods()
+
+def test_it(spy_on):
+    spy = spy_on(Broken)
+    FakeChatModel().invoke("hi", {"callbacks": [Broken()]})
+    assert [type(error) for error in spy.raised] == [KeyError]
+    assert methods() != BEFORE
+    assert False, "here"
+
+def test_afterwards():
+    assert methods() == BEFORE
+""",
+        "-olc_callbacks_observe=off",
+    )
+
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["FAILED *::test_it - AssertionError: here"])
+
+
+def test_nothing_is_left(run):
+    """
+    After a test, passed, failed or skipped, LangChain, logging and warnings are as they were, but for one inert hook.
+    """
+    result = run(
+        """
+import logging, warnings
+from langchain_core.callbacks import AsyncCallbackManager, manager
+from langchain_core.language_models import BaseChatModel
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import RunnableWithFallbacks
+from langchain_core.tools import BaseTool
+from langchain_core.tracers import context
+from pytest_lc_callbacks._fake import script as _fake_script
+from pytest_lc_callbacks._handlers import recorder as _handler
+from pytest_lc_callbacks._scopes import comparison as _scopes
+
+def state():
+    classes = (AsyncCallbackManager, BaseCallbackHandler, BaseChatModel, BaseRetriever, BaseTool, RunnableWithFallbacks)
+    return [
+        *({name: value for name, value in vars(cls).items() if not name.startswith("_abc")} for cls in classes),
+        dict(vars(manager.logger)) | {"_cache": None},
+        len(context._configure_hooks),
+        list(warnings.filters),
+        logging.root.manager.disable,
+        list(_fake_script._on_script_created),
+        list(_handler._on_handler_created),
+        _scopes.WATCH.truths,
+    ]
+
+def test_the_first(fake_chat_model):
+    # The hook that stays is there from here on.
+    fake_chat_model.invoke("hi")
+
+def test_before():
+    KEPT.append(state())
+
+def test_passes(fake_chat_model, spy_on):
+    spy_on(Broken)
+    fake_chat_model.invoke("hi")
+
+def test_fails(fake_chat_model, spy_on):
+    spy_on(Broken)
+    assert False
+
+def test_skips(fake_chat_model):
+    pytest.skip()
+
+@pytest.mark.lc_callbacks(block_real_models=True)
+def test_blocks():
+    FakeChatModel().invoke("hi")
+
+@pytest.fixture
+def broken(fake_chat_model):
+    yield
+    raise ValueError
+
+def test_tears_down(broken):
+    pass
+
+def test_afterwards():
+    assert state() == KEPT[0]
+"""
+    )
+
+    result.stdout.fnmatch_lines(["*1 failed, 6 passed, 1 skipped, 1 error*"])
+
+
+def test_interrupted(pytester):
+    """
+    A test that is interrupted leaves nothing on either: its tear-down is never told of.
+    """
+    from pytest_lc_callbacks._handlers.observer import Observer
+    from pytest_lc_callbacks._scopes.comparison import WATCH
+
+    before = WATCH.truths
+
+    pytester.makepyfile("def test_it(fake_chat_model):\n    raise KeyboardInterrupt")
+    result = pytester.inline_run(no_reraise_ctrlc=True)
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert WATCH.truths == before
+    assert all(isinstance(truth, Observer) for truth in before)
+
+
+def test_exit(run):
+    """
+    `pytest.exit` ends the session with its own message.
+    """
+    result = run(BROKEN + "    pytest.exit('enough')")
+
+    result.stdout.fnmatch_lines(["*enough*"])
+    result.stdout.no_fnmatch_line("expected *")
+
+
+def test_pytest_inside_pytest(run, recording_handler, fake_chat_model):
+    """
+    A watched test may run pytest: what is found inside stays inside.
+    """
+    fake_chat_model.respond("outer")
+    run(BROKEN + PROGRAMS["unused_response"].replace("test_it", "test_that")).assert_outcomes(failed=2)
+
+    fake_chat_model.invoke("hi", {"callbacks": [recording_handler]})
+    assert recording_handler.names == ["chat_model_start", "llm_end"]
+
+
+def test_workers(pytester):
+    """
+    Under pytest-xdist failures, sections and warnings arrive as they are.
+    """
+    pytest.importorskip("xdist")
+    pytester.makepyfile(HEAD + BROKEN + PROGRAMS["orphan_run"].replace("test_it", "test_that"))
+
+    result = pytester.runpytest_subprocess("-n1")
+
+    result.assert_outcomes(failed=1, passed=1, warnings=1)
+    result.stdout.fnmatch_lines(
+        [
+            "expected Broken.on_llm_end *",
+            "*- LangChain callbacks -*",
+            "FakeChatModel *",
+            "*CallbackFindingWarning: expected *",
+        ]
+    )
+
+
+def test_reruns(run):
+    """
+    pytest-rerunfailures runs a test with a finding again, and each time by itself.
+    """
+    pytest.importorskip("pytest_rerunfailures")
+    result = run(
+        """
+def test_it(fake_chat_model):
+    KEPT.append(1)
+    fake_chat_model.respond("once")
+    if len(KEPT) > 2:
+        fake_chat_model.invoke("hi")
+""",
+        "--reruns=3",
+    )
+
+    result.assert_outcomes(passed=1)
+    assert result.parseoutcomes()["rerun"] == 2
+
+
+def test_timeouts(run):
+    """
+    A test that pytest-timeout stops shows what was running.
+    """
+    pytest.importorskip("pytest_timeout")
+    result = run(
+        """
+@pytest.mark.timeout(0.2, method="signal")
+def test_it(callback_scopes):
+    RunnableLambda(lambda text: threading.Event().wait(), name="endless").invoke("hi")
+""",
+    )
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Timeout*", "*- LangChain callbacks -*", "endless*failed: Failed: Timeout*"])
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("flags", [["-O"], ["-X", "dev"]], ids=" ".join)
+def test_other_pythons(pytester, flags):
+    """
+    Python without assertions, and Python that watches closely, find the same.
+    """
+    pytester.makepyfile(
+        HEAD + "".join(program.replace("test_it", f"test_{name}") for name, program in PROGRAMS.items())
+    )
+    done = subprocess.run(
+        [sys.executable, *flags, "-m", "pytest", "--no-header"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "4 failed, 3 passed" in done.stdout, done.stdout
+    assert done.stdout.count("CallbackFindingWarning: expected") == 3
+
+
+def test_a_hanging_handler_says_so(run):
+    """
+    A StopIteration that no future can carry is told of as it passes through a spied handler, and in the section.
+    """
+    result = run(
+        """
+from pytest_lc_callbacks._findings.handler_error import hangs_asyncio
+
+class Stopping(BaseCallbackHandler):
+    def on_llm_end(self, response, **kwargs):
+        next(iter(()))
+
+def test_it(spy_on, fake_chat_model, caplog):
+    handler = Stopping()
+    spy = spy_on(handler)
+
+    async def program():
+        call = asyncio.ensure_future(fake_chat_model.ainvoke("hi", {"callbacks": [handler]}))
+        while not spy.raised:
+            await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.wait([call])
+
+    asyncio.run(program())
+    assert [type(error) for error in spy.raised] == [StopIteration]
+    assert ("waits for ever" in caplog.text) is hangs_asyncio(StopIteration())
+""",
+        "-p",
+        "lc_callbacks",
+    )
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["expected Stopping.on_llm_end to return, but it raised *StopIteration*[[]handler_error]*"]
+    )

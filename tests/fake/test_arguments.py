@@ -1,0 +1,103 @@
+"""What FakeChatModel and respond() take besides the responses, and what they refuse."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage
+
+from pytest_lc_callbacks._fake.model import FakeChatModel
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"response": ["a"]}, "FakeChatModel() takes no argument 'response' (did you mean 'responses'?)"),
+        ({"messages": iter(["a"])}, "FakeChatModel() takes no argument 'messages'"),
+        ({"callback": []}, "FakeChatModel() takes no argument 'callback' (did you mean 'callbacks'?)"),
+        ({"responses": "Paris"}, "responses= is a list of answers, not str; write responses=['Paris', 'Rome']"),
+        ({"responses": iter(["a"])}, "responses= is a list of answers, not list_iterator"),
+        ({"responses": {"a": "b"}}, "responses= is a list of answers, not dict"),
+        ({"responses": AIMessage("a")}, "responses= is a list of answers, not AIMessage"),
+        ({"responses": ["a", 3]}, "responses[1] cannot answer with 3 (int)"),
+        ({"responses": ["a", ["b"]]}, "responses[1] cannot answer with ['b'] (list)"),
+    ],
+    ids=["response", "messages", "callback", "text", "iterator", "dict", "message", "number", "list"],
+)
+def test_what_the_constructor_refuses(fields, message):
+    """
+    An argument that the model does not have, or a response it could not give, is refused with its name or place.
+    """
+    with pytest.raises(TypeError, match=re.escape(message)):
+        FakeChatModel(**fields)
+
+
+@pytest.mark.parametrize("provider", ["gemini", "OpenAI", "", ["openai"]], ids=str)
+def test_unknown_providers(provider):
+    """
+    A provider whose payloads are not known is refused with those that are.
+    """
+    with pytest.raises(ValueError, match=f"provider= is 'anthropic' or 'openai', not {re.escape(repr(provider))}"):
+        FakeChatModel(provider=provider)
+
+
+REFUSED: dict[str, tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]] = {
+    "nothing": ((), {}, TypeError, "respond() cannot answer with nothing: write what the model says"),
+    "times of zero": (("a",), {"times": 0}, ValueError, "respond(...): times=0 would never give the answer"),
+    "negative times": (("a",), {"times": -1}, ValueError, "times=-1 would never give the answer"),
+    "times as a text": (("a",), {"times": "2"}, TypeError, "times= is a number of calls, not '2'"),
+    "times as a truth": (("a",), {"times": True}, TypeError, "times= is a number of calls, not True"),
+    "times and always": (("a",), {"times": 2, "always": True}, ValueError, "always=True gives the answer without end"),
+    "times of several": (
+        ("a", "b"),
+        {"times": 2},
+        TypeError,
+        "times=2 is for one answer, not for 2; write one .respond",
+    ),
+    "always several": (("a", "b"), {"always": True}, TypeError, "always=True is for one answer, not for 2"),
+    "calls of several": (("a", "b"), {"tool_calls": [("f", {})]}, TypeError, "for one answer, not for 2"),
+    "negative latency": (("a",), {"latency": -1}, ValueError, "latency= is a number of seconds from 0 on, not -1"),
+    "latency as a text": (("a",), {"latency": "1s"}, ValueError, "latency= is a number of seconds from 0 on, not '1s'"),
+    "endless latency": (("a",), {"chunk_latency": float("inf")}, ValueError, "chunk_latency= is a number of seconds"),
+}
+
+
+@pytest.mark.parametrize(("responses", "options", "kind", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_respond_refuses(responses, options, kind, message):
+    """
+    Options that contradict each other, or could never take effect, are refused with their name and value.
+    """
+    with pytest.raises(kind, match=re.escape(message)):
+        FakeChatModel().respond(*responses, **options)
+
+
+@pytest.mark.parametrize("flag", ["always", "optional", "check_tools"])
+def test_flags(flag):
+    """
+    A flag is True or False; a text would count as True, whatever it says.
+    """
+    with pytest.raises(TypeError, match=re.escape(f"respond(...): {flag}= is True or False, not 'no'")):
+        FakeChatModel().respond("a", **{flag: "no"})
+
+
+@pytest.mark.parametrize("name", ["latency", "chunk_latency"])
+@pytest.mark.parametrize("value", [-1, float("inf"), float("nan"), "1s"], ids=str)
+def test_the_latency_of_a_model(name, value):
+    """
+    A latency that no call could wait for is refused by the constructor too.
+    """
+    with pytest.raises(ValueError, match=re.escape(f"FakeChatModel(): {name}= is a number of seconds from 0 on, not")):
+        FakeChatModel(**{name: value})
+
+
+def test_a_refused_response_is_not_scripted():
+    """
+    Of a line that is refused, nothing is scripted.
+    """
+    model = FakeChatModel()
+    with pytest.raises(TypeError, match="cannot answer with 3"):
+        model.respond("a", 3)
+
+    assert repr(model) == "<FakeChatModel: unscripted, 0 calls>"

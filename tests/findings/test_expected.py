@@ -1,0 +1,69 @@
+"""Whether a test expected an exception: what its traceback and the source around it tell."""
+
+from __future__ import annotations
+
+import unittest
+from contextlib import suppress
+
+import pytest
+
+from pytest_lc_callbacks._findings.expected import is_expected
+
+raised = ValueError("kept here by whoever raises it")
+
+
+def fail():
+    """Raise the same exception again, as code under test does."""
+    raise raised.with_traceback(None)
+
+
+def test_in_a_with_block():
+    """
+    `with pytest.raises(...)` around the line, at any depth, expects what comes to it.
+    """
+    # More than a line, since how deep the line stands is the point.
+    with pytest.raises(ValueError, match="kept"):  # noqa: PT012
+        for _ in range(2):
+            if True:
+                fail()
+    assert is_expected(raised)
+
+
+def test_as_a_call():
+    """
+    So does `pytest.raises` with the function to call.
+    """
+    # As people still write it.
+    pytest.raises(ValueError, fail)  # noqa: RUF061
+    assert is_expected(raised)
+
+
+def test_by_unittest():
+    """
+    `assertRaises` takes the traceback away, and is known by that.
+    """
+    # The thing under test.
+    with unittest.TestCase().assertRaises(ValueError):  # noqa: PT027
+        fail()
+    assert is_expected(raised)
+
+
+def test_caught_by_others():
+    """
+    Whoever catches it in the midst of things did not expect it, a word like *raises* nearby or not.
+    """
+    with pytest.raises(KeyError):
+        {}["a line that raises"]
+    try:
+        fail()
+    except ValueError:
+        assert not is_expected(raised)
+
+
+def test_source_that_cannot_be_read():
+    """
+    Code without a file, or with one that is no Python, expects nothing.
+    """
+    with suppress(ValueError):
+        exec("raise raised.with_traceback(None)", {"raised": raised})
+    assert not is_expected(raised)

@@ -1,0 +1,919 @@
+"""Why a handler did not hear what it should have: each reason's words, and where they must stay away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import re
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware
+from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, CallbackManager
+from langchain_core.documents import Document
+from langchain_core.language_models import FakeListChatModel
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import Runnable, RunnableLambda, RunnableParallel
+from langchain_core.runnables.config import ContextThreadPoolExecutor, merge_configs
+from langchain_core.tools import StructuredTool
+from langgraph.graph import END, START, StateGraph
+from typing_extensions import TypedDict
+
+from pytest_lc_callbacks import FakeChatModel, RecordingHandler, observe_callbacks
+
+CORE = tuple(int(part) for part in version("langchain-core").split(".")[:2])
+PROMPT = ChatPromptTemplate.from_template("{q}")
+QUESTION: dict[str, Any] = {"q": "1"}
+SINCE_311 = pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10: LangChain loses the context here")
+ON_310 = pytest.mark.skipif(sys.version_info >= (3, 11), reason="only on Python 3.10 async code loses the context")
+
+
+class State(TypedDict):
+    """A graph's state."""
+
+    q: str
+
+
+class City(TypedDict):
+    """A city."""
+
+    name: str
+
+
+def model(**options: Any) -> FakeListChatModel:
+    """A model that answers as often as it is asked."""
+    return FakeListChatModel(responses=["x"], **options)
+
+
+MODEL = model()
+
+
+def own() -> dict[str, Any]:
+    """Callbacks that are not the handler."""
+    return {"callbacks": [BaseCallbackHandler()]}
+
+
+def at(handler: Any) -> Any:
+    """Callbacks at run time."""
+    return {"callbacks": [handler]}
+
+
+def outer(body: Any) -> RunnableLambda[Any, Any]:
+    """A function as a chain."""
+    return RunnableLambda(body, name="outer")
+
+
+def graph(node: Any, name: str = "top") -> Any:
+    """A graph of one node."""
+    builder = StateGraph(State)
+    builder.add_node("node", node)
+    builder.add_edge(START, "node")
+    builder.add_edge("node", END)
+    return builder.compile(name=name)
+
+
+def lookup(**options: Any) -> StructuredTool:
+    """A tool that asks a model."""
+
+    def ask(q: str) -> str:
+        return str(MODEL.invoke(q).content)
+
+    return StructuredTool.from_function(ask, name="lookup", description="look it up", **options)
+
+
+class Shelf(BaseRetriever):
+    """A retriever that asks a model."""
+
+    def _get_relevant_documents(self, query: str, *, run_manager: Any) -> list[Document]:
+        return [Document(str(MODEL.invoke(query).content))]
+
+    async def _aget_relevant_documents(self, query: str, *, run_manager: Any) -> list[Document]:
+        return [Document(str((await MODEL.ainvoke(query)).content))]
+
+
+class PassingShelf(BaseRetriever):
+    """A retriever that passes its callbacks on."""
+
+    def _get_relevant_documents(self, query: str, *, run_manager: Any) -> list[Document]:
+        return [Document(str(MODEL.invoke(query, {"callbacks": run_manager.get_child()}).content))]
+
+
+class Router(FakeListChatModel):
+    """A model that asks another."""
+
+    def _call(self, *args: Any, **kwargs: Any) -> str:
+        MODEL.invoke("inside")
+        return super()._call(*args, **kwargs)
+
+
+class Dropping(Runnable[Any, Any]):
+    """A chain of one's own that forgets the config."""
+
+    def invoke(self, question: Any, config: Any = None, **kwargs: Any) -> Any:
+        return (PROMPT | MODEL).invoke(question)
+
+
+def words_of(program: Any, check: Any = lambda handler: handler.assert_runtime_scope()) -> str:
+    """What the failing check says, in one line; empty if it passes."""
+    with observe_callbacks():
+        handler = RecordingHandler()
+        done = program(handler)
+        if inspect.iscoroutine(done):
+            asyncio.run(done)
+        try:
+            check(handler)
+        except AssertionError as failure:
+            return " ".join(str(failure).split())
+    return ""
+
+
+# Reason by reason: programs that have it, with the words; then near misses, which must not say so.
+
+
+ALONE = "it was given to that component alone"
+BOTH_WAYS = "(its constructor, or with_config on that step)"
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        (lambda h: (PROMPT | model(callbacks=[h])).invoke(QUESTION), BOTH_WAYS),
+        (lambda h: (PROMPT | MODEL.with_config(callbacks=[h])).invoke(QUESTION), BOTH_WAYS),
+        (lambda h: (PROMPT | model(callbacks=[h])).ainvoke(QUESTION), BOTH_WAYS),
+        (lambda h: list((PROMPT | model(callbacks=[h])).stream(QUESTION)), BOTH_WAYS),
+        (lambda h: RunnableParallel(a=model(callbacks=[h]), b=len).invoke("hi"), BOTH_WAYS),
+        (lambda h: (PROMPT.with_config(callbacks=[h]) | MODEL).invoke(QUESTION), "alone (with_config on that step)"),
+        (lambda h: (PROMPT | outer(MODEL.invoke).with_config(callbacks=[h])).invoke(QUESTION), "alone (with_config on"),
+        (lambda h: outer(lookup(callbacks=[h]).invoke).invoke(QUESTION), "alone (its constructor)"),
+        (lambda h: create_agent(FakeChatModel(callbacks=[h]), []).invoke({"messages": [("user", "q")]}), BOTH_WAYS),
+        (lambda h: outer(int).with_fallbacks([model(callbacks=[h])]).invoke("q", own()), BOTH_WAYS),
+    ],
+    ids=[
+        *["constructor", "with_config on a step", "async", "stream", "parallel", "prompt", "step with runs inside"],
+        *["tool", "agent's model", "fallback"],
+    ],
+)
+def test_one_component_alone(program, words):
+    """
+    A handler that heard a component and not the run around it: constructor and with_config send equal events.
+
+    What runs inside the component tells them apart, as does a component that takes no constructor callbacks.
+    """
+    said = words_of(program)
+
+    assert ALONE in said
+    assert words in said
+    assert 'pass it at run time: chain.invoke(..., config={"callbacks": [handler]})' in said
+
+
+def test_several_components_alone():
+    """
+    Each of them has the handler; where all have it, it may also be inherited by them and not given to the run around.
+    """
+    some = words_of(lambda h: (PROMPT | model(callbacks=[h]) | StrOutputParser().with_config(at(h))).invoke(QUESTION))
+    every = words_of(lambda h: (PROMPT | MODEL).invoke(QUESTION, {"callbacks": CallbackManager([], [h])}))
+
+    assert "it was given to each of them alone" in some
+    assert "inheritable_handlers" not in some
+    assert "it is one of the inheritable_handlers of a CallbackManager(handlers=..., inheritable_handlers=...)" in every
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        (lambda h: outer(lambda q: (PROMPT | MODEL).invoke(QUESTION, at(h))).invoke(1), "that call, in its config"),
+        (
+            lambda h: outer(lambda q: (PROMPT | MODEL).with_config(at(h)).invoke(QUESTION)).invoke(1),
+            "or with with_config",
+        ),
+        (lambda h: outer(lambda q: model(callbacks=[h]).invoke("q", own())).invoke(1), "or to the constructor of Fake"),
+    ],
+    ids=["config of a call", "with_config on it", "constructor"],
+)
+def test_alone_in_a_call_inside_a_function(program, words):
+    """
+    A call inside a function that has callbacks of its own: the run around it is not among those they hear.
+    """
+    said = words_of(program)
+
+    assert "which was called inside outer at " in said
+    assert words in said
+
+
+NOT_INHERITED = "so it is not inherited"
+
+
+def test_not_inherited():
+    """
+    A run was heard, those inside it were not: a constructor's callback, or a manager's handler that is not inheritable.
+    """
+    manager = words_of(lambda h: (PROMPT | MODEL).invoke(QUESTION, {"callbacks": CallbackManager(handlers=[h])}))
+    constructor = words_of(lambda h: lookup(callbacks=[h]).invoke(QUESTION))
+
+    assert f"{NOT_INHERITED}: it was given as one of the handlers of a CallbackManager(handlers=..." in manager
+    assert f"{NOT_INHERITED}: it was given to the constructor of lookup, or as one of the handlers" in constructor
+
+
+DOUBLED = "LangChain joins lists of callbacks without removing doubles"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        lambda h: (PROMPT | MODEL).invoke(QUESTION, {"callbacks": [h, h]}),
+        lambda h: (PROMPT | MODEL).with_config(callbacks=[h]).invoke(QUESTION, at(h)),
+        lambda h: (PROMPT | MODEL).with_config(callbacks=[h]).ainvoke(QUESTION, at(h)),
+        lambda h: list((PROMPT | MODEL).stream(QUESTION, {"callbacks": [h, h]})),
+    ],
+    ids=["twice in a list", "with_config and run time", "async", "stream"],
+)
+def test_heard_twice(program):
+    """
+    Doubles are at the run they were passed to, once below: that proves where they come from.
+    """
+    said = words_of(program)
+
+    assert DOUBLED in said
+    assert "RunnableSequence got the same handler twice; the runs under it heard it once" in said
+
+
+def test_a_handler_that_wraps_another_is_told_from_a_double():
+    """
+    What hands events on doubles the runs inside too, which a list cannot.
+    """
+
+    class Wrapper(BaseCallbackHandler):
+        """Hands on."""
+
+        def __init__(self, inner: Any) -> None:
+            self.on_chain_start = inner.on_chain_start
+            self.on_chain_end = inner.on_chain_end
+            self.on_chat_model_start = inner.on_chat_model_start
+            self.on_llm_end = inner.on_llm_end
+
+    said = words_of(lambda h: (PROMPT | MODEL).invoke(QUESTION, {"callbacks": [h, Wrapper(h)]}))
+
+    assert "something hands events on to it, such as another handler that wraps it" in said
+    assert DOUBLED not in said
+
+
+REPLACED = (
+    "with callbacks of its own: a callbacks list, in the call's config or with with_config, replaces the inherited"
+)
+
+
+async def _await_own(q: Any) -> Any:
+    return await MODEL.ainvoke(q, own())
+
+
+async def _gather_own(q: Any) -> Any:
+    return await asyncio.gather(MODEL.ainvoke(q), MODEL.ainvoke(q, own()))
+
+
+async def _node_own(state: Any) -> Any:
+    await MODEL.ainvoke("q", {"callbacks": []})
+    return state
+
+
+class Moderation(AgentMiddleware):
+    """Middleware that asks a model by hand."""
+
+    def before_model(self, state: Any, runtime: Any) -> None:
+        MODEL.invoke("is this fine?", own())
+
+
+@pytest.mark.parametrize(
+    ("program", "place"),
+    [
+        (lambda h: outer(lambda q: MODEL.invoke(q, own())).invoke("q", at(h)), "outer at "),
+        (lambda h: outer(lambda q: MODEL.invoke(q, {"callbacks": []})).invoke("q", at(h)), "outer at "),
+        (lambda h: outer(lambda q: MODEL.with_config(own()).invoke(q)).invoke("q", at(h)), "outer at "),
+        (lambda h: outer(lambda q: MODEL.with_config(own()).batch([q, q])).invoke("q", at(h)), "outer at "),
+        pytest.param(lambda h: outer(_await_own).ainvoke("q", at(h)), "outer with", marks=SINCE_311),
+        pytest.param(lambda h: outer(_gather_own).ainvoke("q", at(h)), "outer with", marks=SINCE_311),
+        pytest.param(lambda h: graph(_node_own).ainvoke({"q": ""}, at(h)), "node with", marks=SINCE_311),
+        (
+            lambda h: create_agent(FakeChatModel(), [], middleware=[Moderation()]).invoke(
+                {"messages": [("user", "hi")]}, at(h)
+            ),
+            "Moderation.before_model at ",
+        ),
+    ],
+    ids=["list", "empty list", "with_config", "batch", "async", "gather", "async node", "middleware"],
+)
+def test_replaced_callbacks(program, place):
+    """
+    A callbacks list inside a function body replaces the inherited handlers; in a sync run the line is named.
+    """
+    said = words_of(program)
+
+    assert REPLACED in said
+    assert f"FakeListChatModel was called inside {place}" in said
+    assert 'merge_configs(config, {"callbacks": [...]})' in said
+    assert "(began without a parent)" in said
+
+
+def _merging(q: Any, config: Any) -> Any:
+    return MODEL.invoke(q, merge_configs(config, own()))
+
+
+def test_merged_callbacks_are_no_replaced_ones():
+    """
+    The good twin: callbacks that were added to the inherited ones.
+    """
+    assert words_of(lambda h: outer(_merging).invoke("q", at(h))) == ""
+    assert words_of(lambda h: outer(lambda q: MODEL.invoke(q, {"callbacks": None})).invoke("q", at(h))) == ""
+
+
+def test_replaced_callbacks_are_no_cause_where_the_run_around_was_missed_too():
+    """
+    Near miss: the handler was given to neither, so that nothing was replaced for it.
+    """
+    said = words_of(lambda h: (outer(lambda q: MODEL.invoke(q, own())).invoke("q"), MODEL.invoke("q", at(h))))
+
+    assert REPLACED not in said
+    assert "outer was called by itself at " in said
+
+
+RAW_THREAD = "LangChain's context does not follow into a raw thread or executor"
+
+
+def _raw_thread(q: Any) -> None:
+    thread = threading.Thread(target=lambda: MODEL.invoke(q), name="helper")
+    thread.start()
+    thread.join()
+
+
+def _raw_executor(q: Any) -> Any:
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(MODEL.invoke, q).result()
+
+
+def _context_executor(q: Any) -> Any:
+    with ContextThreadPoolExecutor(1) as executor:
+        return executor.submit(MODEL.invoke, q).result()
+
+
+def _copied_context(q: Any) -> None:
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(MODEL.invoke, q))
+    thread.start()
+    thread.join()
+
+
+async def _loops_executor(q: Any) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(None, MODEL.invoke, q)
+
+
+def _thread_with_a_loop(q: Any) -> None:
+    thread = threading.Thread(target=lambda: asyncio.run(MODEL.ainvoke(q)), name="helper")
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("program", "thread"),
+    [
+        (lambda h: outer(_raw_thread).invoke("q", at(h)), "(thread helper) at "),
+        (lambda h: outer(_raw_executor).invoke("q", at(h)), "(ThreadPoolExecutor-"),
+        (lambda h: outer(_raw_executor).ainvoke("q", at(h)), "(ThreadPoolExecutor-"),
+        (lambda h: (PROMPT | outer(_raw_executor)).batch([QUESTION] * 2, at(h)), "(ThreadPoolExecutor-"),
+        (lambda h: outer(_loops_executor).ainvoke("q", at(h)), "(thread asyncio_"),
+        pytest.param(
+            lambda h: outer(_thread_with_a_loop).invoke("q", at(h)),
+            "(thread helper)",
+            marks=pytest.mark.skipif(
+                sys.version_info < (3, 12), reason="before Python 3.12 an async run does not tell its thread"
+            ),
+        ),
+    ],
+    ids=[
+        "thread",
+        "executor",
+        "executor under ainvoke",
+        "executor in a batch",
+        "loop's executor",
+        "thread with a loop",
+    ],
+)
+def test_raw_threads(program, thread):
+    """
+    A run that began with no parent in another thread while one that was heard was open; with the line, where shown.
+    """
+    said = words_of(program)
+
+    assert RAW_THREAD in said
+    assert thread in said
+    assert "while outer was open" in said
+
+
+@pytest.mark.parametrize("body", [_context_executor, _copied_context], ids=["LangChain's executor", "copied context"])
+def test_threads_with_langchains_context_are_no_raw_ones(body):
+    """
+    The good twins: context that is handed into the thread.
+    """
+    assert words_of(lambda h: outer(body).invoke("q", at(h))) == ""
+
+
+def test_a_thread_beside_no_open_run_is_no_lost_context():
+    """
+    Near miss: nothing that was heard was open, so that there was no context to lose.
+    """
+    said = words_of(lambda h: (_raw_thread("q"), MODEL.with_config(run_name="mine").invoke("q", at(h))))
+
+    assert RAW_THREAD not in said
+    assert "FakeListChatModel was called by itself" in said
+
+
+NO_CONTEXT = "LangChain hands no context to the code inside a"
+
+
+def test_calls_inside_a_retriever_or_a_model():
+    """
+    A retriever's and a model's own code gets no context; a sync run proves it, with the line.
+    """
+    retriever = words_of(lambda h: Shelf().invoke("q", at(h)))
+    chat_model = words_of(lambda h: Router(responses=["x"]).invoke("q", at(h)))
+
+    assert "FakeListChatModel was called inside the retriever Shelf at " in retriever
+    assert f"{NO_CONTEXT} retriever" in retriever
+    assert 'config={"callbacks": run_manager.get_child()}' in retriever
+    assert f"{NO_CONTEXT} chat model" in chat_model
+
+
+def test_calls_inside_a_retriever_that_passes_its_callbacks_on():
+    """
+    The good twin, and the call that LangChain attaches to the run around the retriever.
+    """
+    assert words_of(lambda h: PassingShelf().invoke("q", at(h))) == ""
+    assert words_of(lambda h: (outer(str) | Shelf()).invoke("q", at(h))) == ""
+
+
+@SINCE_311
+def test_calls_inside_an_async_retriever_are_possible_only():
+    """
+    Near miss: nothing shows that it was the retriever that called; another task might have.
+    """
+    said = words_of(lambda h: Shelf().ainvoke("q", at(h)))
+
+    assert "Possible causes" in said
+    assert "a call inside Shelf, since a retriever hands no context to the code inside it" in said
+    assert NO_CONTEXT not in said
+
+
+def _by_hand(handler: Any) -> None:
+    run = CallbackManager([handler]).on_chain_start({}, {}, name="mine")
+    MODEL.invoke("q")
+    run.on_chain_end({})
+
+
+def _by_hand_configured(handler: Any) -> None:
+    run = CallbackManager.configure([handler]).on_chain_start({}, {}, name="mine")
+    MODEL.invoke("q")
+    run.on_chain_end({})
+
+
+def _by_hand_passed_on(handler: Any) -> None:
+    run = CallbackManager.configure([handler]).on_chain_start({}, {}, name="mine")
+    MODEL.invoke("q", {"callbacks": run.get_child()})
+    run.on_chain_end({})
+
+
+async def _by_hand_async(handler: Any) -> None:
+    run = await AsyncCallbackManager([handler]).on_chain_start({}, {}, name="mine")
+    await MODEL.ainvoke("q")
+    await run.on_chain_end({})
+
+
+@pytest.mark.parametrize("program", [_by_hand, _by_hand_configured, _by_hand_async])
+def test_a_callback_manager_by_hand(program):
+    """
+    A run that somebody's own code began does not reach what is called meanwhile, unless it is passed on.
+    """
+    said = words_of(program)
+
+    assert "while mine was open, which was begun by hand with a callback manager" in said
+    assert 'config={"callbacks": run_manager.get_child()}' in said
+
+
+def test_a_callback_manager_by_hand_that_is_passed_on():
+    """
+    The good twin; and a call after the run by hand, which has nothing to do with it.
+    """
+    assert words_of(_by_hand_passed_on) == ""
+    assert "by hand" not in words_of(lambda h: (_by_hand_passed_on(h), MODEL.invoke("q")))
+
+
+def test_a_context_of_ones_own():
+    """
+    LangChain had called the code, but not in the context that it had made.
+    """
+    said = words_of(lambda h: outer(lambda q: contextvars.Context().run(MODEL.invoke, q)).invoke("q", at(h)))
+
+    assert "FakeListChatModel was called by code inside outer at " in said
+    assert "in a contextvars.Context that holds no run" in said
+
+
+@SINCE_311
+def test_a_task_that_was_made_elsewhere_is_a_possible_cause():
+    """
+    A worker's task has the context of whoever made it; no more is known of an async run.
+    """
+
+    async def program(handler: Any) -> None:
+        jobs: asyncio.Queue[Any] = asyncio.Queue()
+
+        async def work() -> None:
+            question, answered = await jobs.get()
+            answered.set_result(await MODEL.ainvoke(question))
+
+        async def ask(q: Any) -> Any:
+            answered = asyncio.get_running_loop().create_future()
+            jobs.put_nowait((q, answered))
+            return await answered
+
+        worker = asyncio.create_task(work())
+        await outer(ask).ainvoke("q", at(handler))
+        await worker
+
+    said = words_of(program)
+
+    assert "began without a parent while outer was open. Possible causes" in said
+    assert "code that lost LangChain's context, as in a raw thread, or in a task that was made elsewhere" in said
+    assert "Python 3.10" not in said
+
+
+ON_PYTHON_310 = "on Python 3.10, LangChain's context does not reach the nodes of a graph under ainvoke"
+
+
+async def _node(state: Any) -> Any:
+    await MODEL.ainvoke("q")
+    return state
+
+
+def _sync_node(state: Any) -> Any:
+    MODEL.invoke("q")
+    return state
+
+
+@ON_310
+@pytest.mark.parametrize("node", [_node, _sync_node])
+def test_python_310_is_named(node):
+    """
+    There, a node of a graph under ainvoke loses its parent; a sync call in one proves it, for an async one it may be.
+    """
+    said = words_of(lambda h: graph(node).ainvoke({"q": ""}, at(h)))
+
+    assert ON_PYTHON_310 in said
+    assert ("Possible causes" in said) is (node is _node)
+
+
+@ON_310
+@pytest.mark.skipif(CORE >= (1, 4), reason="langchain-core 1.4 and later hand the context to coroutines")
+def test_python_310_is_named_for_any_coroutine():
+    """
+    Before langchain-core 1.4 a coroutine has no context there.
+    """
+
+    async def body(q: Any) -> Any:
+        return await MODEL.ainvoke(q)
+
+    assert ON_PYTHON_310 in words_of(lambda h: outer(body).ainvoke("q", at(h)))
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        lambda h: graph(_sync_node).invoke({"q": ""}, at(h)),
+        lambda h: outer(MODEL.invoke).invoke("q", at(h)),
+        lambda h: (PROMPT | MODEL).ainvoke(QUESTION, at(h)),
+    ],
+    ids=["sync graph", "sync function", "async chain"],
+)
+def test_python_310_is_no_cause_elsewhere(program):
+    """
+    The good twins: sync code, and steps that LangChain passes the config to.
+    """
+    assert words_of(program) == ""
+
+
+def test_python_310_is_no_cause_in_sync_code():
+    """
+    Near miss on every Python: what is lost in sync code is lost for another reason.
+    """
+    assert "Python 3.10" not in words_of(lambda h: outer(_raw_executor).invoke("q", at(h)))
+    assert "Python 3.10" not in words_of(lambda h: Shelf().invoke("q", at(h)))
+    lost = words_of(lambda h: outer(lambda q: contextvars.Context().run(MODEL.invoke, q)).invoke("q", at(h)))
+    assert "Python 3.10" not in lost
+
+
+SWALLOWED = "which LangChain hands to the model as an option and otherwise ignores"
+
+
+def test_swallowed_keywords():
+    """
+    ``bind(callbacks=...)`` shows among the options of a streaming model's call.
+    """
+    assert SWALLOWED in words_of(lambda h: list(MODEL.bind(callbacks=[h]).stream("q")))
+    assert SWALLOWED not in words_of(lambda h: list(MODEL.bind(stop=["."]).stream("q")))
+
+
+NOTHING = "the handler heard nothing. Possible causes:"
+BEFORE_TOOLS = "with_config(callbacks=...) before bind_tools or with_structured_output"
+REPLACED_CONFIG = "a second with_config(callbacks=...), which replaces the first"
+
+
+def structured(handler: Any) -> Any:
+    """A model with a schema, and with_config before it."""
+    fake = FakeChatModel()
+    fake.respond({"name": "Oslo"})
+    return fake.with_config(callbacks=[handler]).with_structured_output(City)
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        (lambda h: (PROMPT | MODEL).invoke(QUESTION), "it was not passed to the call of RunnableSequence at "),
+        (lambda h: (PROMPT | MODEL).ainvoke(QUESTION), "it was passed to none of these calls: pass it at run time"),
+        (
+            lambda h: Dropping().invoke(QUESTION, at(h)),
+            "code between (a Runnable's invoke(), a wrapper) took the config",
+        ),
+        (lambda h: MODEL.with_config(at(h)).with_config(own()).invoke("q"), REPLACED_CONFIG),
+        (lambda h: FakeChatModel().with_config(at(h)).bind_tools([lookup()]).invoke("q"), BEFORE_TOOLS),
+        (lambda h: structured(h).invoke("q"), BEFORE_TOOLS),
+        (
+            lambda h: create_agent(FakeChatModel().with_config(at(h)), [lookup()]).invoke(
+                {"messages": [("user", "q")]}
+            ),
+            BEFORE_TOOLS,
+        ),
+        (
+            lambda h: Shelf(callbacks=[h]).invoke("q"),
+            "the constructor of a prompt or a retriever, which ignores callbacks",
+        ),
+    ],
+    ids=[
+        *[
+            "never attached",
+            "never attached, async",
+            "config dropped",
+            "replaced config",
+            "before tools",
+            "before schema",
+        ],
+        *["agent", "retriever"],
+    ],
+)
+def test_heard_nothing(program, words):
+    """
+    Where no run heard the handler, nothing is proven: the possible causes are listed, those first that fit what ran.
+    """
+    said = words_of(program)
+
+    assert NOTHING in said
+    assert words in said
+
+
+def test_causes_that_do_not_fit_are_not_listed():
+    """
+    Near misses: no tools, no prompt, no retriever, no graph.
+    """
+    said = words_of(lambda h: MODEL.invoke("q"))
+
+    assert NOTHING in said
+    assert BEFORE_TOOLS not in said
+    assert "prompt" not in said
+    assert "langgraph" not in said
+
+
+def test_a_proven_cause_leaves_out_the_possible_ones():
+    """
+    What is proven stands alone.
+    """
+    assert "Possible causes" not in words_of(lambda h: (PROMPT | model(callbacks=[h])).invoke(QUESTION))
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        lambda h: (MODEL.with_config(run_name="other").invoke("q"), MODEL.invoke("q", at(h))),
+        lambda h: [MODEL.with_config(run_name="other").invoke("q") for _ in (PROMPT | MODEL).stream(QUESTION, at(h))],
+    ],
+    ids=["before", "while a stream is read"],
+)
+def test_a_call_by_itself(program):
+    """
+    A call that nothing of LangChain's stands behind was simply not given the handler.
+    """
+    said = words_of(program)
+
+    assert re.search(
+        r"other was called by itself at \S+test_reasons.py:\d+, and the handler was not passed to that call\.",
+        said,
+    )
+
+
+@pytest.mark.parametrize("chain", [PROMPT | MODEL, PROMPT, lookup()], ids=["sequence", "prompt", "tool"])
+def test_a_batch_with_a_list_of_configs(chain):
+    """
+    The other inputs have the callbacks of their own configs alone.
+    """
+    said = words_of(lambda h: chain.batch([QUESTION] * 2, [at(h), {}]))
+
+    assert "(one of a batch, if its list of configs has it in some only)" in said
+
+
+def test_an_async_batch_with_a_list_of_configs():
+    """
+    Of async runs a batch is one of the possible causes.
+    """
+    said = words_of(lambda h: (PROMPT | MODEL).abatch([QUESTION] * 2, [at(h), {}]))
+
+    assert "a batch with a list of configs, where each input has the callbacks of its own config alone" in said
+
+
+def constructor_scope(of: Any) -> Any:
+    """The check of a constructor's handler."""
+    return lambda handler: handler.assert_constructor_scope(of)
+
+
+def test_components_that_ignore_constructor_callbacks():
+    """
+    A prompt or retriever that was passed as ``of=`` proves it; a name does not.
+    """
+    shelf = Shelf()
+    retriever = words_of(lambda h: shelf.invoke("q"), constructor_scope(shelf))
+    prompt = words_of(lambda h: PROMPT.invoke(QUESTION), constructor_scope(PROMPT))
+    by_name = words_of(lambda h: PROMPT.invoke(QUESTION), constructor_scope("ChatPromptTemplate"))
+
+    assert "'Shelf' is a retriever, and a retriever ignores callbacks given to its constructor" in retriever
+    assert "'ChatPromptTemplate' is a prompt, and a prompt ignores callbacks given to its constructor" in prompt
+    assert "is a prompt" not in by_name
+
+
+def test_a_runnable_shows_its_constructor_callbacks():
+    """
+    The object that was passed as ``of=`` proves whether it has the handler.
+    """
+    late: list[Any] = []
+    changed = model(callbacks=late)
+    lacking = words_of(lambda h: (late.append(h), changed.invoke("q")), constructor_scope(changed))
+    handlers: list[Any] = []
+
+    def another(handler: Any) -> None:
+        handlers.append(model(callbacks=[handler]))
+        MODEL.invoke("q")
+
+    having = words_of(another, lambda h: h.assert_constructor_scope(handlers[0]))
+
+    assert "the handler is not among the callbacks of the 'FakeListChatModel' passed as of=" in lacking
+    assert "has the handler among its callbacks: another object of that name ran" in having
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        (
+            lambda h: (PROMPT | MODEL).invoke(QUESTION, at(h)),
+            "it also heard the run around 'FakeListChatModel', so it was",
+        ),
+        (
+            lambda h: (PROMPT | model(callbacks=[h]) | StrOutputParser().with_config(at(h))).invoke(QUESTION),
+            "it was passed to other components beside 'FakeListChatModel', or to calls of theirs: StrOutputParser",
+        ),
+    ],
+    ids=["passed at run time", "two components"],
+)
+def test_constructor_scope_that_heard_more(program, words):
+    """
+    What else it heard tells how it was passed.
+    """
+    assert words in words_of(program, constructor_scope("FakeListChatModel"))
+
+
+def test_constructor_scope_that_heard_what_is_inside():
+    """
+    Runs inside a component are heard by with_config's and the call's callbacks, never by the constructor's.
+    """
+    said = words_of(lambda h: lookup().with_config(callbacks=[h]).invoke(QUESTION), constructor_scope("lookup"))
+
+    assert "it heard the runs inside 'lookup', so it was passed at run time or with with_config" in said
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        (
+            lambda h: (PROMPT | outer(MODEL.invoke)).invoke(QUESTION, at(h)),
+            "it also heard the run around 'outer', so it was",
+        ),
+        (
+            lambda h: (PROMPT.with_config(at(h)) | outer(MODEL.invoke).with_config(at(h))).invoke(QUESTION),
+            "it was also passed to what runs beside 'outer': ChatPromptTemplate",
+        ),
+    ],
+    ids=["leaks outwards", "leaks sidewards"],
+)
+def test_only_one_step_and_what_is_inside(program, words):
+    """
+    ``only=True`` finds a handler of a step or a subgraph that hears more than it should.
+    """
+    assert words in words_of(program, lambda h: h.assert_runtime_scope(under="outer", only=True))
+    assert words_of(program, lambda h: h.assert_runtime_scope(under="outer")) == ""
+
+
+def test_a_subgraph_with_a_handler_of_its_own():
+    """
+    A subgraph's own handler hears the subgraph and what is inside, and no more.
+    """
+
+    def program(handler: Any) -> None:
+        inner = graph(_sync_node, "inner").with_config(callbacks=[handler])
+
+        def call(state: Any) -> Any:
+            return inner.invoke(state)
+
+        graph(call).invoke({"q": ""})
+
+    assert words_of(program, lambda h: h.assert_runtime_scope(under="inner", only=True)) == ""
+    assert "the handler heard inner" in words_of(program)
+
+
+@pytest.mark.parametrize("kind", [BaseRetriever, FakeListChatModel, StructuredTool])
+def test_a_class_that_overrides_invoke(kind):
+    """
+    LangChain sends callbacks from its own invoke(); a class with another one sends none, and is told so by name.
+    """
+
+    class Silent(kind):
+        """Does LangChain's part itself."""
+
+        def _get_relevant_documents(self, query: str, *, run_manager: Any) -> Any:
+            return []
+
+        def invoke(self, question: Any, config: Any = None, **kwargs: Any) -> Any:
+            return None
+
+    options = {
+        BaseRetriever: {},
+        FakeListChatModel: {"responses": ["x"]},
+        StructuredTool: {"name": "s", "description": "d", "args_schema": {}, "func": len},
+    }
+    silent = Silent(**options[kind])
+    said = words_of(lambda h: silent.invoke("q", at(h)), lambda h: h.assert_runtime_scope(under=silent))
+
+    assert "Silent overrides invoke(), which is where LangChain sends callbacks" in said
+    assert "overrides invoke(), which" not in words_of(lambda h: None, lambda h: h.assert_runtime_scope(under=MODEL))
+
+
+def test_fallbacks_children_without_parent_are_marked():
+    """
+    LangChain's own doing (langchain-ai/langchain#36072) is named in the tree, and is no reason for a miss.
+    """
+
+    def boom(q: Any) -> Any:
+        raise ValueError(q)
+
+    safe = RunnableLambda(boom, name="first").with_fallbacks([model()])
+    missed = words_of(lambda h: safe.invoke("q", own()))
+
+    assert words_of(lambda h: safe.invoke("q", at(h))) == ""
+    assert "├── first (began without a parent: langchain-ai/langchain#36072)" in missed
+    assert "replaces the inherited" not in missed
+    assert "36072" not in words_of(lambda h: outer(lambda q: MODEL.invoke(q, own())).invoke("q", at(h)))
+
+
+@pytest.mark.parametrize("equal", [True, False], ids=["equal", "different"])
+def test_a_handler_that_equals_another(spy_on, equal):
+    """
+    LangChain drops a handler that equals one it has; that is possible only where the class says what equals it.
+    """
+
+    class Tagged(BaseCallbackHandler):
+        def __init__(self, tag):
+            self.tag = tag
+
+        def __hash__(self):
+            return hash(self.tag)
+
+    if equal:
+        Tagged.__eq__ = lambda self, other: isinstance(other, Tagged) and self.tag == other.tag
+    around, inside = Tagged("audit"), Tagged("audit")
+    spy = spy_on(inside)
+    model = FakeChatModel().with_config(callbacks=[inside])
+
+    (RunnableLambda(str) | model).invoke("x", {"callbacks": [around]})
+
+    if not equal:
+        spy.assert_constructor_scope("FakeChatModel")
+        return
+    with pytest.raises(AssertionError, match=r"(?s)heard nothing.*another handler that is equal to it"):
+        spy.assert_constructor_scope("FakeChatModel")

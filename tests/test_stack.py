@@ -1,0 +1,141 @@
+"""The call outside LangChain that led to a place in its code."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler, CallbackManager
+from langchain_core.language_models import FakeListChatModel
+from langchain_core.runnables import RunnableLambda
+
+from pytest_lc_callbacks._stack import Call, call_behind
+
+MODEL = FakeListChatModel(responses=["x"])
+
+
+class Looker(BaseCallbackHandler):
+    """Looks up the stack whenever a run begins."""
+
+    def __init__(self):
+        self.calls: list[Call] = []
+
+    def on_chain_start(self, *args, **kwargs):
+        self.calls.append(call_behind(sys._getframe(1)))
+
+    def on_chat_model_start(self, *args, **kwargs):
+        self.calls.append(call_behind(sys._getframe(1)))
+
+
+@pytest.fixture
+def looker():
+    """A handler that looks up the stack."""
+    return Looker()
+
+
+def test_the_place_is_the_line_that_calls_langchain(looker):
+    """
+    A sync run shows file and line of the call, relative to the working directory.
+    """
+    line = sys._getframe().f_lineno + 1
+    MODEL.invoke("hi", {"callbacks": [looker]})
+
+    [call] = looker.calls
+    assert call.place == f"{Path(__file__).relative_to(Path.cwd())}:{line}"
+    assert (call.nested, call.asynchronous, call.by_hand) == (False, False, False)
+
+
+def test_a_place_outside_the_working_directory_is_absolute(looker, monkeypatch, tmp_path):
+    """
+    Only a file below the working directory is shown relative to it.
+    """
+    MODEL.invoke("hi", {"callbacks": [looker]})
+    monkeypatch.chdir(tmp_path)
+
+    assert str(looker.calls[0].place).startswith(__file__)
+
+
+def test_code_that_langchain_calls_is_nested(looker):
+    """
+    Where LangChain called the code that makes the call, the stack shows it.
+    """
+    RunnableLambda(lambda x: MODEL.invoke(x, {"callbacks": [looker]})).invoke("hi")
+
+    assert [call.nested for call in looker.calls] == [True]
+
+
+def test_a_manager_that_is_driven_by_hand_is_told(looker):
+    """
+    Between a callback manager that somebody drives and the code that does so there is no runnable.
+    """
+    CallbackManager([looker]).on_chain_start({}, {}, name="mine")
+
+    [call] = looker.calls
+    assert call.by_hand
+    assert call.place is not None
+
+
+def test_an_async_run_tells_of_no_caller(looker):
+    """
+    LangChain hands the events of async runs on in tasks and threads of its own, whose lines are no cause.
+    """
+    asyncio.run(MODEL.ainvoke("hi", {"callbacks": [looker]}))
+
+    [call] = looker.calls
+    assert (call.place, call.asynchronous, call.nested) == (None, True, None)
+
+
+def test_a_sync_call_in_a_coroutine_shows_its_line_but_not_who_made_the_task(looker):
+    """
+    An event loop forgets who made a task, so that nothing is said of it.
+    """
+
+    async def body():
+        MODEL.invoke("hi", {"callbacks": [looker]})
+
+    asyncio.run(body())
+
+    [call] = looker.calls
+    assert call.place is not None
+    assert call.nested is None
+
+
+def test_a_thread_that_was_handed_a_method_of_langchain_shows_no_line(looker):
+    """
+    A raw executor's thread shows neither a caller nor LangChain's own work around the call.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(MODEL.invoke, "hi", {"callbacks": [looker]}).result()
+
+    [call] = looker.calls
+    assert (call.place, call.nested, call.asynchronous) == (None, False, False)
+
+
+def test_a_thread_shows_the_line_of_a_function_that_was_handed_to_it(looker):
+    """
+    Code outside LangChain that runs in a thread is found as in any other.
+    """
+
+    def work():
+        MODEL.invoke("hi", {"callbacks": [looker]})
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+    [call] = looker.calls
+    assert f":{work.__code__.co_firstlineno + 1}" in str(call.place)
+    assert call.nested is False
+
+
+def test_a_thread_of_langchains_own_is_not_taken_for_a_raw_one(looker):
+    """
+    In the threads of a batch nobody outside LangChain handed the work over.
+    """
+    RunnableLambda(len, name="length").batch(["a", "b"], {"callbacks": [looker]})
+
+    assert [call.nested for call in looker.calls] == [None, None]

@@ -1,0 +1,215 @@
+"""The section *LangChain callbacks*: what ran, as somebody reads it below a failure."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.language_models import FakeListLLM
+from langchain_core.messages import HumanMessage
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnableLambda
+from langchain_core.tools import ToolException, tool
+
+from pytest_lc_callbacks import FakeChatModel, observe_callbacks
+from pytest_lc_callbacks._redaction import redact
+from pytest_lc_callbacks._watching.section import Section
+
+
+@tool
+def search(q: str, api_key: str = "") -> str:
+    """Search."""
+    raise ToolException("no network")
+
+
+def section(program, remarks=None):
+    """The section of what *program* runs, with all times the same."""
+    with observe_callbacks() as observer:
+        program()
+    runs = observer.own_runs()
+    noted = {run: remark for run in runs for name, remark in (remarks or {}).items() if run.label == name}
+    text = Section(redact).text(runs, observer.parent_of, remarks=noted)
+    return re.sub(r" *\d+\.\d+ m?s", " 1 ms", text)
+
+
+def lines(text):
+    """Without the ends of lines."""
+    return [line.rstrip() for line in text.strip("\n").splitlines()]
+
+
+def test_a_chain():
+    """
+    The run tree with durations, and the last prompt and answer.
+    """
+    chain = ChatPromptTemplate.from_messages([("system", "Be brief."), ("human", "{question}")]) | FakeChatModel(
+        responses=["Paris"]
+    )
+
+    text = section(lambda: chain.invoke({"question": "The capital of France?"}))
+
+    assert lines(text) == lines("""
+RunnableSequence 1 ms
+├── ChatPromptTemplate 1 ms
+└── FakeChatModel 1 ms
+
+last prompt, of FakeChatModel:
+  system: "Be brief."
+  human: "The capital of France?"
+its answer:
+  ai: "Paris"
+""")
+
+
+def test_an_agent():
+    """
+    Tool calls, with what a tool was called with and what it answered; secrets are taken out.
+    """
+    llm = FakeChatModel()
+    llm.respond(tool_calls=[("search", {"q": "weather", "api_key": "sk-abcdefghijklmnopqrstuv"})]).respond("Sunny.")
+    handled = search.model_copy(update={"handle_tool_error": True})
+
+    text = section(lambda: create_agent(llm, [handled]).invoke({"messages": ["Bearer abcdefghijk"]}))
+
+    assert "FakeChatModel 1 ms  calls search(q='weather', api_key='[redacted]')" in text
+    assert "search(q='weather', api_key='[redacted]') 1 ms  answered with an error: 'no network'" in text
+    assert 'human: "Bearer [redacted]"' in text
+    assert "ai: calls search(q='weather', api_key='[redacted]')" in text
+    assert text.endswith('its answer:\n  ai: "Sunny."')
+
+
+def test_a_failure():
+    """
+    The run that raised says what, those around it that they failed; a long message is its first line.
+    """
+
+    def boom(value):
+        raise ValueError("first line\nsecond line")
+
+    def program():
+        with pytest.raises(ValueError, match="first"):
+            (RunnableLambda(str) | RunnableLambda(boom)).invoke("x")
+
+    assert lines(section(program)) == lines("""
+RunnableSequence 1 ms  failed
+├── str 1 ms
+└── boom 1 ms  failed: ValueError: first line
+""")
+
+
+def test_what_is_open():
+    """
+    A run without an end is open, with what there is to say about it; what it streamed so far is its answer.
+    """
+    streams = []
+
+    def program():
+        streams.append(FakeChatModel(responses=["one two three"]).stream("hi"))
+        next(streams[0])
+
+    text = section(program, remarks={"FakeChatModel": "nobody reads it"})
+    streams[0].close()
+
+    assert "FakeChatModel    open  (nobody reads it)" in text
+    assert text.endswith('its answer:\n  "one" (cut off)')
+
+
+def test_long_texts_are_cut():
+    """
+    Prompts keep their beginning and their end, and only the last messages are shown.
+    """
+    text = section(lambda: FakeChatModel().invoke([HumanMessage(str(n) * 1000) for n in range(10)]))
+
+    assert "  ... 7 before\n" in text
+    assert max(map(len, text.splitlines())) < 200
+    assert re.search(r'human: "9{80} \.\.\. 9{80}"', text)
+
+
+def test_secrets_are_taken_out_before_texts_are_cut():
+    """
+    Half a key is a secret as well.
+    """
+    key = "sk-abcdefghijklmnopqrstuvwxyz"
+    text = section(
+        lambda: FakeChatModel(responses=["y" * 70 + f" {key} " + "z" * 200]).invoke("x" * 75 + f" {key} " + "x" * 200)
+    )
+
+    assert "sk-abc" not in text
+    assert "xyz" not in text
+
+
+def test_many_runs_are_cut():
+    """
+    A long tree ends with how many more there are, and what went wrong among them.
+    """
+
+    def sometimes(value):
+        if value == 70:
+            raise ValueError("seventy")
+
+    runs = RunnableLambda(lambda value: RunnableLambda(sometimes).invoke(value), name="outer")
+
+    text = section(lambda: runs.batch(list(range(80)), {"max_concurrency": 1}, return_exceptions=True))
+
+    assert "... and 120 more runs, 2 of them failed or open:\n    outer  failed\n    sometimes  failed: " in text
+    assert len(text.splitlines()) == 43
+
+
+def test_runs_that_are_alike_are_folded():
+    """
+    Of a batch the first run stands for those like it; what differs has its own line.
+    """
+
+    def sometimes(value):
+        if value == 7:
+            raise ValueError("seven")
+
+    def outer(value):
+        RunnableLambda(sometimes).batch(list(range(15)), {"max_concurrency": 1}, return_exceptions=True)
+
+    text = section(lambda: RunnableLambda(outer).invoke(1))
+
+    assert lines(text) == lines("""
+outer 1 ms
+├── sometimes 1 ms
+├── ... and 6 more like it
+├── sometimes 1 ms  failed: ValueError: seven
+├── sometimes 1 ms
+└── ... and 6 more like it
+""")
+
+
+def test_a_text_llm():
+    """
+    Prompts and answers may be plain text.
+    """
+    text = section(lambda: FakeListLLM(responses=["Paris"]).invoke("France?"))
+
+    assert text.endswith('last prompt, of FakeListLLM:\n  "France?"\nits answer:\n  "Paris"')
+
+
+def test_hostile_payloads():
+    """
+    Values whose repr fails, breaks lines or is endless do no harm.
+    """
+
+    class Hostile:
+        armed = False
+
+        def __repr__(self):
+            # LangChain itself takes a repr of what a tool is called with.
+            if self.armed:
+                raise RuntimeError("no")
+            return "hostile"
+
+    @tool
+    def take(value: object) -> str:
+        """Take."""
+        Hostile.armed = True
+        return "ok"
+
+    text = section(lambda: take.invoke({"value": Hostile()}))
+    assert "take(value=<Hostile whose repr raised Runt" in text
+
+    text = section(lambda: take.invoke({"value": "a\n├── b"}))
+    assert len(text.splitlines()) == 1
