@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from types import FunctionType
 from typing import Any
+from weakref import WeakKeyDictionary
+
+Around = Callable[[Any, tuple[Any, ...], dict[str, Any]], AbstractContextManager[Any]]
+"""Makes the context manager in which a call runs: of the instance, and of the arguments by position and by name."""
 
 _ABSENT: Any = object()
+# Our wrappers are known by identity: an attribute would be copied by functools.wraps, and invented by mocks.
+_originals: WeakKeyDictionary[FunctionType, FunctionType] = WeakKeyDictionary()
 
 
 class Patches:
     """
-    What was replaced, and how to put it back.
+    Replaces attributes, and puts back what was there.
 
-    A class is written past its metaclass, and an object past its own ``__setattr__``: neither has a say in what is
-    undone again.
+    It writes with ``type.__setattr__`` and ``object.__setattr__`` directly, so that a metaclass or a class with a
+    ``__setattr__`` of its own cannot interfere.
     """
 
     def __init__(self) -> None:
         self._done: list[tuple[Any, str, Any, Any]] = []
+        self._is_on = True
 
     def replace(self, owner: Any, name: str, value: Any) -> None:
         """
@@ -30,20 +41,76 @@ class Patches:
         _write(owner, name, value)
         self._done.append((owner, name, before, value))
 
+    def wrap(self, owner: type, name: str, around: Around) -> None:
+        """
+        Let each call of the method *name* of *owner* run ``with around(instance, args, kwargs):``, until `undo`.
+
+        What is no plain function, such as a mock that somebody put there, stays as it is. A wrapper of an outer
+        `Patches` is passed by: the innermost is the one that is told.
+
+        Args:
+            owner: The class that defines the method.
+
+            name: The method, a function or a coroutine function.
+
+            around: Makes the context manager; what its ``__enter__`` raises, the caller gets instead of the call.
+        """
+        original = vars(owner).get(name)
+        if type(original) is not FunctionType:
+            return
+        original = _originals.get(original, original)
+        make = _coroutine_wrapper if inspect.iscoroutinefunction(original) else _wrapper
+        wrapper: Any = functools.wraps(original)(make(self, original, around))
+        _originals[wrapper] = original
+        self.replace(owner, name, wrapper)
+
     def tell_of_subclasses(self, base: type, tell: Callable[[type], None]) -> None:
         """Call *tell* with each class that is derived from *base* from now on: modules are imported in mid-test too."""
         inherited = base.__init_subclass__
 
         def made(cls: type[Any], /, **kwargs: Any) -> None:
             inherited.__func__(cls, **kwargs) if hasattr(inherited, "__func__") else inherited(**kwargs)
-            tell(cls)
+            if self._is_on:
+                tell(cls)
 
         self.replace(base, "__init_subclass__", classmethod(made))
 
     def undo(self) -> None:
         """Put back what was there, the last first; what somebody else has replaced meanwhile is theirs."""
+        self._is_on = False
         kept = [entry for entry in reversed(self._done) if not _restored(*entry)]
         self._done = kept[::-1]
+
+
+def subclasses(base: type) -> Iterator[type]:
+    """Every class that is derived from *base*, each once."""
+    known: list[type] = list(type.__subclasses__(base))
+    for cls in known:
+        yield cls
+        derived: list[type] = type.__subclasses__(cls)
+        known += [sub for sub in derived if sub not in known]
+
+
+def _wrapper(patches: Patches, original: FunctionType, around: Around) -> Any:
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if not patches._is_on:
+            return original(self, *args, **kwargs)
+        with around(self, args, kwargs):
+            return original(self, *args, **kwargs)
+
+    return wrapper
+
+
+def _coroutine_wrapper(patches: Patches, original: FunctionType, around: Around) -> Any:
+    async def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if not patches._is_on:
+            return await original(self, *args, **kwargs)
+        with around(self, args, kwargs):
+            return await original(self, *args, **kwargs)
+
+    return wrapper
 
 
 def _restored(owner: Any, name: str, before: Any, value: Any) -> bool:

@@ -1,0 +1,344 @@
+"""What LangChain is known for: each cause once, with one wording, its source and its paragraph in docs/causes.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_lc_callbacks import _words
+
+CAUSES: dict[str, Cause] = {}
+"""Every cause by its name, in the order of docs/causes.md."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """
+    One thing that LangChain is known for.
+
+    A hint is made of what the caller's facts prove, then of what LangChain does: ``REPLACED.hint("child was called
+    inside outer with callbacks of its own.")``.
+    """
+
+    name: str
+    """Its short name: the heading in docs/causes.md, and what ``python -m pytest_lc_callbacks explain`` takes."""
+
+    says: str
+    """What LangChain does, and what to do about it, in whole sentences."""
+
+    source: str
+    """Where that is known from: the versions it was measured with, or the number of an issue."""
+
+    maybe: str = ""
+    """The cause as one of several possible ones, in a clause."""
+
+    def hint(self, facts: str = "") -> str:
+        """The paragraph for a message: *facts* in whole sentences, what LangChain does, and the cause's name."""
+        return _words.hint(f"{facts} {self.says} [{self.name}]".lstrip())
+
+    def __str__(self) -> str:
+        """The cause as an entry of a list of possible ones."""
+        return f"{self.maybe} [{self.name}]"
+
+
+def _cause(name: str, says: str, *, source: str = "measured, langchain-core 1.0 to 1.8", maybe: str = "") -> Cause:
+    cause = CAUSES[name] = Cause(name=name, says=says, source=source, maybe=maybe)
+    return cause
+
+
+AT_RUN_TIME = 'pass it at run time: chain.invoke(..., config={"callbacks": [handler]})'
+"""How a handler comes to hear a whole chain."""
+
+# A handler heard nothing, or less than it should.
+
+NOT_PASSED = _cause(
+    "not-passed",
+    f"A handler hears what it is passed to. To hear a whole chain, {AT_RUN_TIME}.",
+    maybe=f"the handler was not passed to what ran: {AT_RUN_TIME}",
+)
+NOTHING_RAN = _cause(
+    "nothing-ran",
+    "A stream or a coroutine that nobody iterates or awaits runs nothing and sends nothing.",
+    maybe="nothing was called, or a stream was never iterated",
+)
+ONE_COMPONENT = _cause(
+    "one-component",
+    "Callbacks that are given to one component, with its constructor or with with_config on that step, do not reach "
+    f"the chain around it. To hear the whole chain, {AT_RUN_TIME}.",
+    maybe="the handler was given to each of them alone (constructor, or with_config on a step)",
+)
+INNER_CALL = _cause(
+    "inner-call",
+    "Callbacks that are given to a call inside a function do not reach the run around that call. To hear the whole "
+    f"chain, {AT_RUN_TIME}.",
+)
+NOT_INHERITED = _cause(
+    "not-inherited",
+    "Constructor callbacks, and the handlers of a CallbackManager that are not among its inheritable_handlers, do not "
+    f"reach the runs inside. To hear those, {AT_RUN_TIME}.",
+    maybe="the handler was given to its constructor, and constructor callbacks do not reach the runs inside",
+)
+INHERITABLE_HANDLERS = _cause(
+    "inheritable-handlers",
+    "The inheritable_handlers of CallbackManager(handlers=..., inheritable_handlers=...) hear the runs inside the "
+    "run that they are passed to, and not that run itself.",
+    maybe="the handler is one of the inheritable_handlers of a CallbackManager, which do not hear the run that they "
+    "are passed to",
+)
+REPLACED = _cause(
+    "replaced-callbacks",
+    "Inside a function, a callbacks list in a call's config or in with_config replaces the inherited handlers. To add "
+    'to them, take the config as an argument and pass merge_configs(config, {"callbacks": [...]}), from '
+    "langchain_core.runnables.config.",
+    maybe="the code inside passes callbacks of its own, which replace the inherited ones",
+)
+OTHER_THREAD = _cause(
+    "other-thread",
+    "LangChain's context does not follow into a thread or executor that the program makes itself. Use "
+    "ContextThreadPoolExecutor from langchain_core.runnables.config, or pass the config on.",
+    maybe="the code inside runs in a thread without LangChain's context",
+)
+OTHER_CONTEXT = _cause(
+    "other-context",
+    "A new contextvars.Context, or a copy of one that was made before the run began, holds no run. Copy the context "
+    "where the call is made (contextvars.copy_context()), or pass the config on.",
+    maybe="a contextvars.Context that was copied before the run began",
+)
+NO_CONTEXT_INSIDE = _cause(
+    "no-context-inside",
+    "LangChain hands no context to the code inside a retriever, a chat model or an LLM. Pass the callbacks on: "
+    'config={"callbacks": run_manager.get_child()}.',
+    maybe="code inside a retriever or a model, which LangChain hands no context to",
+)
+BY_HAND = _cause(
+    "manager-by-hand",
+    "A run that a callback manager begins by hand is in nobody's context. What runs inside hears of it only if it is "
+    'passed on: config={"callbacks": run_manager.get_child()}.',
+)
+CONFIG_NOT_PASSED_ON = _cause(
+    "config-not-passed-on",
+    "A Runnable's own invoke(), or a wrapper, that takes a config has to pass it on to what it calls.",
+    maybe="code between (a Runnable's invoke(), a wrapper) took the config and did not pass it on",
+)
+CALLBACKS_AS_OPTION = _cause(
+    "callbacks-as-option",
+    "LangChain hands callbacks= that is a keyword of the call, or is bound with bind(callbacks=...), to the model as "
+    f"an option, and otherwise ignores it. Use with_config(callbacks=[handler]), or {AT_RUN_TIME}.",
+    maybe="bind(callbacks=...), or callbacks= as a keyword of the call, which LangChain swallows",
+)
+CONFIG_DROPPED = _cause(
+    "config-dropped",
+    "bind_tools and with_structured_output drop the config of a with_config before them. Call with_config last.",
+    maybe="with_config(callbacks=...) before bind_tools or with_structured_output, which drop that config: call "
+    "with_config last",
+)
+WITH_CONFIG_TWICE = _cause(
+    "with-config-twice",
+    "A second with_config(callbacks=...) replaces the callbacks of the first.",
+    maybe="a second with_config(callbacks=...), which replaces the first",
+)
+GRAPH_CONFIG = _cause(
+    "graph-config",
+    "In langgraph before 1.2.3, the callbacks of a call replace those of with_config(callbacks=...) on the graph.",
+    source="measured, langgraph 1.0 to 1.2",
+    maybe="with_config(callbacks=...) on a graph that is called with others, which in older langgraph replace them",
+)
+NO_CONSTRUCTOR_CALLBACKS = _cause(
+    "ignored-constructor",
+    "A prompt and a retriever ignore callbacks that are given to their constructors. Give it the handler with "
+    "with_config(callbacks=[handler]) or at run time.",
+    maybe="the constructor of a prompt or a retriever, which ignores callbacks",
+)
+NOT_IN_CONSTRUCTOR = _cause(
+    "not-in-constructor",
+    "A constructor copies the list of its callbacks: a handler that is added to the list afterwards is not heard. Give "
+    "it to the constructor, callbacks=[handler].",
+    maybe="the handler was added to a list of callbacks after the constructor had copied that list",
+)
+ANOTHER_OBJECT = _cause(
+    "another-object",
+    "Two objects of one class have one name. The one that ran need not be the one that has the handler.",
+    maybe="another object of that name, or a copy made before, was the one that ran",
+)
+OWN_CALL = _cause(
+    "own-call",
+    "A call that nothing of LangChain's stands behind has the callbacks that it is given itself, and no others.",
+    maybe="a call of its own, which the handler was not passed to",
+)
+BATCH_CONFIGS = _cause(
+    "batch-configs",
+    "In a batch with a list of configs, each input has the callbacks of its own config alone.",
+    maybe="a batch with a list of configs, where each input has the callbacks of its own config alone",
+)
+EQUAL_HANDLERS = _cause(
+    "equal-handlers",
+    "LangChain drops a handler that equals one that is in the list already.",
+    maybe="the handler's class defines __eq__, and LangChain drops a handler that equals another",
+)
+OVERRIDES_INVOKE = _cause(
+    "overrides-invoke",
+    "LangChain sends callbacks from invoke() of its base class. Leave invoke() to it, and do the work in the method "
+    "with an underscore (_run, _get_relevant_documents, _generate, _call).",
+    maybe="a class that overrides invoke() itself, such as a retriever's or tool's, sends no callbacks",
+)
+FALLBACKS = _cause(
+    "fallbacks-orphans",
+    "What with_fallbacks calls begins without a parent run.",
+    source="langchain-ai/langchain#36072",
+)
+INLINE_HANDLER = _cause(
+    "inline-handler",
+    "In the ainvoke of a text LLM, an inline handler such as LangChain's tracer makes all others lose llm_start.",
+    source="langchain-ai/langchain#39633",
+)
+
+# A handler heard too much.
+
+TWICE = _cause(
+    "heard-twice",
+    "LangChain joins lists of callbacks without removing doubles: the handler stands twice in one list ([h, h]), or "
+    "came with with_config and again at run time. Give it to the call, or to with_config, but not to both.",
+)
+HANDED_ON = _cause(
+    "handed-on",
+    "A handler that stands in one list twice is heard twice in that run alone, since the runs inside get their "
+    "handlers without doubles. Something hands events on to it, such as another handler that wraps it.",
+)
+INHERITED = _cause(
+    "inherited-callbacks",
+    "Callbacks that are passed at run time or with with_config are inherited by every run inside. Constructor "
+    "callbacks hear the component's own runs only; with_config(callbacks=[handler]) on a step hears that step and what runs "
+    "inside it.",
+)
+OTHER_COMPONENTS = _cause(
+    "other-components",
+    "A handler hears each component and each call that it is passed to.",
+)
+
+# The events are others than expected.
+
+RAISED = _cause(
+    "run-failed",
+    "A run that raises reports an error event (llm_error, chain_error, tool_error, retriever_error) instead of its "
+    "end.",
+)
+TOKENS = _cause(
+    "tokens-are-events",
+    "A model that streams sends an event for each token. Expect them with many(...), or leave them out with "
+    "recording.without(...).",
+)
+STREAMED_STEPS = _cause(
+    "streamed-steps",
+    "In a stream, the steps after the model begin with its first token, so that their runs overlap: write them as "
+    "branches, any_order([...], [...]).",
+)
+CONCURRENT = _cause(
+    "concurrent-runs",
+    "Runs that are open at the same time share no order. Write what each of them sends as a branch: "
+    "any_order([...], [...]).",
+)
+
+# A handler raised.
+
+SERIALIZED_NONE = _cause(
+    "serialized-none",
+    'LangChain sends serialized=None for almost every chain and retriever. The name of the run is in kwargs["name"].',
+)
+NAME_NONE = _cause(
+    "name-none",
+    "LangChain sends name=None for models and tools unless the call has a run_name. Theirs is in "
+    'serialized["name"], or the last entry of serialized["id"].',
+)
+LLM_OUTPUT_NONE = _cause(
+    "llm-output-none",
+    "response.llm_output is None in streams and in most models. What was used is in "
+    "response.generations[0][0].message.usage_metadata.",
+)
+INPUTS_NONE = _cause(
+    "inputs-none",
+    "LangChain sends inputs=None for a tool that is called with a plain string: it is in input_str.",
+)
+UNHEARD_PARENT = _cause(
+    "unheard-parent",
+    "A handler that was given to one component (its constructor, or with_config on a step) hears that component alone, "
+    "and still gets the id of the parent run.",
+)
+UNHEARD_START = _cause(
+    "unheard-start",
+    "A handler may miss a start (ignore_..., an inline handler beside a text LLM), and a run may end twice. Use .get() "
+    "or .pop(run_id, None).",
+)
+ASSERT_IN_HANDLER = _cause(
+    "assert-in-handler",
+    "LangChain swallows an AssertionError like any other exception: an assert inside a handler checks nothing. Record "
+    "what the handler gets (recording_handler, or spy_on(handler)), and assert after the run.",
+)
+STOP_ITERATION = _cause(
+    "stop-iteration",
+    "A bare next() raises StopIteration when nothing is left. In an async run LangChain calls a plain handler in a "
+    "thread, and asyncio cannot hand a StopIteration back from there: on Python 3.11 and 3.12 the run may wait for "
+    "ever. Write next(..., default).",
+    source="measured, Python 3.11 to 3.13",
+)
+SIGNATURE = _cause(
+    "handler-signature",
+    "A handler's method has to take what LangChain sends. Let it accept more than it needs: def on_...(self, ..., "
+    "**kwargs).",
+)
+TOKEN_BY_KEYWORD = _cause(
+    "token-by-keyword",
+    "In sync runs LangChain passes the token by keyword (token=...), in async runs by position. Name it in the "
+    "signature: def on_llm_new_token(self, token, **kwargs).",
+)
+LOOP_PER_CALL = _cause(
+    "loop-per-call",
+    "In a sync run LangChain gives every call of a coroutine handler an event loop of its own: the handler must not "
+    "keep locks, events, queues or clients that belong to another loop.",
+)
+RAISE_ERROR_IN_COROUTINE = _cause(
+    "raise-error-coroutine",
+    "raise_error = True does not help a coroutine handler in a sync run: LangChain swallows what it raises.",
+)
+
+# A run has no proper end.
+
+EXTRA_END = _cause(
+    "extra-end",
+    "Whoever drives a callback manager by hand, as a class does that overrides invoke() or calls "
+    "run_manager.on_..._end() itself, has to report each start and each end once. LangChain's own components report "
+    "theirs: _generate, _call and _run need not.",
+)
+ABANDONED = _cause(
+    "abandoned-run",
+    "Handlers never get the end of such a run: nothing is billed, closed or exported. Read a stream to its end or "
+    "close it (contextlib.closing, aclosing), await what was begun, and join threads.",
+)
+CANCELLED_MODEL = _cause(
+    "cancelled-model",
+    "LangChain sends no end for the ainvoke of a chat model that is cancelled.",
+    maybe="LangChain ends no ainvoke of a chat model that was cancelled",
+)
+CANCELLED_START = _cause(
+    "cancelled-start",
+    "LangChain sends no end for a run that is cancelled while its start is sent.",
+    maybe="it was cancelled as it began, and LangChain does not end it then",
+)
+CLOSED_AROUND = _cause(
+    "closed-around",
+    "LangChain does not end the runs inside a stream or call that is closed or cancelled.",
+    maybe="the stream or call around it was closed or cancelled, and LangChain does not end what is inside",
+)
+LEFT_BY_CANCELLATION = _cause(
+    "left-by-cancellation",
+    "LangChain sends no end for a tool or retriever that is left by an exception like a cancellation.",
+    maybe="LangChain ends no run of a tool or retriever that is left by an exception like a cancellation",
+)
+FAILED_BATCH = _cause(
+    "failed-generate",
+    "When one call of generate([...]) fails, LangChain sends no end for the others.",
+    maybe="LangChain ends none of the others when one call of generate() fails",
+)
+HANDLER_RAISED = _cause(
+    "handler-raised",
+    "When a handler with raise_error = True raises, LangChain sends no end for the run.",
+    maybe="a handler raised, and LangChain does not end the run then",
+)

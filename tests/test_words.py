@@ -1,0 +1,61 @@
+"""How messages write values, counts, names, lists and hints."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_lc_callbacks import _words
+
+
+class BrokenError(Exception):
+    """Says nothing of itself."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (_words.truncate("abcdef", 6), "abcdef"),
+        (_words.truncate("abcdefg", 6), "abc..."),
+        (_words.truncate_middle("abcdefgh", 4), "ab ... gh"),
+        (_words.one_line(" a\n b "), "a b"),
+        (_words.repr_short("x" * 9, 8), "'xxxx..."),
+        (_words.repr_short(int), "int"),
+        (_words.repr_short(BrokenError()), "<BrokenError whose repr raised ValueError>"),
+        (_words.error_text(BrokenError()), ""),
+        (_words.error_line(ValueError("a\nb")), "ValueError('a\\nb')"),
+        (_words.count(1, "run"), "1 run"),
+        (_words.count(1000, "run"), "1,000 runs"),
+        (_words.count(2, "branch", "branches"), "2 branches"),
+        (_words.more(3), "... and 3 more"),
+        (_words.more(1, "run"), "... and 1 more run"),
+        (_words.more(1000, "run"), "... and 1,000 more runs"),
+        (_words.listing(["a", "b", "a"], 2), "a, b"),
+        (_words.listing("abcd", 2), "a, b and 2 more"),
+        (_words.first_lines(["a", "b"], 2), ["a", "b"]),
+        (_words.first_lines(["a", "b", "c"], 1, "  "), ["a", "  ... and 2 more"]),
+        (_words.did_you_mean("chain_strt", ["chain_start", "tool_end"]), " (did you mean 'chain_start'?)"),
+        (_words.did_you_mean("zzz", ["chain_start"]), ""),
+        (_words.hint("why"), "hint: why"),
+        (_words.possible("it failed.", ["a", "b"]), "hint: it failed. Possible causes:\n      - a\n      - b"),
+    ],
+)
+def test_words(said, expected):
+    """
+    There is one way each to cut, count, list and hint.
+    """
+    assert said == expected
+
+
+def test_a_hint_is_as_wide_as_any_other():
+    """
+    A hint fills lines of 100 columns, and what follows its first line stands under its text.
+    """
+    first, *others = _words.hint("word " * 60).splitlines()
+
+    assert 90 < len(first) <= _words.WIDTH
+    assert all(line.startswith("      word") for line in others)
