@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
-PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
+
+# For what need not be repeated on each: the oldest Python, and the newest for which every dependency has a wheel.
+BOTH_ENDS = ["3.11", "3.13"]
 
 # These run together. Newer langgraph-checkpoint or langgraph-prebuilt would install beside them, and crash on import.
 LOWEST = [
@@ -18,8 +22,8 @@ LOWEST = [
     "pytest==8.2.0",
 ]
 
-# The cell that also measures coverage: the newest of everything.
-MEASURED = ("3.13", "newest")
+# The Python whose cell also measures coverage.
+MEASURED = "3.13"
 
 WHEELS = Path("build", "wheel")
 
@@ -28,7 +32,7 @@ nox.options.default_venv_backend = "virtualenv"
 # A Python that is not there is a cell that was not tested: that fails, and is not mended by a download.
 nox.options.error_on_missing_interpreters = True
 nox.options.download_python = "never"
-nox.options.sessions = ["lint", "typing", "tests"]
+nox.options.sessions = ["lint", "typing", "tests", "lowest", "newest"]
 
 
 def group(name: str) -> tuple[str, ...]:
@@ -58,8 +62,7 @@ def build(session: nox.Session) -> None:
     session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(WHEELS), ".")
 
 
-# The oldest Python is the one whose syntax and library everybody has, the newest the one with every branch.
-@nox.session(python=[PYTHONS[0], PYTHONS[-1]], requires=["build"])
+@nox.session(python=BOTH_ENDS, requires=["build"])
 def typing(session: nox.Session) -> None:
     """Types: of the code itself, of what a user calls, and of everything the package exports."""
     session.install(f"{wheel()}[test]", "nox", *group("typing"))
@@ -71,20 +74,48 @@ def typing(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS, requires=["build"])
-@nox.parametrize("langchain", [nox.param("lowest", id="lowest"), nox.param("newest", id="newest")])
-def tests(session: nox.Session, langchain: str) -> None:
-    """The tests and the examples, against the wheel, with the oldest LangChain or with today's."""
-    if langchain == "lowest":
-        session.install(f"{wheel()}[test]", *LOWEST)
-    else:
-        session.install(f"{wheel()}[test,partners]", "coverage>=7.10")
+def tests(session: nox.Session) -> None:
+    """The tests and the examples, against the wheel, with today's releases."""
+    install(session, f"{wheel()}[test,partners]", "coverage>=7.10")
+    if session.python != MEASURED:
+        run_tests(session, "pytest")
+        return
+    session.run("coverage", "erase")
+    run_tests(session, "coverage", "run", str(Path(session.bin, "pytest")))
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+@nox.session(python=BOTH_ENDS, requires=["build"])
+def lowest(session: nox.Session) -> None:
+    """The same with the oldest releases that we support; partners need newer ones."""
+    install(session, f"{wheel()}[test]", *LOWEST)
+    run_tests(session, "pytest")
+
+
+@nox.session(python=BOTH_ENDS, requires=["build"])
+def newest(session: nox.Session) -> None:
+    """
+    The same as today's, but strict about what is new in it.
+
+    The fake model is compared with the partners' real integrations. Where a partner has released something newer than
+    those comparisons were made with, a difference is a warning in the other sessions and a failure in this one.
+    """
+    install(session, f"{wheel()}[test,partners]")
+    session.env["LC_CALLBACKS_NEWEST"] = "1"
+    run_tests(session, "pytest")
+
+
+def install(session: nox.Session, *requirements: str) -> None:
+    """Install *requirements*, or fail with their names."""
+    try:
+        session.install(*requirements)
+    except CommandFailed:
+        session.error(f"pip cannot install {', '.join(requirements)} on {session.python}; its lines above say why")
+
+
+def run_tests(session: nox.Session, *pytest: str) -> None:
+    """Run the tests with the command *pytest*, then the examples."""
     # `pytest`, not `python -m pytest`: the latter puts the checkout before the installed wheel.
-    suite = ["-n", "2", "-m", "not once", *(session.posargs or ["tests"])]
-    if (session.python, langchain) == MEASURED:
-        session.run("coverage", "erase")
-        session.run("coverage", "run", str(Path(session.bin, "pytest")), *suite)
-        session.run("coverage", "combine", "--quiet")
-        session.run("coverage", "report")
-    else:
-        session.run("pytest", *suite)
+    session.run(*pytest, "-n", "2", "-m", "not once", *(session.posargs or ["tests"]))
     session.run("pytest", "examples")
