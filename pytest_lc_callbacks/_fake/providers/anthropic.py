@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -22,7 +23,7 @@ from pytest_lc_callbacks._fake.providers.plain import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 _LIMITS = {
@@ -130,8 +131,11 @@ class AnthropicPayloads(Payloads):
         is_text = isinstance(blocks, str) and not tools and not message.invalid_tool_calls
         own = message.response_metadata
         parts = _texts(message, texts) if is_text else _blocks(message, blocks, texts)
-        if model.stream_usage:
-            parts = _framed(message, parts, "" if is_text else [], own.get("model_name", model.model_name))
+        empty: str | list[Any] = "" if is_text else []
+        # ChatAnthropic opens a stream with the model's name only where it reports usage, and always closes it.
+        opening = [_chunk(message, empty, {"model_name": own.get("model_name", model.model_name)})]
+        closing = _closing(message, empty, usage=model.stream_usage)
+        parts = chain(opening if model.stream_usage else (), parts, [closing])
         for position, part in enumerate(parts):
             yield ChatGenerationChunk(message=part, generation_info=None if position else {})
 
@@ -174,14 +178,12 @@ def _tool_use(call: Any) -> dict[str, Any]:
     }
 
 
-def _framed(
-    message: AIMessage, parts: Iterable[AIMessageChunk], empty: str | list[Any], model_name: str
-) -> Iterator[AIMessageChunk]:
-    """*parts* between the chunk that names the model and the one that says why it ended and what it cost."""
-    yield _chunk(message, empty, {"model_name": model_name})
-    yield from parts
+def _closing(message: AIMessage, empty: str | list[Any], *, usage: bool) -> AIMessageChunk:
+    """The last chunk: the stop reason, and the usage unless `stream_usage` is False."""
     ending = {"stop_reason": _stop_reason(message), "stop_sequence": None, **without_model(message.response_metadata)}
-    yield _chunk(message, empty, ending, usage_metadata=_stream_usage(message), chunk_position="last")
+    return _chunk(
+        message, empty, ending, usage_metadata=_stream_usage(message) if usage else None, chunk_position="last"
+    )
 
 
 def _chunk(
