@@ -17,7 +17,7 @@ _LANGCHAIN = {"langchain", "langchain_core", "langchain_classic", "langgraph"}
 _RUNNERS = {"_pytest", "pytest", "pluggy", "unittest"}
 
 
-class Call(NamedTuple):
+class CallSite(NamedTuple):
     """What the stack shows of the call that began a run."""
 
     file: str | None
@@ -41,6 +41,10 @@ class Call(NamedTuple):
     def place(self) -> str | None:
         """``test_chain.py:12``."""
         return None if self.file is None else shown_place(self.file, self.line)
+
+
+UNKNOWN_CALL = CallSite(None, 0, None, False, False)
+"""Of a run whose beginning the observer did not see."""
 
 
 def shown_place(file: str, line: int) -> str:
@@ -68,29 +72,29 @@ class _Kind(Enum):
 _kinds: dict[str, _Kind] = {}
 
 
-def call_behind(frame: FrameType | None) -> Call:
+def call_behind(frame: FrameType | None) -> CallSite:
     """The call outside LangChain that led to *frame*, a handler's method."""
     langchain: FrameType | None = None
     while frame is not None:
         kind = _kind(frame)
         if kind is _Kind.USER:
             by_hand = langchain is None
-            return Call(frame.f_code.co_filename, frame.f_lineno, _nested(frame.f_back), False, True, by_hand)
+            return CallSite(frame.f_code.co_filename, frame.f_lineno, _nested(frame.f_back), False, True, by_hand)
         if kind is _Kind.LOOP:
-            return Call(None, 0, None, True, True)
+            return CallSite(None, 0, None, True, True)
         langchain = frame if kind is _Kind.LANGCHAIN else langchain
         frame = frame.f_back
     return _thread_began(langchain)
 
 
-def _thread_began(langchain: FrameType | None) -> Call:
+def _thread_began(langchain: FrameType | None) -> CallSite:
     """What a thread was begun with that shows no call from outside LangChain."""
     if langchain is None:
         # An event loop's executor, which was handed the handler alone.
-        return Call(None, 0, None, True, False)
+        return CallSite(None, 0, None, True, False)
     # A function inside a function of LangChain's is its own work for the thread; a method was handed over by somebody.
     its_own = bool(langchain.f_code.co_flags & inspect.CO_NESTED)
-    return Call(None, 0, None if its_own else False, False, True)
+    return CallSite(None, 0, None if its_own else False, False, True)
 
 
 def _nested(frame: FrameType | None) -> bool | None:

@@ -13,7 +13,7 @@ from langchain_core.callbacks import BaseCallbackHandler, CallbackManager
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.runnables import RunnableLambda
 
-from pytest_lc_callbacks._stack import Call, call_behind
+from pytest_lc_callbacks._stack import CallSite, call_behind
 
 MODEL = FakeListChatModel(responses=["x"])
 
@@ -22,7 +22,7 @@ class Looker(BaseCallbackHandler):
     """Looks up the stack whenever a run begins."""
 
     def __init__(self):
-        self.calls: list[Call] = []
+        self.calls: list[CallSite] = []
 
     def on_chain_start(self, *args, **kwargs):
         self.calls.append(call_behind(sys._getframe(1)))

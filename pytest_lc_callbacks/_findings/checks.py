@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pytest_lc_callbacks._recording import Recording, Run, is_end, is_start
-from pytest_lc_callbacks._scopes import GroundTruth, ScopeComparison
+from pytest_lc_callbacks._scopes import ObservedRuns, ScopeComparison
 from pytest_lc_callbacks._words import repr_short, truncate
 
 _SHOWN = 5
@@ -75,12 +75,12 @@ def hint(text: str) -> str:
     )
 
 
-def duplicate_events(recordings: Mapping[str, Recording], truth: GroundTruth) -> Iterator[Finding]:
+def duplicate_events(recordings: Mapping[str, Recording], observed: ObservedRuns) -> Iterator[Finding]:
     """Recordings, by what to call them, that got an event more often than it happened."""
     for name, recording in recordings.items():
         if not any(_may_be_doubled(run) for run in recording.runs):
             continue
-        hearings = ScopeComparison(recording, truth).hearings
+        hearings = ScopeComparison(recording, observed).hearings
         doubled = {run: hearing for run, hearing in hearings.items() if hearing.surplus}
         if doubled:
             yield _duplicates(name.split("#")[0], doubled)
@@ -112,14 +112,14 @@ def _duplicates(name: str, doubled: Mapping[Run, Any]) -> Finding:
     )
 
 
-def orphan_runs(truth: GroundTruth, *, of_fallbacks: Callable[[Run], bool]) -> Iterator[Finding]:
+def orphan_runs(observed: ObservedRuns, *, of_fallbacks: Callable[[Run], bool]) -> Iterator[Finding]:
     """Runs of the test's body that began with no parent although their context held one."""
     found: dict[tuple[str, str, str | None], list[Run]] = {}
-    for run in body_runs(truth):
-        origin, around = truth.origin(run), truth.parent_of(run)
+    for run in observed.body_runs:
+        origin, around = observed.origin(run), observed.parent_of(run)
         if origin is None or origin.inside is None or around is None or of_fallbacks(around):
             continue
-        found.setdefault((run.label, around.label, origin.line), []).append(run)
+        found.setdefault((run.label, around.label, origin.call.place), []).append(run)
     for (label, outer, line), runs in found.items():
         yield Finding(
             name="orphan_run",
@@ -136,9 +136,9 @@ def orphan_runs(truth: GroundTruth, *, of_fallbacks: Callable[[Run], bool]) -> I
         )
 
 
-def lifecycle(truth: GroundTruth) -> Iterator[Finding]:
+def lifecycle(observed: ObservedRuns) -> Iterator[Finding]:
     """Runs that ended without a start, or more often than they started."""
-    for run in truth.own_runs():
+    for run in observed.runs:
         starts, ends = sum(map(is_start, run.names)), [name for name in run.names if is_end(name)]
         if len(ends) <= starts or _ends_by_langchains_own_doing(run, ends):
             continue
@@ -233,11 +233,6 @@ _UNFINISHED = (
     "handlers never get the end of such a run: nothing is billed, closed or exported. Read a stream to its end or "
     "close it (contextlib.closing, aclosing), await what was begun, and join threads."
 )
-
-
-def body_runs(truth: GroundTruth) -> list[Run]:
-    """The runs that began in the test's body."""
-    return [run for run in truth.own_runs() if truth.phase_of(run) in (None, "call")]
 
 
 def cut(lines: Collection[str], limit: int = _SHOWN) -> list[str]:

@@ -16,8 +16,8 @@ from langchain_core.tracers.context import register_configure_hook
 
 from pytest_lc_callbacks._handlers.recorder import RecordingHandler
 from pytest_lc_callbacks._recording import Recording, Run, is_start, kept_id
-from pytest_lc_callbacks._scopes import WATCH, Origin, ScopeTable, WhatRan
-from pytest_lc_callbacks._stack import Call, call_behind
+from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, ObservedRuns, Origin, ScopeTable
+from pytest_lc_callbacks._stack import call_behind
 
 _PLACES = {"setup": "in the test's set-up", "call": "in the test's body", "teardown": "in the test's tear-down"}
 
@@ -32,17 +32,16 @@ class Observer(RecordingHandler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.home: int = threading.get_ident()
-        """The thread of the test."""
+        self._test_thread = threading.get_ident()
         self._on = True
         self._began = time.time()
         self._began_here = time.perf_counter()
         self._phases: list[tuple[int, str, float]] = []
         self._sections: list[_Section] = []
-        self._beginnings: dict[Any, list[_Beginning]] = {}
+        self._origins: dict[Any, list[Origin]] = {}
         self._continued: set[Any] = set()
         self._cleared: float | None = None
-        self._known: tuple[Any, WhatRan] | None = None
+        self._known: tuple[Any, ObservedRuns] | None = None
 
     @contextmanager
     def section(self) -> Iterator[Recording]:
@@ -69,43 +68,14 @@ class Observer(RecordingHandler):
         Raises:
             TypeError: If one of *recordings* is not a `Recording`.
         """
-        return ScopeTable.of(self, recordings)
-
-    def begin(self, phase: str) -> None:
-        """From now on runs begin in this *phase* of a test: ``"setup"``, ``"call"`` or ``"teardown"``."""
-        self.home = threading.get_ident()
-        self._phases.append((len(self._log), phase, time.perf_counter()))
-
-    def phase_of(self, run: Run) -> str | None:
-        """The phase of the test that *run* began in; None where nobody spoke of phases."""
-        return next((phase for position, phase, _ in reversed(self._phases) if position <= run.first), None)
-
-    def own_runs(self) -> list[Run]:
-        """Every run but those that continue a run of an earlier test."""
-        return list(self.what_ran().runs)
-
-    def origin(self, run: Run) -> Origin | None:
-        """What is known of the beginning of a run without parent; None for all others."""
-        return self.what_ran().origins.get(run)
-
-    def parent_of(self, run: Run) -> Run | None:
-        """The run it began in: its parent, or else the one that its context held."""
-        return self.what_ran().around.get(run)
-
-    def what_ran(self) -> WhatRan:
-        """What is known up to this moment."""
-        sections = tuple(section.start for section in self._sections)
-        moment = (id(self._log), len(self._log), len(self._phases), sections, len(self._continued))
-        if self._known is None or self._known[0] != moment:
-            self._known = moment, self._told()
-        return self._known[1]
+        return ScopeTable.of(self._observed_runs(), recordings)
 
     def clear(self) -> None:
         """Forget every run so far."""
         super().clear()
         self._cleared = time.perf_counter()
         self._phases = [(0, phase, self._cleared) for _, phase, _ in self._phases[-1:]]
-        self._beginnings = {}
+        self._origins = {}
         for section in self._sections:
             section.restart(self)
 
@@ -119,9 +89,17 @@ class Observer(RecordingHandler):
         self._on = False
         self._extend = _tell_later_observers
 
-    def continues(self, run_id: Any) -> None:
-        """The run with this id, as it is kept, continues a run of an earlier test."""
-        self._continued.add(run_id)
+    def _begin(self, phase: str) -> None:
+        """Let runs begin in this *phase* from now on."""
+        self._test_thread = threading.get_ident()
+        self._phases.append((len(self._log), phase, time.perf_counter()))
+
+    def _observed_runs(self) -> ObservedRuns:
+        sections = tuple(section.start for section in self._sections)
+        moment = (id(self._log), len(self._log), len(self._phases), sections, len(self._continued))
+        if self._known is None or self._known[0] != moment:
+            self._known = moment, self._compute()
+        return self._known[1]
 
     def _root_begins(self, run_id: Any) -> None:
         """Note where a run without parent begins: later nobody knows."""
@@ -129,42 +107,47 @@ class Observer(RecordingHandler):
             return
         manager: Any = (var_child_runnable_config.get() or {}).get("callbacks")
         call = call_behind(sys._getframe(1))
-        elsewhere = call.thread_known and threading.get_ident() != self.home
+        elsewhere = call.thread_known and threading.get_ident() != self._test_thread
         thread = threading.current_thread().name if elsewhere else None
         inside = getattr(manager, "parent_run_id", None)
-        self._beginnings.setdefault(kept_id(run_id), []).append(_Beginning(inside, thread, call))
+        self._origins.setdefault(kept_id(run_id), []).append(Origin(inside, thread, call))
         if inside is not None and any(isinstance(other, Observer) and not other._on for other in manager.handlers):
-            self.continues(kept_id(run_id))
+            self._continued.add(kept_id(run_id))
 
-    def _told(self) -> WhatRan:
+    def _compute(self) -> ObservedRuns:
         heard = self.runs
-        origins = self._origins(heard)
-        around = _around(heard, origins)
-        runs = self._without_continued(heard, origins, around)
-        places = {run: place for run in runs if (place := self._place(run))}
+        origins = self._origins_of(heard)
+        parents = _parents(heard, origins)
+        runs = self._without_continued(heard, origins, parents)
+        phases = {run: phase for run in runs if (phase := self._phase_of(run))}
+        places = {run: place for run in runs if (place := self._place(run, phases.get(run, "call")))}
         limit, since = self._limit()
-        return WhatRan(
+        return ObservedRuns(
             runs=runs,
             in_scope=[run for run in runs if run not in places],
-            around=around,
+            parents=parents,
             origins=origins,
+            phases=phases,
             places=places,
             limit=limit,
             since=since,
             observer="callback_scopes" if self._phases else "observer",
-            run_ids=frozenset(run.run_id for run in heard),
+            earlier_run_ids=frozenset(run.run_id for run in heard) - {run.run_id for run in runs},
         )
 
-    def _origins(self, runs: list[Run]) -> dict[Run, Origin]:
-        noted = {run_id: iter(beginnings) for run_id, beginnings in list(self._beginnings.items())}
+    def _origins_of(self, runs: list[Run]) -> dict[Run, Origin]:
+        noted = {run_id: iter(origins) for run_id, origins in list(self._origins.items())}
         roots = [run for run in runs if run.parent_run_id is None]
         found = {run: next(noted.get(kept_id(run.run_id), iter(())), None) for run in roots}
-        return {run: beginning.origin for run, beginning in found.items() if beginning is not None}
+        return {run: origin for run, origin in found.items() if origin is not None}
 
-    def _without_continued(self, runs: list[Run], origins: dict[Run, Origin], around: dict[Run, Run]) -> list[Run]:
+    def _phase_of(self, run: Run) -> str | None:
+        return next((phase for position, phase, _ in reversed(self._phases) if position <= run.first), None)
+
+    def _without_continued(self, runs: list[Run], origins: dict[Run, Origin], parents: dict[Run, Run]) -> list[Run]:
         foreign: set[Run] = set()
         for run in runs:
-            if around[run] in foreign if run in around else self._is_continued(run, origins.get(run)):
+            if parents[run] in foreign if run in parents else self._is_continued(run, origins.get(run)):
                 foreign.add(run)
         return [run for run in runs if run not in foreign]
 
@@ -173,9 +156,8 @@ class Observer(RecordingHandler):
         outside = run.parent_run_id or (origin.inside if origin else None)
         return kept_id(run.run_id) in self._continued or _made_before(outside, self._began)
 
-    def _place(self, run: Run) -> str | None:
+    def _place(self, run: Run, phase: str) -> str | None:
         """Where *run* began, if that is out of scope."""
-        phase = self.phase_of(run) or "call"
         if not self._sections:
             return None if phase == "call" else _PLACES[phase]
         if run.first >= self._sections[-1].start:
@@ -195,39 +177,15 @@ class Observer(RecordingHandler):
         return f"{place} since the observer's clear()", max(body, self._cleared)
 
 
-class _Beginning:
-    """What was seen when a run without parent began."""
-
-    __slots__ = ("call", "inside", "thread")
-
-    def __init__(self, inside: UUID | None, thread: str | None, call: Call) -> None:
-        self.inside = inside
-        self.thread = thread
-        self.call = call
-
-    @property
-    def origin(self) -> Origin:
-        """The same as plain data."""
-        call = self.call
-        return Origin(
-            inside=self.inside,
-            thread=self.thread,
-            line=call.place,
-            nested=call.nested,
-            asynchronous=call.asynchronous,
-            by_hand=call.by_hand,
-        )
-
-
-def _around(runs: list[Run], origins: dict[Run, Origin]) -> dict[Run, Run]:
-    """The run that each of *runs* began in: its parent, or else the one that its context held."""
+def _parents(runs: list[Run], origins: dict[Run, Origin]) -> dict[Run, Run]:
+    """The run that each of *runs* began in: its parent, or else the run that its context held."""
     latest: dict[UUID, Run] = {}
     found = {}
     for run in runs:
         origin = origins.get(run)
-        around = run.parent or (latest.get(origin.inside) if origin and origin.inside else None)
-        if around is not None:
-            found[run] = around
+        parent = run.parent or (latest.get(origin.inside) if origin and origin.inside else None)
+        if parent is not None:
+            found[run] = parent
         latest[run.run_id] = run
     return found
 
@@ -320,7 +278,7 @@ class _Switchboard:
             register_configure_hook(hook, True, _Inert)  # type: ignore[arg-type]  # LangChain calls .get() alone
             self._hooks += 1
         self.audible = audible
-        WATCH.truths = audible
+        ACTIVE_OBSERVERS.observers = audible
 
 
 _SWITCHBOARD = _Switchboard()
@@ -336,6 +294,16 @@ def switch_on() -> Observer:
 def switch_off(observer: Observer) -> None:
     """Let *observer* hear nothing more."""
     _SWITCHBOARD.switch_off(observer)
+
+
+def begin_phase(observer: Observer, phase: str) -> None:
+    """Tell *observer* that a phase of its test begins: ``"setup"``, ``"call"`` or ``"teardown"``."""
+    observer._begin(phase)
+
+
+def observed_runs(observer: Observer) -> ObservedRuns:
+    """What *observer* knows up to this moment."""
+    return observer._observed_runs()
 
 
 @contextmanager
@@ -363,4 +331,4 @@ def _tell_later_observers(record: Any) -> None:
     name, run_id = record[:2]
     if is_start(name):
         for observer in _SWITCHBOARD.audible:
-            observer.continues(run_id)
+            observer._continued.add(run_id)

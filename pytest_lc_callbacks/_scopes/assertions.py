@@ -7,8 +7,9 @@ from time import perf_counter
 from typing import Any
 
 from pytest_lc_callbacks._recording import Event, Recording
-from pytest_lc_callbacks._scopes.comparison import ScopeComparison, current_truth
+from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 from pytest_lc_callbacks._scopes.failure import constructor_failure, runtime_failure
+from pytest_lc_callbacks._scopes.observed_runs import active_observer
 from pytest_lc_callbacks._scopes.table import ScopeTable
 
 
@@ -82,11 +83,11 @@ class ScopedRecording(Recording):
         return ScopeTable.of_one(comparison)
 
     def _comparison(self, asked: str) -> ScopeComparison:
-        truth = current_truth()
-        if truth is None:
+        observer = active_observer()
+        if observer is None:
             raise RuntimeError(
                 f"{asked} compares the handler with what really ran, and nothing watched that. In a pytest test, ask "
                 "for the fixture recording_handler or callback_scopes, or mark it with @pytest.mark.lc_callbacks; "
                 "elsewhere, run the code and the assertion inside `with observe_callbacks():`."
             )
-        return ScopeComparison(self, truth)
+        return ScopeComparison(self, observer._observed_runs())

@@ -3,104 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from threading import get_ident
-from typing import Protocol
 from uuid import UUID
 
 from pytest_lc_callbacks._recording import Recording, Run, RunTree, is_start
+from pytest_lc_callbacks._scopes.observed_runs import ObservedRuns
 
 # langgraph sends these to handlers in the config's own list alone, so the observer never has them.
 _UNOBSERVABLE = {"interrupt", "resume"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """What is known of the beginning of a run that has no parent."""
-
-    inside: UUID | None = None
-    """The run that its context held, if it held one: then its callbacks were replaced."""
-
-    thread: str | None = None
-    """The name of its thread; None for the thread of the test, and where it is not known."""
-
-    line: str | None = None
-    """The file and line of the call, outside LangChain, where it can be had."""
-
-    nested: bool | None = None
-    """Whether LangChain had called the code that made that call; None where it cannot be told."""
-
-    asynchronous: bool = False
-    """Whether it is an async run."""
-
-    by_hand: bool = False
-    """Whether it was begun by a callback manager that somebody drives by hand."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class WhatRan:
-    """What really ran, as the observer knows it at one moment."""
-
-    runs: Sequence[Run]
-    """Every run but those that continue a run of an earlier test, each after the run it began in."""
-
-    in_scope: Sequence[Run]
-    """Those that scope assertions are about."""
-
-    around: Mapping[Run, Run]
-    """The run that each began in: its parent, or else the one that its context held."""
-
-    origins: Mapping[Run, Origin]
-    """What is known of the beginnings of runs without parent."""
-
-    places: Mapping[Run, str]
-    """For each run that is not in scope when it began instead: ``"in the test's set-up"``."""
-
-    limit: str
-    """What limits the scope: ``"in the test's body"``."""
-
-    since: float
-    """When that begins, in seconds of ``time.perf_counter()``."""
-
-    observer: str
-    """What the observer is called where the test uses it: ``"callback_scopes"``."""
-
-    run_ids: frozenset[UUID]
-    """The ids of all runs that were heard, those that continue an earlier test's included."""
-
-
-class GroundTruth(Protocol):
-    """Who knows what really ran; see `Observer`, which does."""
-
-    home: int
-
-    def what_ran(self) -> WhatRan: ...
-
-    def own_runs(self) -> list[Run]: ...
-
-    def phase_of(self, run: Run) -> str | None: ...
-
-    def origin(self, run: Run) -> Origin | None: ...
-
-    def parent_of(self, run: Run) -> Run | None: ...
-
-
-class Watch:
-    """The observers that are on, the innermost last; one for the process, as LangChain's hooks are."""
-
-    def __init__(self) -> None:
-        self.truths: tuple[GroundTruth, ...] = ()
-
-
-WATCH = Watch()
-
-
-def current_truth() -> GroundTruth | None:
-    """The innermost observer that is on, of this thread if it has one; None if nothing is watched."""
-    truths, here = WATCH.truths, get_ident()
-    own = [truth for truth in truths if truth.home == here]
-    return (own or truths)[-1] if truths else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +59,9 @@ class ScopeComparison:
     Events are counted run by run, so that tokens, custom events, retries and repeated run ids come out right.
     """
 
-    def __init__(self, recording: Recording, truth: GroundTruth) -> None:
+    def __init__(self, recording: Recording, ran: ObservedRuns) -> None:
         self.recording: Recording = recording
-        self.ran: WhatRan = truth.what_ran()
-        ran = self.ran
+        self.ran: ObservedRuns = ran
         # What a handler forgot when it was cleared, or what ran before it was made, cannot be asked of it.
         self.since: float = getattr(recording, "_asked_from", 0.0)
         self.in_scope: list[Run] = [run for run in ran.in_scope if run.time >= self.since]
@@ -177,7 +87,7 @@ class ScopeComparison:
 
     def tree(self, runs: Iterable[Run]) -> RunTree:
         """*runs* as a tree, each under the run it began in even if its callbacks were replaced."""
-        return RunTree(runs, self.ran.around.get)
+        return RunTree(runs, self.ran.parent_of)
 
 
 def _times_dispatched(run: Run) -> int:
@@ -193,7 +103,7 @@ def _times_dispatched(run: Run) -> int:
     return len(starts) // len(set(starts))
 
 
-def _heard_runs(recording: Recording, ran: WhatRan) -> tuple[dict[Run, list[Run]], list[Run]]:
+def _heard_runs(recording: Recording, ran: ObservedRuns) -> tuple[dict[Run, list[Run]], list[Run]]:
     """For each observed run the recording's runs that are the same one; and those that the observer did not hear."""
     by_id: dict[UUID, list[Run]] = {}
     for run in ran.runs:
@@ -204,7 +114,7 @@ def _heard_runs(recording: Recording, ran: WhatRan) -> tuple[dict[Run, list[Run]
         same_id = by_id.get(run.run_id)
         if same_id is not None:
             heard[occurrence(run, same_id)].append(run)
-        elif run.run_id not in ran.run_ids:
+        elif run.run_id not in ran.earlier_run_ids:
             unobserved.append(run)
     return heard, unobserved
 

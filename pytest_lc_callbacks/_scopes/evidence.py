@@ -6,14 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pytest_lc_callbacks._recording import Run
-from pytest_lc_callbacks._scopes.comparison import Hearing, Origin, ScopeComparison
+from pytest_lc_callbacks._scopes.comparison import Hearing, ScopeComparison
+from pytest_lc_callbacks._scopes.observed_runs import Origin
 from pytest_lc_callbacks._scopes.target import Target
+from pytest_lc_callbacks._stack import UNKNOWN_CALL
 
 # LangChain's own chains, whose constructors take no callbacks.
 _NO_CONSTRUCTOR_CALLBACKS = ("Runnable", "LangGraph", "Pregel")
 # LangChain hands no context to the code inside these (measured, langchain-core 1.0 to 1.8).
 _WITHOUT_CONTEXT = {"retriever": "retriever", "chat_model": "chat model", "llm": "LLM"}
-_UNKNOWN = Origin()
+_UNKNOWN = Origin(None, None, UNKNOWN_CALL)
 
 
 class Evidence:
@@ -58,11 +60,11 @@ class Evidence:
 
     def origin(self, run: Run) -> Origin:
         """What is known of the beginning of *run*."""
-        return self.ran.origins.get(run, _UNKNOWN)
+        return self.ran.origin(run) or _UNKNOWN
 
     def around(self, run: Run) -> Run | None:
         """The run that *run* began in, its callbacks replaced or not."""
-        return self.ran.around.get(run)
+        return self.ran.parent_of(run)
 
     def is_missed(self, run: Run | None) -> bool:
         """Whether *run* is one of the missed runs that the check is about."""
@@ -81,7 +83,7 @@ class Evidence:
         """Missed runs that began without a parent and with none in their context; one for each name and place."""
         roots = [run for run in self.missed if run.parent_run_id is None and run in self.ran.origins]
         lost = [run for run in roots if self.origin(run).inside is None]
-        return list({(run.label, self.origin(run).line): run for run in reversed(lost)}.values())[::-1]
+        return list({(run.label, self.origin(run).call.place): run for run in reversed(lost)}.values())[::-1]
 
     def open_beside(self, run: Run) -> Run | None:
         """The innermost heard run that was open when *run* began."""
@@ -89,7 +91,7 @@ class Evidence:
 
     def component_around(self, run: Run) -> tuple[Run, str] | None:
         """The retriever or model, and its kind, in whose code *run* was called; None if it was called elsewhere."""
-        if not self.origin(run).nested:
+        if not self.origin(run).call.nested:
             return None
         thread = thread_of(run)
         around = _last_open((other for other in self.ran.runs if thread_of(other) == thread), run)
@@ -98,22 +100,22 @@ class Evidence:
 
     def in_async_run(self, run: Run) -> bool:
         """Whether *run* is async, or began in one that is."""
-        return self.origin(self._outermost(run)).asynchronous
+        return self.origin(self._outermost(run)).call.asynchronous
 
     def begun_by_hand(self, run: Run) -> Run | None:
         """The heard run that somebody's own code had begun, and not ended, when it called *run*."""
-        if self.origin(run).nested:
+        if self.origin(run).call.nested:
             return None
         still_open = [other for other in self.unobserved if other.time < run.time and _ends_after(other, run)]
         beside = self.open_beside(run)
-        if beside is not None and self.origin(beside).by_hand:
+        if beside is not None and self.origin(beside).call.by_hand:
             still_open.append(beside)
         return still_open[-1] if still_open else None
 
     def heard_alike(self, runs: Iterable[Run]) -> bool:
         """Whether a heard run without parent has the name of one of *runs* and was called at the same place."""
-        heard = {(run.label, self.origin(run).line) for run in self.heard if run.parent_run_id is None}
-        return any((run.label, self.origin(run).line) in heard for run in runs)
+        heard = {(run.label, self.origin(run).call.place) for run in self.heard if run.parent_run_id is None}
+        return any((run.label, self.origin(run).call.place) in heard for run in runs)
 
     def in_given_constructor(self) -> bool | None:
         """Whether the runnable that was passed as ``of=`` holds the handler; None where that cannot be seen."""

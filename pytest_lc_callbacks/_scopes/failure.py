@@ -81,7 +81,7 @@ def _with_those_inside(comparison: ScopeComparison, tops: list[Run]) -> list[Run
     """*tops* and the runs that began in them, those whose callbacks were replaced included."""
     inside = set(tops)
     for run in comparison.ran.runs:
-        if comparison.ran.around.get(run) in inside:
+        if comparison.ran.parent_of(run) in inside:
             inside.add(run)
     return [run for run in comparison.ran.runs if run in inside]
 
@@ -187,14 +187,14 @@ def _upwards(comparison: ScopeComparison, run: Run | None) -> Sequence[Run]:
     path = []
     while run is not None:
         path.append(run)
-        run = comparison.ran.around.get(run)
+        run = comparison.ran.parent_of(run)
     return path
 
 
 def _remark(comparison: ScopeComparison, run: Run) -> str:
     hearing = comparison.hearings[run]
     remarks = [f"not {', '.join(hearing.missing)}"] if hearing.missing and not hearing.missed else []
-    around = comparison.ran.around.get(run)
+    around = comparison.ran.parent_of(run)
     if run.parent_run_id is None and around is not None:
         remarks.append(f"began without a parent{': langchain-ai/langchain#36072' if is_fallbacks(around) else ''}")
     return f"  ({'; '.join(remarks)})" if remarks else ""

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 
 from pytest_lc_callbacks._recording import Run
-from pytest_lc_callbacks._scopes.comparison import Origin
 from pytest_lc_callbacks._scopes.evidence import (
     Evidence,
     has_option,
@@ -15,6 +14,7 @@ from pytest_lc_callbacks._scopes.evidence import (
     thread_of,
     without_context,
 )
+from pytest_lc_callbacks._scopes.observed_runs import Origin
 from pytest_lc_callbacks._scopes.target import Target, is_kind
 from pytest_lc_callbacks._scopes.words import hint, listed, some_names
 
@@ -133,7 +133,7 @@ def _other_thread(evidence: Evidence) -> Iterator[str]:
     for run in evidence.lost():
         origin, beside = evidence.origin(run), evidence.open_beside(run)
         # A thread of LangChain's own, or of code that LangChain called there, is no raw one.
-        known_to_langchain = not origin.asynchronous and origin.nested is not False
+        known_to_langchain = not origin.call.asynchronous and origin.call.nested is not False
         if not origin.thread or known_to_langchain or beside is None or _in_one_thread(evidence, run, beside):
             continue
         yield (
@@ -161,14 +161,14 @@ def _is_lost_in_310(evidence: Evidence, run: Run) -> bool:
     beside = evidence.open_beside(run)
     if not _PYTHON_310 or beside is None or evidence.component_around(run) is not None:
         return False
-    return evidence.origin(run).nested is True and evidence.in_async_run(beside)
+    return evidence.origin(run).call.nested is True and evidence.in_async_run(beside)
 
 
 def _context_replaced(evidence: Evidence) -> Iterator[str]:
     """Runs that were called by code that LangChain had called, in a context that is not the one it had made."""
     for run in evidence.lost():
         beside, origin = evidence.open_beside(run), evidence.origin(run)
-        if not origin.nested or beside is None or evidence.component_around(run) or _is_lost_in_310(evidence, run):
+        if not origin.call.nested or beside is None or evidence.component_around(run) or _is_lost_in_310(evidence, run):
             continue
         yield (
             f"{run.label} was called by code inside {beside.label}{_at(origin)}, but in a contextvars.Context that "
@@ -284,7 +284,7 @@ def _is_by_itself(evidence: Evidence, run: Run) -> bool:
     if evidence.begun_by_hand(run) is not None:
         return False
     origin = evidence.origin(run)
-    return evidence.open_beside(run) is None or (origin.nested is False and not origin.thread)
+    return evidence.open_beside(run) is None or (origin.call.nested is False and not origin.thread)
 
 
 _PROOFS = (
@@ -311,7 +311,7 @@ def _unclear(evidence: Evidence) -> list[str]:
     if beside is None:
         return []
     causes = ["a call of its own, which the handler was not passed to"]
-    if _PYTHON_310 and evidence.origin(runs[0]).asynchronous:
+    if _PYTHON_310 and evidence.origin(runs[0]).call.asynchronous:
         causes.insert(0, _IN_310)
     if evidence.heard_alike(runs):
         causes.insert(0, "a batch with a list of configs, where each input has the callbacks of its own config alone")
@@ -358,14 +358,14 @@ def _never_passed(evidence: Evidence) -> str:
     if evidence.constructor and evidence.target is not None:
         return f"it was not given to the constructor of the {evidence.target} that ran"
     roots = [run for run in evidence.missed if evidence.around(run) is None]
-    lines = [evidence.origin(run).line for run in roots]
+    lines = [evidence.origin(run).call.place for run in roots]
     if len(roots) == 1 and lines[0]:
         return f"it was not passed to the call of {roots[0].label} at {lines[0]}: {_AT_RUN_TIME}"
     return f"it was passed to none of these calls: {_AT_RUN_TIME}"
 
 
 def _at(origin: Origin) -> str:
-    return f" at {origin.line}" if origin.line else ""
+    return f" at {origin.call.place}" if origin.call.place else ""
 
 
 def _thread(name: str) -> str:

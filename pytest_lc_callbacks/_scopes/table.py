@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_lc_callbacks._recording import Recording, Run, RunTree
-from pytest_lc_callbacks._scopes.comparison import GroundTruth, ScopeComparison, WhatRan
+from pytest_lc_callbacks._scopes.comparison import ScopeComparison
+from pytest_lc_callbacks._scopes.observed_runs import ObservedRuns
 from pytest_lc_callbacks._words import repr_short
 
 # What a terminal shows of a line; wider tables get numbers for column heads.
@@ -34,7 +35,7 @@ class ScopeTable:
     """The branches of the tree before each run's name."""
 
     @classmethod
-    def of(cls, truth: GroundTruth, recordings: Mapping[str, Recording]) -> ScopeTable:
+    def of(cls, ran: ObservedRuns, recordings: Mapping[str, Recording]) -> ScopeTable:
         """
         The table for the runs that scope assertions are about.
 
@@ -47,8 +48,7 @@ class ScopeTable:
                     f"table({name}=...) takes a Recording, not {repr_short(recording)}: "
                     "for a handler of your own pass what spy_on(handler) returns"
                 )
-        ran = truth.what_ran()
-        comparisons = [ScopeComparison(recording, truth) for recording in recordings.values()]
+        comparisons = [ScopeComparison(recording, ran) for recording in recordings.values()]
         return cls._drawn(tuple(recordings), comparisons, ran, ran.in_scope)
 
     @classmethod
@@ -58,9 +58,9 @@ class ScopeTable:
 
     @classmethod
     def _drawn(
-        cls, columns: tuple[str, ...], comparisons: Sequence[ScopeComparison], ran: WhatRan, runs: Sequence[Run]
+        cls, columns: tuple[str, ...], comparisons: Sequence[ScopeComparison], ran: ObservedRuns, runs: Sequence[Run]
     ) -> ScopeTable:
-        walk = list(RunTree(runs, ran.around.get).walk())
+        walk = list(RunTree(runs, ran.parent_of).walk())
         rows = [(run.label, *(str(comparison.hearings[run]) for comparison in comparisons)) for _, run in walk]
         return cls(columns, rows, [lead for lead, _ in walk])
 

@@ -11,7 +11,6 @@ from typing import Any
 from pytest_lc_callbacks._fake import script as _fake_script
 from pytest_lc_callbacks._findings.checks import (
     Finding,
-    body_runs,
     duplicate_events,
     exhausted_models,
     lifecycle,
@@ -25,10 +24,11 @@ from pytest_lc_callbacks._findings.langchain_flaws import LangChainsOwn
 from pytest_lc_callbacks._findings.swallowed import Swallowed
 from pytest_lc_callbacks._findings.unfinished_run import collect_garbage, forgotten, is_called_from_executor
 from pytest_lc_callbacks._handlers import recorder as _handler
-from pytest_lc_callbacks._handlers.observer import Observer, switch_off, switch_on
+from pytest_lc_callbacks._handlers.observer import Observer, begin_phase, observed_runs, switch_off, switch_on
 from pytest_lc_callbacks._handlers.spy import Spies
 from pytest_lc_callbacks._patches import Patches
 from pytest_lc_callbacks._recording import Recording, Run
+from pytest_lc_callbacks._scopes import ObservedRuns
 from pytest_lc_callbacks._watching.section import Section
 
 
@@ -83,7 +83,7 @@ class Watch:
     def begin(self, phase: str) -> None:
         """A phase of the test begins: ``"setup"``, ``"call"`` or ``"teardown"``."""
         self.in_body = phase == "call"
-        self.observer.begin(phase)
+        begin_phase(self.observer, phase)
 
     @contextmanager
     def wider_fixture(self) -> Iterator[None]:
@@ -97,10 +97,11 @@ class Watch:
     def judge_body(self) -> list[Finding]:
         """What is certain when the body is over."""
         self.in_body = False
-        found = [*self._raised_in_handlers(), *duplicate_events(self._recordings(), self.observer)]
+        observed = observed_runs(self.observer)
+        found = [*self._raised_in_handlers(), *duplicate_events(self._recordings(), observed)]
         found += exhausted_models(self.scripts, self._is_known)
-        found += orphan_runs(self.observer, of_fallbacks=self._own.has_orphans)
-        found += lifecycle(self.observer)
+        found += orphan_runs(observed, of_fallbacks=self._own.has_orphans)
+        found += lifecycle(observed)
         if not self._open_runs():
             found += self._unused()
         return self._new(found)
@@ -113,10 +114,10 @@ class Watch:
             living: Gives what outlives the test by right, such as the values of fixtures of a wider scope.
         """
         found = [*self._raised_in_handlers(), *exhausted_models(self.scripts, self._is_known), *self._unused()]
-        found += lifecycle(self.observer)
+        found += lifecycle(observed_runs(self.observer))
         still_open = collect_garbage(self._open_runs)
         if still_open:
-            reasons = self._own.reasons(still_open, self.observer.own_runs())
+            reasons = self._own.reasons(still_open, observed_runs(self.observer).runs)
             rest = [run for run in still_open if run not in reasons]
             found += unfinished_runs(forgotten(rest, [*living(), *self._kept_exceptions()]))
         return self._new(found)
@@ -124,16 +125,17 @@ class Watch:
     def section(self, clean: Callable[[str], str], *, whole: bool) -> str:
         """The text of the report's section: the *whole*, or what was found since it was shown."""
         told = [*self.problems, *(clean(str(finding)) for finding in self.reported)]
-        runs = self.observer.own_runs() if whole else []
+        observed = observed_runs(self.observer)
+        runs = observed.runs if whole else []
         if not runs:
             nothing = ["no LangChain run began in this test"] if whole and self._is_asked_for else []
             return "\n\n".join([*nothing, *told])
         still_open = [run for run in runs if not run.ended]
-        remarks = {**self._own.reasons(still_open, runs), **self._orphans(runs)}
-        return "\n\n".join([Section(clean).text(runs, self.observer.parent_of, remarks=remarks), *told])
+        remarks = {**self._own.reasons(still_open, runs), **self._orphans(observed)}
+        return "\n\n".join([Section(clean).text(runs, observed.parent_of, remarks=remarks), *told])
 
-    def _orphans(self, runs: Iterable[Run]) -> dict[Run, str]:
-        inside = {run: self.observer.parent_of(run) for run in runs if run.parent_run_id is None}
+    def _orphans(self, observed: ObservedRuns) -> dict[Run, str]:
+        inside = {run: observed.parent_of(run) for run in observed.runs if run.parent_run_id is None}
         known = "began without a parent: langchain-ai/langchain#36072"
         return {
             run: known if self._own.has_orphans(around) else "began without a parent"
@@ -148,10 +150,9 @@ class Watch:
         return new
 
     def _raised_in_handlers(self) -> Iterator[Finding]:
-        own = {run.run_id for run in self.observer.own_runs()}
-        foreign = {run.run_id for run in self.observer.runs} - own
-        errors = [error for error in list(self._swallowed.errors) if error.run_id not in foreign]
-        return handler_errors(errors, {run.run_id: run.label for run in self.observer.runs})
+        observed = observed_runs(self.observer)
+        errors = [error for error in list(self._swallowed.errors) if error.run_id not in observed.earlier_run_ids]
+        return handler_errors(errors, {run.run_id: run.label for run in observed.runs})
 
     def _is_foreign(self, run_id: Any, handlers: Iterable[Any]) -> bool:
         """Whether a run was begun before this test: its id says so, or an observer of that time among its handlers."""
@@ -178,7 +179,7 @@ class Watch:
         return is_expected(error)
 
     def _open_runs(self) -> list[Run]:
-        return [run for run in body_runs(self.observer) if run.started and not run.ended]
+        return [run for run in observed_runs(self.observer).body_runs if run.started and not run.ended]
 
     def _kept_exceptions(self) -> list[Any]:
         """What we ourselves keep alive: an exception has its frames, and those have their locals."""

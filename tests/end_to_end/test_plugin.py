@@ -414,7 +414,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.tracers import context
 from pytest_lc_callbacks._fake import script as _fake_script
 from pytest_lc_callbacks._handlers import recorder as _handler
-from pytest_lc_callbacks._scopes import comparison as _scopes
+from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS
 
 def state():
     classes = (AsyncCallbackManager, BaseCallbackHandler, BaseChatModel, BaseRetriever, BaseTool, RunnableWithFallbacks)
@@ -426,7 +426,7 @@ def state():
         logging.root.manager.disable,
         list(_fake_script._on_script_created),
         list(_handler._on_handler_created),
-        _scopes.WATCH.truths,
+        ACTIVE_OBSERVERS.observers,
     ]
 
 def test_the_first(fake_chat_model):
@@ -472,16 +472,16 @@ def test_interrupted(pytester):
     A test that is interrupted leaves nothing on either: its tear-down is never told of.
     """
     from pytest_lc_callbacks._handlers.observer import Observer
-    from pytest_lc_callbacks._scopes.comparison import WATCH
+    from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS
 
-    before = WATCH.truths
+    before = ACTIVE_OBSERVERS.observers
 
     pytester.makepyfile("def test_it(fake_chat_model):\n    raise KeyboardInterrupt")
     result = pytester.inline_run(no_reraise_ctrlc=True)
 
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    assert WATCH.truths == before
-    assert all(isinstance(truth, Observer) for truth in before)
+    assert ACTIVE_OBSERVERS.observers == before
+    assert all(isinstance(observer, Observer) for observer in before)
 
 
 def test_exit(run):

@@ -26,8 +26,8 @@ from typing_extensions import TypedDict
 
 from pytest_lc_callbacks import FakeChatModel, RecordingHandler, observe_callbacks
 from pytest_lc_callbacks._handlers import observer as room
-from pytest_lc_callbacks._handlers.observer import Observer, switch_off, switch_on
-from pytest_lc_callbacks._scopes.comparison import current_truth
+from pytest_lc_callbacks._handlers.observer import Observer, begin_phase, observed_runs, switch_off, switch_on
+from pytest_lc_callbacks._scopes.observed_runs import active_observer
 
 PROMPT = ChatPromptTemplate.from_template("{q}")
 MODEL = FakeListChatModel(responses=["x"])
@@ -306,8 +306,8 @@ def test_a_run_that_an_earlier_test_left_open_is_not_carried_over():
     switch_off(second)
 
     assert names(first) == ["slow"]
-    assert [run.label for run in second.own_runs()] == ["ChatPromptTemplate"]
-    assert [run.label for run in second.what_ran().in_scope] == ["ChatPromptTemplate"]
+    assert [run.label for run in observed_runs(second).runs] == ["ChatPromptTemplate"]
+    assert [run.label for run in observed_runs(second).in_scope] == ["ChatPromptTemplate"]
     assert handler.events == []
 
 
@@ -333,7 +333,7 @@ def test_what_an_unwatched_test_left_open_is_not_carried_over():
         thread.join()
 
     assert names(observer) == ["FakeListChatModel"]
-    assert observer.own_runs() == []
+    assert observed_runs(observer).runs == []
 
 
 def _wait_for_the_next_millisecond() -> None:
@@ -366,7 +366,7 @@ def test_runs_that_go_on_after_an_inner_block_stay_the_outer_blocks():
         list(stream)
 
     assert names(inner) == ["twice"]
-    assert [run.label for run in outer.own_runs()] == ["twice", "FakeListChatModel"]
+    assert [run.label for run in observed_runs(outer).runs] == ["twice", "FakeListChatModel"]
 
 
 def test_an_observer_is_let_go_with_the_runs_that_hold_it():
@@ -391,8 +391,8 @@ def test_blocks_hear_what_runs_in_them():
         PROMPT.invoke(QUESTION)
         with observe_callbacks() as inner:
             MODEL.invoke("hi")
-            assert current_truth() is inner
-        assert current_truth() is outer
+            assert active_observer() is inner
+        assert active_observer() is outer
 
     assert names(inner) == ["FakeListChatModel"]
     assert names(outer) == ["ChatPromptTemplate", "FakeListChatModel"]
@@ -433,7 +433,7 @@ def test_pytest_inside_pytest_does_not_reach_the_outer_test(pytester):
         pytester.runpytest_inprocess("-p", "no:randomly").assert_outcomes(passed=2)
         MODEL.invoke("hi")
 
-        assert current_truth() is observer
+        assert active_observer() is observer
 
     assert len(observer.runs) == 1
 
@@ -452,7 +452,7 @@ def test_blocks_in_threads_are_each_threads_own():
             MODEL.with_config(run_name=name).invoke("hi", {"callbacks": [handler]})
             both.wait()
             try:
-                assert current_truth() is observer
+                assert active_observer() is observer
                 handler.assert_runtime_scope(under=name, only=True)
                 assert sorted(names(observer)) == ["one", "two"]
             except AssertionError as error:
@@ -474,7 +474,7 @@ def test_a_thread_without_a_block_asks_the_innermost():
     """
     found = []
     with observe_callbacks() as observer:
-        in_thread(lambda: found.append(current_truth()))
+        in_thread(lambda: found.append(active_observer()))
 
     assert found == [observer]
 
@@ -485,13 +485,13 @@ def test_phases_are_told_apart():
     """
     observer = switch_on()
     for phase in ("setup", "call", "teardown"):
-        observer.begin(phase)
+        begin_phase(observer, phase)
         RunnableLambda(len, name=phase).invoke("hi")
     switch_off(observer)
 
-    assert [observer.phase_of(run) for run in observer.runs] == ["setup", "call", "teardown"]
-    assert [run.label for run in observer.what_ran().in_scope] == ["call"]
-    assert set(observer.what_ran().places.values()) == {"in the test's set-up", "in the test's tear-down"}
+    assert [observed_runs(observer).phase_of(run) for run in observer.runs] == ["setup", "call", "teardown"]
+    assert [run.label for run in observed_runs(observer).in_scope] == ["call"]
+    assert set(observed_runs(observer).places.values()) == {"in the test's set-up", "in the test's tear-down"}
 
 
 def test_phases_of_a_real_test(pytester):
@@ -557,7 +557,7 @@ def test_a_section_goes_on_after_clear():
         PROMPT.invoke(QUESTION)
 
         assert names(section) == ["ChatPromptTemplate"]
-        assert [run.label for run in observer.what_ran().in_scope] == ["ChatPromptTemplate"]
+        assert [run.label for run in observed_runs(observer).in_scope] == ["ChatPromptTemplate"]
 
     assert names(observer) == names(section)
 
@@ -571,9 +571,9 @@ def test_a_run_whose_callbacks_were_replaced_is_placed_where_it_began():
         outer, model = observer.runs
 
         assert model.parent is None
-        assert observer.parent_of(model) is outer
-        assert observer.origin(outer) is not None
-        assert observer.origin(model).inside == outer.run_id
+        assert observed_runs(observer).parent_of(model) is outer
+        assert observed_runs(observer).origin(outer) is not None
+        assert observed_runs(observer).origin(model).inside == outer.run_id
 
 
 def test_an_id_that_comes_back_is_told_apart():
@@ -589,7 +589,10 @@ def test_an_id_that_comes_back_is_told_apart():
         first, second = observer.runs
 
     assert first.run_id == second.run_id
-    assert (observer.origin(first).thread, observer.origin(second).thread) == (None, "elsewhere")
+    assert (observed_runs(observer).origin(first).thread, observed_runs(observer).origin(second).thread) == (
+        None,
+        "elsewhere",
+    )
 
 
 def test_a_repeated_question_is_answered_from_what_is_known():
@@ -598,11 +601,11 @@ def test_a_repeated_question_is_answered_from_what_is_known():
     """
     with observe_callbacks() as observer:
         CHAIN.invoke(QUESTION)
-        known = observer.what_ran()
+        known = observed_runs(observer)
 
-        assert observer.what_ran() is known
+        assert observed_runs(observer) is known
         MODEL.invoke("hi")
-        assert observer.what_ran() is not known
+        assert observed_runs(observer) is not known
 
 
 def test_an_observer_changes_nothing_for_the_handlers_of_a_run():

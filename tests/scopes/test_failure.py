@@ -12,7 +12,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
 
 from pytest_lc_callbacks import RecordingHandler, observe_callbacks
-from pytest_lc_callbacks._handlers.observer import switch_off, switch_on
+from pytest_lc_callbacks._handlers.observer import begin_phase, switch_off, switch_on
 
 PROMPT = ChatPromptTemplate.from_template("{q}")
 BLOCK = "in the block of observe_callbacks()"
@@ -41,7 +41,7 @@ def handler(observer):
 def test_observer():
     """An observer that knows of phases, as a test's own does."""
     observer = switch_on()
-    observer.begin("setup")
+    begin_phase(observer, "setup")
     yield observer
     switch_off(observer)
 
@@ -162,11 +162,11 @@ def test_nothing_ran(handler):
 
 def _in_setup(observer: Any) -> None:
     model().invoke("hi")
-    observer.begin("call")
+    begin_phase(observer, "call")
 
 
 def _cleared(observer: Any) -> None:
-    observer.begin("call")
+    begin_phase(observer, "call")
     model().invoke("hi")
     observer.clear()
 
@@ -195,7 +195,7 @@ def test_nothing_ran_since_an_observer_that_came_late():
     A test that asks for its fixture in the body is watched from there on.
     """
     observer = switch_on()
-    observer.begin("call")
+    begin_phase(observer, "call")
     lines = failure(RecordingHandler().assert_runtime_scope)
     switch_off(observer)
 
@@ -351,7 +351,7 @@ def test_in_a_test_the_fixture_is_named(test_observer):
     """
     How to check less is written as the test would write it.
     """
-    test_observer.begin("call")
+    begin_phase(test_observer, "call")
     handler = RecordingHandler()
     model().invoke("hi")
 

@@ -13,6 +13,7 @@ from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import ToolException, tool
 
 from pytest_lc_callbacks import FakeChatModel, observe_callbacks
+from pytest_lc_callbacks._handlers.observer import observed_runs
 from pytest_lc_callbacks._redaction import redact
 from pytest_lc_callbacks._watching.section import Section
 
@@ -27,9 +28,9 @@ def section(program, remarks=None):
     """The section of what *program* runs, with all times the same."""
     with observe_callbacks() as observer:
         program()
-    runs = observer.own_runs()
-    noted = {run: remark for run in runs for name, remark in (remarks or {}).items() if run.label == name}
-    text = Section(redact).text(runs, observer.parent_of, remarks=noted)
+    observed = observed_runs(observer)
+    noted = {run: remark for run in observed.runs for name, remark in (remarks or {}).items() if run.label == name}
+    text = Section(redact).text(observed.runs, observed.parent_of, remarks=noted)
     return re.sub(r" *\d+\.\d+ m?s", " 1 ms", text)
 
 
