@@ -97,7 +97,11 @@ class Spy(ScopedRecording):
 
     @property
     def _name(self) -> str:
-        return (self._target if isinstance(self._target, type) else type(self._target)).__name__
+        return self._handler_class.__name__
+
+    @property
+    def _handler_class(self) -> type:
+        return self._target if isinstance(self._target, type) else type(self._target)
 
     def _listens_to(self, handler: Any) -> bool:
         if not isinstance(self._target, type):

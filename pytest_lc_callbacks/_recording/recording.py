@@ -301,6 +301,20 @@ class Recording:
             return "nothing was recorded"
         return f"none of the {_text.events_count(len(self._log))} that were recorded was selected"
 
+    @property
+    def _asked_since(self) -> float:
+        """The moment since which the handler could hear runs, in seconds of ``time.perf_counter()``."""
+        return self._cleared_at
+
+    @property
+    def _handler_class(self) -> type:
+        """The class of the handler whose events these are; a spy's handler is not the spy itself."""
+        return type(self)
+
+    def _declines(self, name: str) -> bool:
+        """Whether the handler declines events of this *name*: with ``ignore_llm = True`` it declines ``llm_end``."""
+        return False
+
     def _view(self, positions: list[int]) -> Recording:
         view = Recording()
         view._log = self._log

@@ -21,8 +21,8 @@ class ScopedRecording(Recording):
         self._made_at = perf_counter()
 
     @property
-    def _asked_from(self) -> float:
-        """The moment from which it could hear: what ran before it was made or cleared cannot be asked of it."""
+    def _asked_since(self) -> float:
+        """The moment since which it could hear runs: it was made, or cleared, then."""
         return max(self._made_at, self._cleared_at)
 
     def assert_runtime_scope(self, under: Any = None, *, only: bool = False) -> ScopeTable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -62,18 +62,16 @@ class ScopeComparison:
     def __init__(self, recording: Recording, ran: ObservedRuns) -> None:
         self.recording: Recording = recording
         self.ran: ObservedRuns = ran
-        # What a handler forgot when it was cleared, or what ran before it was made, cannot be asked of it.
-        self.since: float = getattr(recording, "_asked_from", 0.0)
+        self.since: float = recording._asked_since
         self.in_scope: list[Run] = [run for run in ran.in_scope if run.time >= self.since]
         heard, unobserved = _heard_runs(recording, ran)
         begin = max(self.since, ran.since)
         self.unobserved: list[Run] = [run for run in unobserved if run.time >= begin]
         """Runs that it heard and the observer did not: a callback manager driven by hand."""
-        self._declines: Callable[[str], bool] = getattr(recording, "_declines", lambda name: False)
         self.hearings: dict[Run, Hearing] = {run: self._hearing(run, heard[run]) for run in ran.runs}
 
     def _hearing(self, run: Run, heard: Iterable[Run]) -> Hearing:
-        names = [name for name in run.names if name not in _UNOBSERVABLE and not self._declines(name)]
+        names = [name for name in run.names if name not in _UNOBSERVABLE and not self.recording._declines(name)]
         times = _times_dispatched(run)
         happened = Counter({name: -(-count // times) for name, count in Counter(names).items()})
         counted = Counter(name for other in heard for name in other.names if name not in _UNOBSERVABLE)

@@ -50,8 +50,7 @@ class Evidence:
     @property
     def has_own_equality(self) -> bool:
         """Whether the spied handler's class says itself what equals it."""
-        handler = getattr(self._recording, "_target", self._recording)
-        cls: Any = handler if isinstance(handler, type) else type(handler)
+        cls: Any = self._recording._handler_class
         return cls.__eq__ is not object.__eq__
 
     def hearing(self, run: Run) -> Hearing:
@@ -122,8 +121,8 @@ class Evidence:
         given: Any = self.target.given if self.constructor and self.target is not None else None
         while hasattr(given, "bound"):
             given = given.bound
-        # A spy is no handler itself; it stands for one.
-        if not hasattr(given, "callbacks") or not hasattr(self._recording, "run_inline"):
+        is_spy = self._recording._handler_class is not type(self._recording)
+        if is_spy or not hasattr(given, "callbacks"):
             return None
         held = getattr(given.callbacks, "handlers", given.callbacks) or ()
         return any(handler is self._recording for handler in held)
