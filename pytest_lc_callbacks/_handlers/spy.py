@@ -6,21 +6,20 @@ import functools
 import gc
 import inspect
 import threading
-import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
-from functools import wraps
+from types import CoroutineType, MethodType
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, BaseCallbackManager
 
 from pytest_lc_callbacks._handlers.recorder import RecordingHandler
-from pytest_lc_callbacks._patches import Patches
+from pytest_lc_callbacks._patches import Patches, subclasses
 from pytest_lc_callbacks._recording import EVENT_NAMES, Recording
 from pytest_lc_callbacks._scopes import ScopedRecording
 from pytest_lc_callbacks._words import repr_short
 
-# By which attribute a handler says that it wants none of these events; the others cannot be declined.
+# The attribute with which a handler declines an event; the events that are missing here cannot be declined.
 _DECLINED_BY = {
     "agent_action": "ignore_agent",
     "agent_finish": "ignore_agent",
@@ -42,11 +41,15 @@ _DECLINED_BY = {
     "tool_error": "ignore_agent",
     "tool_start": "ignore_agent",
 }
-# The calls that are under way: a handler that calls its own methods, or those of a parent class, gets nothing new.
-_under_way: ContextVar[tuple[tuple[int, str, Any], ...]] = ContextVar("lc_callbacks_under_way", default=())
-# By which the functions are known that are shown in the place of a handler's own.
-_SHOWN = "lc_callbacks_shown"
-_Tell = Callable[[Any, str, BaseException, dict[str, Any]], None]
+_METHODS = {f"on_{name}": name for name in EVENT_NAMES if hasattr(RecordingHandler, f"on_{name}")}
+# LangChain's own on_chat_model_start raises NotImplementedError, to be called with on_llm_start instead.
+_ASKS_FOR_LLM_START = (BaseCallbackHandler.on_chat_model_start, AsyncCallbackHandler.on_chat_model_start)
+
+_Call = tuple[int, str, Any]
+"""The id of the handler, the event, the id of the run."""
+
+# Calls in progress in this context. A handler that calls its own or its parent's methods is not recorded a second time.
+_in_progress: ContextVar[tuple[_Call, ...]] = ContextVar("lc_callbacks_in_progress", default=())
 
 
 class Spy(ScopedRecording):
@@ -60,9 +63,9 @@ class Spy(ScopedRecording):
         super().__init__()
         self._target = target
         self._lock = threading.Lock()
-        self._ears: dict[int, tuple[Any, _Ear]] = {}
+        self._by_handler: dict[int, tuple[Any, _HandlerRecording]] = {}
         self._raised: list[BaseException] = []
-        # What was there before is not made in the test.
+        # Instances that exist already are not made in the test.
         self._before = _instances(target) if isinstance(target, type) else {}
 
     def __repr__(self) -> str:
@@ -81,7 +84,7 @@ class Spy(ScopedRecording):
     @property
     def handlers(self) -> list[Any]:
         """Every handler that received anything, in the order in which they first did."""
-        return [handler for handler, _ in list(self._ears.values())]
+        return [handler for handler, _ in list(self._by_handler.values())]
 
     @property
     def raised(self) -> list[BaseException]:
@@ -92,8 +95,8 @@ class Spy(ScopedRecording):
         """Forget everything, and let go of the payloads."""
         super().clear()
         self._raised.clear()
-        for _, ear in self._ears.values():
-            ear.clear()
+        for _, recording in self._by_handler.values():
+            recording.clear()
 
     @property
     def _name(self) -> str:
@@ -108,26 +111,21 @@ class Spy(ScopedRecording):
             return handler is self._target
         return issubclass(type(handler), self._target) and id(handler) not in self._before
 
-    def _parts(self) -> Iterator[tuple[str, Recording]]:
-        """A Recording for each handler, by what to call it."""
-        for number, (handler, ear) in enumerate(list(self._ears.values())):
-            yield f"{type(handler).__name__}#{number}", ear
-
     def _declines(self, name: str) -> bool:
         """Whether the handler wants none of these events; of several handlers, whether none of them does."""
         handlers = self.handlers if isinstance(self._target, type) else [self._target]
         return bool(handlers) and all(_declines(handler, name) for handler in handlers)
 
-    def _received(self, handler: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _record(self, handler: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         with self._lock:
-            if id(handler) not in self._ears:
-                self._ears[id(handler)] = (handler, _Ear(handler))
-            ear = self._ears[id(handler)][1]
-            getattr(ear, f"on_{name}")(*args, **kwargs)
-            self._log.flat += ear._log.record(len(ear._log) - 1)
+            if id(handler) not in self._by_handler:
+                self._by_handler[id(handler)] = (handler, _HandlerRecording(handler))
+            recording = self._by_handler[id(handler)][1]
+            getattr(recording, f"on_{name}")(*args, **kwargs)
+            self._log.flat += recording._log.record(len(recording._log) - 1)
 
 
-class _Ear(RecordingHandler):
+class _HandlerRecording(RecordingHandler):
     """What one spied handler received."""
 
     def __init__(self, handler: Any) -> None:
@@ -142,16 +140,22 @@ class Spies:
     """
     The spies of one test.
 
+    A class that is spied on gets a ``__getattribute__``, since LangChain looks up each method on the instance. The
+    methods of spied instances are then shown as `_SpiedMethod`; all else stays as it is.
+
     Args:
-        on_stop_iteration: Told of each StopIteration that a plain handler raises, before anything waits for it.
+        on_stop_iteration: Called with the handler, the method's name, the exception and the method's keyword arguments
+            when a plain handler raises StopIteration, before anything waits for the handler.
     """
 
-    def __init__(self, on_stop_iteration: _Tell | None = None) -> None:
+    def __init__(
+        self, on_stop_iteration: Callable[[Any, str, BaseException, dict[str, Any]], None] | None = None
+    ) -> None:
         self.spies: list[Spy] = []
-        self._tell = on_stop_iteration
+        self._on_stop_iteration = on_stop_iteration
         self._patches = Patches()
-        self._patched: set[tuple[type, str]] = set()
-        self._closed = False
+        self._lookups: set[Any] = set()
+        self._is_on = True
 
     def __call__(self, target: BaseCallbackHandler | type[BaseCallbackHandler]) -> Spy:
         """
@@ -164,218 +168,157 @@ class Spies:
             The Recording; ``.raised`` is what the handler raised.
 
         Raises:
-            TypeError: If it cannot be spied on, with the reason.
+            TypeError: If *target* cannot be spied on, with the reason.
         """
         _refuse(target)
         for spy in self.spies:
             if spy._target is target:
                 return spy
-        classes = _classes(target) if isinstance(target, type) else [type(target)]
-        for cls in classes:
-            self._patch(cls, everything=cls in (target, type(target)))
         if isinstance(target, type):
-            self._patches.tell_of_subclasses(target, functools.partial(self._patch, everything=False))
+            for cls in (target, *subclasses(target)):
+                self._cover(cls)
+            self._patches.tell_of_subclasses(target, self._cover)
+        else:
+            self._cover(type(target))
         self.spies.append(Spy(target))
         return self.spies[-1]
 
+    def recordings(self) -> dict[str, Recording]:
+        """A Recording for each handler that received anything, by the name of its class and a number."""
+        found = [entry for spy in self.spies for entry in list(spy._by_handler.values())]
+        return {f"{type(handler).__name__}#{number}": heard for number, (handler, heard) in enumerate(found)}
+
     def stop(self) -> None:
         """Leave the handlers' classes as they were; the Recordings stay."""
-        self._closed = True
+        self._is_on = False
         self._patches.undo()
 
-    def _patch(self, cls: type, *, everything: bool) -> None:
-        """Put ourselves before the methods of *cls*: all that it has, or only those that are its own."""
-        for name in sorted(EVENT_NAMES):
-            method = f"on_{name}"
-            original = inspect.getattr_static(cls, method, None) if everything else vars(cls).get(method)
-            unknown = original is None or not hasattr(RecordingHandler, method)
-            if unknown or (cls, method) in self._patched or _is_fallback(cls, method):
-                continue
+    def _cover(self, cls: type) -> None:
+        """Let the spied instances of *cls* show their methods spied; a class that inherits this stays as it is."""
+        original = type.__getattribute__(cls, "__getattribute__")
+        if original in self._lookups:
+            return
+
+        def look_up(handler: Any, name: str) -> Any:
+            __tracebackhide__ = True
+            found = original(handler, name)
+            if name not in _METHODS or _asks_for_llm_start(found) or not self._listening(handler):
+                return found
+            # Somebody may have put back what they were shown.
+            method = _own(found)
+            return _SpiedMethod(method, functools.partial(self._call, handler, name, method))
+
+        try:
+            self._patches.replace(cls, "__getattribute__", look_up)
+        except TypeError as error:
+            raise TypeError(f"spy_on({cls.__name__}): its methods cannot be replaced: {error}") from error
+        self._lookups.add(look_up)
+
+    def _listening(self, handler: Any) -> list[Spy]:
+        return [spy for spy in self.spies if spy._listens_to(handler)] if self._is_on else []
+
+    def _call(self, handler: Any, name: str, method: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Record a call of a handler's *method*, and call it."""
+        __tracebackhide__ = True
+        event = _METHODS[name]
+        passing = _Passing(self._listening(handler), (id(handler), event, kwargs.get("run_id")))
+        passing.record(handler, args, kwargs)
+        with passing:
             try:
-                self._patches.replace(cls, method, _Spied(self, cls, name, original))
-            except TypeError as error:
-                raise TypeError(f"spy_on({cls.__name__}): its methods cannot be replaced: {error}") from error
-            self._patched.add((cls, method))
-
-    def listening(self, handler: Any) -> list[Spy]:
-        """The spies on *handler*."""
-        return [] if self._closed else [spy for spy in self.spies if spy._listens_to(handler)]
-
-    def passing(self, handler: Any, name: str, kwargs: dict[str, Any]) -> _Passing:
-        """One call of a handler's method; ``with`` it notes what is raised."""
-        return _Passing(self.listening(handler), (id(handler), name, kwargs.get("run_id")))
+                result = method(*args, **kwargs)
+            except StopIteration as error:
+                if self._on_stop_iteration is not None:
+                    self._on_stop_iteration(handler, name, error, kwargs)
+                raise
+        return passing.go_on(result) if inspect.iscoroutine(result) else result
 
 
 class _Passing:
-    """One call of a handler's method as it passes through."""
+    """One call of a handler's method as it passes through; inside ``with`` it is in progress."""
 
-    def __init__(self, spies: list[Spy], call: tuple[int, str, Any]) -> None:
+    def __init__(self, spies: list[Spy], call: _Call) -> None:
         self._call = call
         # on_chat_model_start may hand on to on_llm_start, and each to its parent class: that is one event.
-        self._spies = [] if any((call[0], call[2]) == (o[0], o[2]) for o in _under_way.get()) else spies
+        self._spies = [] if any((call[0], call[2]) == (o[0], o[2]) for o in _in_progress.get()) else spies
 
     def record(self, handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Keep what the method is called with."""
         for spy in self._spies:
-            spy._received(handler, self._call[1], args, kwargs)
+            spy._record(handler, self._call[1], args, kwargs)
+
+    def go_on(self, coroutine: CoroutineType[Any, Any, Any]) -> Coroutine[Any, Any, Any]:
+        """The *coroutine* of an async method, with its name, in progress while it is awaited."""
+
+        async def going_on() -> Any:
+            __tracebackhide__ = True
+            with self:
+                return await coroutine
+
+        going_on.__name__, going_on.__qualname__ = coroutine.__name__, coroutine.__qualname__
+        return going_on()
 
     def __enter__(self) -> None:
-        self._token = _under_way.set((*_under_way.get(), self._call))
+        _in_progress.set((*_in_progress.get(), self._call))
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        _under_way.reset(self._token)
+        # Not with a token: a coroutine that is dropped is closed in another context.
+        _in_progress.set(tuple(call for call in _in_progress.get() if call is not self._call))
         if error is not None and _is_raised(error, self._call[1]):
             for spy in self._spies:
                 spy._raised.append(error)
 
 
-class _Spied:
+class _SpiedMethod:
     """
-    In the place of a method in a handler's class.
+    What a spied handler shows in the place of *method*: a call goes to *call*, all else is the method's own.
 
-    For every instance but the spied ones it is the method, and so it is for the class itself. It has ``__set__`` to
-    come before an instance's own attribute of that name, which it then stands for.
+    Its class, its signature and whether it is a coroutine function are the method's; what is set on it, such as a
+    mock's ``return_value``, is set on the method.
     """
 
-    def __init__(self, spies: Spies, owner: type, name: str, original: Any) -> None:
-        self._spies = spies
-        self._owner = owner
-        self._name = name
-        self._method = f"on_{name}"
-        self._original = original
-        self._wrappers: dict[bool, Any] = {}
-        self._own: dict[int, tuple[Any, Any]] = {}
+    __slots__ = ("__weakref__", "_call", "_method")
 
-    def __get__(self, handler: Any, owner: type | None = None) -> Any:
-        if handler is None:
-            return _bound(self._original, None, owner)
-        method = self.method_of(handler)
-        if not self._is_first_for(handler) or not self._spies.listening(handler):
-            return method
-        return self._wrapped(handler, method)
+    def __init__(self, method: Any, call: Callable[..., Any]) -> None:
+        object.__setattr__(self, "_method", method)
+        object.__setattr__(self, "_call", call)
 
-    def __set__(self, handler: Any, value: Any) -> None:
-        try:
-            vars(handler)[self._method] = value
-        except TypeError:
-            raise AttributeError(f"{type(handler).__name__!r} object attribute {self._method!r} is read-only") from None
-
-    def __delete__(self, handler: Any) -> None:
-        if self._method not in getattr(handler, "__dict__", {}):
-            raise AttributeError(self._method)
-        del vars(handler)[self._method]
-
-    def method_of(self, handler: Any) -> Any:
-        """What the handler itself has there."""
-        own = getattr(handler, "__dict__", {}).get(self._method, self)
-        # Whoever reads a method, sets another and puts the first back has put back what we showed them.
-        if own is self or hasattr(getattr(own, "__func__", own), _SHOWN):
-            return _bound(self._original, handler, type(handler))
-        return own
-
-    def passing(self, handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Passing:
-        """Record a call; ``with`` the result note what it raises."""
-        passing = self._spies.passing(handler, self._name, kwargs)
-        passing.record(handler, args, kwargs)
-        return passing
-
-    def stopped(self, handler: Any, error: BaseException, kwargs: dict[str, Any]) -> None:
-        """Say that a plain handler raises StopIteration."""
-        if self._spies._tell is not None:
-            self._spies._tell(handler, self._method, error, kwargs)
-
-    def _is_first_for(self, handler: Any) -> bool:
-        """Whether this is the method that *handler* is called with, and not one that it reaches with ``super()``."""
-        spied = (cls for cls in type(handler).__mro__ if isinstance(vars(cls).get(self._method), _Spied))
-        return next(spied, None) is self._owner
-
-    def _wrapped(self, handler: Any, method: Any) -> Any:
-        """What is shown of *method*: the same each time, as methods are."""
-        is_coroutine = inspect.iscoroutinefunction(method)
-        if isinstance(method, types.MethodType) and method.__self__ is handler:
-            if is_coroutine not in self._wrappers:
-                self._wrappers[is_coroutine] = self._shown(is_coroutine, method.__func__)
-            return types.MethodType(self._wrappers[is_coroutine], handler)
-        # A static method, a class method, an attribute of the instance.
-        known, shown = self._own.get(id(handler), (None, None))
-        if known is None or known != method:
-            shown = self._shown(is_coroutine, method, handler)
-            self._own[id(handler)] = method, shown
-        return shown
-
-    def _shown(self, is_coroutine: bool, method: Any, handler: Any = None) -> Any:
-        wrapper = (_coroutine if is_coroutine else _plain)(self, handler)
-        # What a debugger or a signature shows is the handler's own method.
-        shown = wraps(method)(wrapper)
-        setattr(shown, _SHOWN, True)
-        mark = getattr(inspect, "markcoroutinefunction", None)
-        return mark(shown) if is_coroutine and mark else shown
-
-
-def _plain(spied: _Spied, bound_to: Any) -> Callable[..., Any]:
-    """For a method that is no coroutine function."""
-
-    def plain(*args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        handler, args = (args[0], args[1:]) if bound_to is None else (bound_to, args)
-        with spied.passing(handler, args, kwargs):
-            try:
-                return spied.method_of(handler)(*args, **kwargs)
-            except StopIteration as error:
-                spied.stopped(handler, error, kwargs)
-                raise
+        return object.__getattribute__(self, "_call")(*args, **kwargs)
 
-    return plain
+    def __getattribute__(self, name: str) -> Any:
+        return getattr(_own(self), name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(_own(self), name, value)
 
-def _coroutine(spied: _Spied, bound_to: Any) -> Callable[..., Any]:
-    """For a method that is a coroutine function, or is marked as one."""
+    def __delattr__(self, name: str) -> None:
+        delattr(_own(self), name)
 
-    async def goes_on(passing: _Passing, awaited: Any) -> Any:
-        __tracebackhide__ = True
-        with passing:
-            return await awaited
+    def __eq__(self, other: object) -> bool:
+        return bool(_own(self) == _own(other))
 
-    def marked(*args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        handler, args = (args[0], args[1:]) if bound_to is None else (bound_to, args)
-        passing = spied.passing(handler, args, kwargs)
-        with passing:
-            # Arguments that do not fit are refused here, as without us, and not when the result is awaited.
-            awaited = spied.method_of(handler)(*args, **kwargs)
-        return goes_on(passing, awaited) if inspect.iscoroutine(awaited) else awaited
+    def __hash__(self) -> int:
+        return hash(_own(self))
 
-    async def coroutine(*args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        handler, args = (args[0], args[1:]) if bound_to is None else (bound_to, args)
-        with spied.passing(handler, args, kwargs):
-            return await spied.method_of(handler)(*args, **kwargs)
-
-    # Since Python 3.12 a plain function can be marked as one that returns something to await.
-    return marked if hasattr(inspect, "markcoroutinefunction") else coroutine
+    def __repr__(self) -> str:
+        return repr(_own(self))
 
 
-def _bound(original: Any, handler: Any, kind: type | None) -> Any:
-    """What looking *original* up gives."""
-    getter = getattr(type(original), "__get__", None)
-    return original if getter is None else getter(original, handler, kind)
+def _own(method: Any) -> Any:
+    """The handler's own method behind a `_SpiedMethod`; anything else as it is."""
+    return object.__getattribute__(method, "_method") if type(method) is _SpiedMethod else method
+
+
+def _asks_for_llm_start(method: Any) -> bool:
+    return type(method) is MethodType and method.__func__ in _ASKS_FOR_LLM_START
 
 
 def _declines(handler: Any, name: str) -> bool:
-    if name == "chat_model_start" and _is_fallback(type(handler), "on_chat_model_start"):
-        return True
-    attribute = _DECLINED_BY.get(name)
-    return attribute is not None and bool(getattr(handler, attribute, False))
-
-
-def _is_fallback(cls: type, method: str) -> bool:
-    """Whether this is LangChain's own method that asks for ``on_llm_start`` instead, by a NotImplementedError."""
-    if method != "on_chat_model_start":
-        return False
-    found = inspect.getattr_static(cls, method, None)
-    bases = (BaseCallbackHandler, AsyncCallbackHandler)
-    found = found._original if isinstance(found, _Spied) else found
-    return any(found is inspect.getattr_static(base, method, None) for base in bases)
+    """Whether *handler* wants no events of this *name*."""
+    method = inspect.getattr_static(type(handler), f"on_{name}", None)
+    ignore = _DECLINED_BY.get(name)
+    return method in _ASKS_FOR_LLM_START or (ignore is not None and bool(getattr(handler, ignore, False)))
 
 
 def _is_raised(error: BaseException, name: str) -> bool:
@@ -387,17 +330,8 @@ def _is_raised(error: BaseException, name: str) -> bool:
 
 def _instances(cls: type) -> dict[int, Any]:
     """The instances of *cls* that there are; kept, or else their ids could come to stand for others."""
-    found = gc.get_referrers(*_classes(cls))
+    found = gc.get_referrers(cls, *subclasses(cls))
     return {id(instance): instance for instance in found if issubclass(type(instance), cls)}
-
-
-def _classes(cls: type) -> list[type]:
-    """*cls* and the classes made of it."""
-    found = [cls]
-    for known in found:
-        made: list[type] = type.__subclasses__(known)
-        found += [sub for sub in made if sub not in found]
-    return found
 
 
 def _refuse(target: Any) -> None:

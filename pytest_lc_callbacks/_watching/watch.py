@@ -162,8 +162,7 @@ class Watch:
         return bool(observers) and self.observer not in observers
 
     def _recordings(self) -> dict[str, Recording]:
-        spied = [part for spy in self.spies.spies for part in spy._parts()]
-        return {**self.handlers, **{f"{name}#{number}": part for number, (name, part) in enumerate(spied)}}
+        return {**self.handlers, **self.spies.recordings()}
 
     def _unused(self) -> Iterator[Finding]:
         # A test that failed half-way has not used what comes after.
