@@ -7,7 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 import hypothesis
+import partners
 import pytest
+from partners import pytest_runtest_makereport as pytest_runtest_makereport
 
 import pytest_lc_callbacks
 
@@ -26,6 +28,12 @@ for _name in pytest_lc_callbacks.__all__:
 # The same examples everywhere: a red cell of the matrix is about its versions, not about its luck.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker `partner`, and keep its warning a warning although the ini file makes errors of warnings."""
+    config.addinivalue_line("markers", partners.MARKER)
+    config.addinivalue_line("filterwarnings", "default::partners.NewerPartnerWarning")
 
 
 @pytest.fixture

@@ -162,7 +162,14 @@ def _line(line):
 @pytest.mark.parametrize(
     "example",
     [
-        pytest.param(e, id=e.id, marks=pytest.mark.skipif(missing(e), reason=f"the page: needs {e.notes.get('needs')}"))
+        pytest.param(
+            e,
+            id=e.id,
+            marks=[
+                pytest.mark.skipif(missing(e), reason=f"the page: needs {e.notes.get('needs')}"),
+                pytest.mark.partner(*(needed.replace("_", "-") for needed in [e.notes.get("needs")] if needed)),
+            ],
+        )
         for e in EXAMPLES
     ],
 )

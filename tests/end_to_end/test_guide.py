@@ -11,11 +11,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import partners
 import pytest
 from langchain.agents import create_agent
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import tool
 from langgraph.graph import START, MessagesState, StateGraph
+from provider_servers import anthropic_server
 
 from pytest_lc_callbacks import FakeChatModel, RecordingHandler, event, many
 
@@ -39,15 +41,16 @@ def fake(*answers: str | dict[str, Any], **fields: Any) -> FakeChatModel:
     return model
 
 
-@pytest.fixture(params=["FakeChatModel", "ChatAnthropic"])
+REAL = pytest.mark.partner("langchain-anthropic", "anthropic", "pytest-httpserver")
+
+
+@pytest.fixture(params=["FakeChatModel", pytest.param("ChatAnthropic", marks=REAL)])
 def make_model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> MakeModel:
     """Models of both kinds, one after the other."""
     if request.param == "FakeChatModel":
         return fake
-    anthropic = pytest.importorskip("langchain_anthropic", reason="provider clients need the newest langchain-core")
-    pytest.importorskip("pytest_httpserver", reason="the server that stands in for the provider")
-    from provider_servers import anthropic_server
-
+    chat_anthropic = partners.fetch("langchain_anthropic", "ChatAnthropic")
+    partners.fetch("pytest_httpserver")
     monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1")
     server = anthropic_server(request.getfixturevalue("httpserver"))
 
@@ -57,9 +60,7 @@ def make_model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
                 server.text(answer)
             else:
                 server.tool_call("weather", answer)
-        return anthropic.ChatAnthropic(
-            model="claude-test", base_url=server.url, api_key="test", max_retries=0, **fields
-        )
+        return chat_anthropic(model="claude-test", base_url=server.url, api_key="test", max_retries=0, **fields)
 
     return make
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import partners
 import pytest
 from langchain_core.language_models import LLM, BaseChatModel
 
@@ -305,13 +306,19 @@ def test_nothing_is_left(project):
 
 @pytest.mark.parametrize(
     ("package", "model"),
-    [("langchain_openai", "ChatOpenAI"), ("langchain_openai", "OpenAI"), ("langchain_anthropic", "ChatAnthropic")],
+    [
+        pytest.param("langchain_openai", "ChatOpenAI", marks=pytest.mark.partner("langchain-openai", "openai")),
+        pytest.param("langchain_openai", "OpenAI", marks=pytest.mark.partner("langchain-openai", "openai")),
+        pytest.param(
+            "langchain_anthropic", "ChatAnthropic", marks=pytest.mark.partner("langchain-anthropic", "anthropic")
+        ),
+    ],
 )
 def test_real_providers(pytester, package, model):
     """
     The packages that people have.
     """
-    pytest.importorskip(package)
+    partners.fetch(package, model)
     pytester.makepyfile(f"""
         import asyncio
         import pytest

@@ -7,6 +7,7 @@ import importlib.util
 import operator
 from typing import Annotated
 
+import partners
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware, ModelFallbackMiddleware, wrap_tool_call
@@ -312,6 +313,7 @@ MESSAGES = {
     not importlib.util.find_spec("langchain_core.language_models.chat_model_stream"),
     reason="protocol events came with langchain-core 1.4",
 )
+@pytest.mark.partner("langchain-tests")
 @pytest.mark.parametrize("provider", [None, "anthropic", "openai"])
 @pytest.mark.parametrize("fields", MESSAGES.values(), ids=MESSAGES)
 @pytest.mark.parametrize(
@@ -321,8 +323,7 @@ def test_protocol_events(provider, fields, calls):
     """
     stream_events and astream_events, version 3, give an event stream that LangChain's own validator accepts.
     """
-    reason = "the validator of event streams is in langchain-tests (the extra `partners`)"
-    lifecycle = pytest.importorskip("langchain_tests.utils.stream_lifecycle", reason=reason)
+    assert_valid = partners.fetch("langchain_tests.utils.stream_lifecycle", "assert_valid_event_stream")
     model = FakeChatModel(provider=provider)
     [response] = fields["responses"]
     if calls and isinstance(response, str):
@@ -338,8 +339,8 @@ def test_protocol_events(provider, fields, calls):
     events, output = list(stream), stream.output
     async_events, async_output = asyncio.run(read())
 
-    lifecycle.assert_valid_event_stream(events)
-    lifecycle.assert_valid_event_stream(async_events)
+    assert_valid(events)
+    assert_valid(async_events)
     assert [call["name"] for call in output.tool_calls] == [name for name, _ in calls if isinstance(response, str)]
     assert output.text == async_output.text == model.last_call.response.text
 

@@ -6,19 +6,18 @@ import asyncio
 from functools import partial
 from typing import Any
 
+import partners
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.outputs import Generation, LLMResult
+from provider_servers import anthropic_server, openai_server
 from pydantic import BaseModel
 
 from pytest_lc_callbacks import FakeChatModel, RecordingHandler
 
-reason = "the real integrations are compared where they and pytest-httpserver are installed (the extra `partners`)"
-pytest.importorskip("pytest_httpserver", reason=reason)
-anthropic = pytest.importorskip("langchain_anthropic", reason=reason)
-openai = pytest.importorskip("langchain_openai", reason=reason)
-
-from provider_servers import anthropic_server, openai_server  # noqa: E402  # it needs pytest-httpserver
+ChatAnthropic = partners.fetch("langchain_anthropic", "ChatAnthropic")
+ChatOpenAI = partners.fetch("langchain_openai", "ChatOpenAI")
+partners.fetch("pytest_httpserver")
 
 PROMPT = [SystemMessage("You are helpful."), HumanMessage("What is the capital of France?")]
 # What the two sides cannot have in common: when and where they ran, which versions, and what is counted up.
@@ -73,7 +72,7 @@ class Anthropic:
 
     def real(self, url, **options):
         options = {"model": "claude-sonnet-4-6", **options}
-        return anthropic.ChatAnthropic(base_url=url, api_key="test", max_retries=0, **options)
+        return ChatAnthropic(base_url=url, api_key="test", max_retries=0, **options)
 
     def fake(self, **options):
         return FakeChatModel(provider="anthropic", max_retries=0, **options)
@@ -89,7 +88,7 @@ class OpenAI:
     def real(self, url, **options):
         # Usage in streams is on for OpenAI itself, and off by default where another address is given.
         stream_usage = options.pop("stream_usage", True)
-        return openai.ChatOpenAI(
+        return ChatOpenAI(
             model="gpt-4.1-mini", base_url=url, api_key="test", max_retries=0, stream_usage=stream_usage, **options
         )
 
@@ -97,7 +96,16 @@ class OpenAI:
         return FakeChatModel(provider="openai", model="gpt-4.1-mini", max_retries=0, **options)
 
 
-@pytest.fixture(params=[Anthropic(), OpenAI()], ids=["anthropic", "openai"])
+of_anthropic = pytest.mark.partner("langchain-anthropic", "anthropic", "pytest-httpserver")
+of_openai = pytest.mark.partner("langchain-openai", "openai", "pytest-httpserver")
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(Anthropic(), marks=of_anthropic, id="anthropic"),
+        pytest.param(OpenAI(), marks=of_openai, id="openai"),
+    ]
+)
 def provider(request):
     return request.param
 
@@ -137,8 +145,19 @@ def events(act, model) -> list[Any]:
 
 
 def assert_same(fake_events, real_events):
+    """Both sides sent the same events with the same payloads; the error lists each key that differs."""
     assert [name for name, _ in fake_events] == [name for name, _ in real_events]
-    assert [d for ours, theirs in zip(fake_events, real_events, strict=True) for d in differences(ours, theirs)] == []
+    differ = [
+        f"{name}{difference}"
+        for (name, ours), (_, theirs) in zip(fake_events, real_events, strict=True)
+        for difference in differences(ours, theirs)
+    ]
+    assert_no_difference(differ)
+
+
+def assert_no_difference(differ):
+    if differ:
+        raise AssertionError("\n".join(["the fake and the real integration differ:", *dict.fromkeys(differ)]))
 
 
 def differences(ours, theirs, path: str = "") -> list[str]:
@@ -331,7 +350,7 @@ def test_several_prompts(prompts, provider, server):
 
     theirs = provider.real(server.url).generate([PROMPT] * prompts)
 
-    assert differences(plain(ours), plain(theirs)) == []
+    assert_no_difference(differences(plain(ours), plain(theirs)))
 
 
 @pytest.mark.parametrize("mode", ["invoke", "stream"])
@@ -348,6 +367,7 @@ def test_the_message_of_a_call(mode, provider):
     assert isinstance(response.content, list) == isinstance(provider, Anthropic)
 
 
+@of_anthropic
 @pytest.mark.parametrize("model", ["claude-haiku-4-5", "claude-opus-4-6", "claude-sonnet-5", "claude-2"])
 def test_the_limit_of_tokens(model, httpserver):
     """

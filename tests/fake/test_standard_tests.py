@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import partners
 import pytest
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
 from pytest_lc_callbacks._fake.model import FakeChatModel
 
-reason = "LangChain's standard tests need langchain-tests and respx (the extra `partners`)"
-pytest.importorskip("langchain_tests", reason=reason)
-respx = pytest.importorskip("respx", reason=reason)
-
-from langchain_core.messages import BaseMessage  # noqa: E402  # after the skip
-from langchain_tests.integration_tests import ChatModelIntegrationTests  # noqa: E402
-from langchain_tests.unit_tests import ChatModelUnitTests  # noqa: E402
+ChatModelIntegrationTests = partners.fetch("langchain_tests.integration_tests", "ChatModelIntegrationTests")
+ChatModelUnitTests = partners.fetch("langchain_tests.unit_tests", "ChatModelUnitTests")
+respx = partners.fetch("respx")
 
 # Under anyio's plugin, which leaves synchronous tests alone; pytest-asyncio would warn about them.
 pytestmark = [
+    pytest.mark.partner("langchain-tests", "respx"),
     pytest.mark.anyio,
     pytest.mark.filterwarnings("ignore:.*is in beta:langchain_core._api.beta_decorator.LangChainBetaWarning"),
 ]
