@@ -49,9 +49,14 @@ def wheel() -> Path:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style and formatting."""
-    session.install(*group("lint"))
+    tools = group("lint")
+    hooks = Path(".pre-commit-config.yaml").read_text(encoding="utf-8")
+    if missing := [tool for tool in tools if f'"{tool}"' not in hooks]:
+        session.error(f".pre-commit-config.yaml has other versions than pyproject.toml: {', '.join(missing)}")
+    session.install(*tools)
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    session.run("validate-pyproject", "pyproject.toml")
 
 
 @nox.session
