@@ -206,8 +206,8 @@ HANDED_ON = _cause(
 INHERITED = _cause(
     "inherited-callbacks",
     "Callbacks that are passed at run time or with with_config are inherited by every run inside. Constructor "
-    "callbacks hear the component's own runs only; with_config(callbacks=[handler]) on a step hears that step and what runs "
-    "inside it.",
+    "callbacks hear the component's own runs only; with_config(callbacks=[handler]) on a step hears that step and what "
+    "runs inside it.",
 )
 OTHER_COMPONENTS = _cause(
     "other-components",

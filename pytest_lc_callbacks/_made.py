@@ -23,5 +23,6 @@ def listen(listener: Listener) -> None:
 
 
 def stop(listener: Listener) -> None:
-    """Call *listener* no more."""
-    _listeners.remove(listener)
+    """Call *listener* no more; one that is off already stays off."""
+    if listener in _listeners:
+        _listeners.remove(listener)

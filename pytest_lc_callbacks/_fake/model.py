@@ -20,14 +20,7 @@ from pytest_lc_callbacks._fake.providers.anthropic import AnthropicPayloads
 from pytest_lc_callbacks._fake.providers.openai import OpenAIPayloads
 from pytest_lc_callbacks._fake.providers.plain import Payloads
 from pytest_lc_callbacks._fake.reading import Response, read_reply
-from pytest_lc_callbacks._fake.script import (
-    Answers,
-    Call,
-    FakeChatModelExhausted,
-    Matcher,
-    Script,
-    _on_script_created,
-)
+from pytest_lc_callbacks._fake.script import Answers, Call, Matcher, Script
 from pytest_lc_callbacks._fake.structured_output import structured_output
 from pytest_lc_callbacks._fake.turn import Answer, Turn
 
@@ -39,8 +32,6 @@ if TYPE_CHECKING:
 
 # pytest shows the line of the test, not our way to the message.
 __tracebackhide__ = True
-
-__all__ = ["Call", "FakeChatModel", "FakeChatModelExhausted", "Script", "_on_script_created"]
 
 _PAYLOADS: dict[str | None, Payloads] = {
     None: Payloads(),

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from langchain_core.messages import AIMessage, BaseMessage
 
+from pytest_lc_callbacks import _made
 from pytest_lc_callbacks._fake.messages import text_of
 from pytest_lc_callbacks._fake.reading import Message, Response, read_function
 
@@ -24,9 +25,6 @@ _FIXED_TEXT = "This is a fake answer."
 _SHOWN_RESPONSES = 10
 _SHOWN_MESSAGES = 4
 _SHOWN_LENGTH = 200
-
-_on_script_created: list[Callable[[Script], None]] = []
-"""Called with each `Script` that is made in this process; a watcher appends a function and removes it again."""
 
 
 # Named for what happened, like StopIteration; the name is public.
@@ -181,8 +179,7 @@ class Script:
         self._calls: list[Call] = []
         self._given: Counter[str] = Counter()
         self._lock = threading.Lock()
-        for listener in tuple(_on_script_created):
-            listener(self)
+        _made.tell("script", self)
 
     def __copy__(self) -> Script:
         return self

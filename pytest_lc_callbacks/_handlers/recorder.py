@@ -11,6 +11,7 @@ from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
 
+from pytest_lc_callbacks import _made
 from pytest_lc_callbacks._recording import EVENT_NAMES, is_start, kept_id
 from pytest_lc_callbacks._scopes import ScopedRecording
 
@@ -22,10 +23,6 @@ else:
         from langgraph.callbacks import GraphCallbackHandler as _HandlerBase
     except ImportError:
         _HandlerBase = BaseCallbackHandler
-
-
-_on_handler_created: list[Callable[[RecordingHandler], None]] = []
-"""Called with each `RecordingHandler` that is made in this process; a watcher puts a list of its own in this place."""
 
 
 class _Done:
@@ -230,13 +227,16 @@ class RecordingHandler(ScopedRecording, _HandlerBase):
     def __init__(self) -> None:
         super().__init__()
         self._extend = self._log.flat.extend
-        for listener in tuple(_on_handler_created):
-            listener(self)
+        self._is_made()
 
     def clear(self) -> None:
         """Forget everything, and let go of the payloads; runs that are open go on in the empty recording."""
         super().clear()
         self._extend = self._log.flat.extend
+
+    def _is_made(self) -> None:
+        """Tell whoever listens. The observer and the spy's recordings do not: no test made them."""
+        _made.tell("handler", self)
 
     def _root_begins(self, run_id: Any) -> None:
         """A run without parent begins; the observer notes where."""

@@ -132,6 +132,9 @@ class _HandlerRecording(RecordingHandler):
         super().__init__()
         self._handler = handler
 
+    def _is_made(self) -> None:
+        """Tell nobody: the spy knows its recordings."""
+
     def _declines(self, name: str) -> bool:
         return _declines(self._handler, name)
 

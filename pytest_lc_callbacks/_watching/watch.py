@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pytest_lc_callbacks._fake import script as _fake_script
+from pytest_lc_callbacks import _made
 from pytest_lc_callbacks._findings.checks import (
     Finding,
     duplicate_events,
@@ -23,10 +24,8 @@ from pytest_lc_callbacks._findings.handler_error import HandlerError, handler_er
 from pytest_lc_callbacks._findings.langchain_flaws import LangChainsOwn
 from pytest_lc_callbacks._findings.swallowed import Swallowed
 from pytest_lc_callbacks._findings.unfinished_run import collect_garbage, forgotten, is_called_from_executor
-from pytest_lc_callbacks._handlers import recorder as _handler
 from pytest_lc_callbacks._handlers.observer import Observer, begin_phase, observed_runs, switch_off, switch_on
 from pytest_lc_callbacks._handlers.spy import Spies
-from pytest_lc_callbacks._patches import Patches
 from pytest_lc_callbacks._recording import Recording, Run
 from pytest_lc_callbacks._scopes import ObservedRuns
 from pytest_lc_callbacks._watching.section import Section
@@ -62,22 +61,19 @@ class Watch:
         self._in_wider_fixture = 0
         self._swallowed = Swallowed(self._is_foreign)
         self._own = LangChainsOwn(self._swallowed.propagated)
-        self._patches = Patches()
         self._listen()
 
     def _listen(self) -> None:
         self._swallowed.start()
         self._own.start()
-        # In the place of the lists of a test around this one: what is made now belongs to this test.
-        self._patches.replace(_fake_script, "_on_script_created", [self._script_is_made])
-        self._patches.replace(_handler, "_on_handler_created", [self._handler_is_made])
+        _made.listen(self._note_made)
 
     def close(self) -> None:
         """Listen no more, and leave nothing behind."""
         self.spies.stop()
         self._own.stop()
         self._swallowed.stop()
-        self._patches.undo()
+        _made.stop(self._note_made)
         switch_off(self.observer)
 
     def begin(self, phase: str) -> None:
@@ -187,15 +183,11 @@ class Watch:
         raised = [error for spy in self.spies.spies for error in spy.raised]
         return [*recorded, *raised, *(seen.error for seen in self._swallowed.errors)]
 
-    def _script_is_made(self, script: Any) -> None:
-        if not self._in_wider_fixture:
-            self.scripts.append(script)
-
-    def _handler_is_made(self, handler: Any) -> None:
-        kind = type(handler)
-        # Ours are made of the same class: the observer and what a spy keeps.
-        if kind.__module__ not in (Observer.__module__, Spies.__module__):
-            self.handlers[f"{kind.__name__}#{len(self.handlers)}"] = handler
+    def _note_made(self, kind: _made.Kind, made: Any) -> None:
+        if kind == "handler":
+            self.handlers[f"{type(made).__name__}#{len(self.handlers)}"] = made
+        elif not self._in_wider_fixture:
+            self.scripts.append(made)
 
     def _hears_stop_iteration(self, handler: Any, event: str, error: BaseException, kwargs: dict[str, Any]) -> None:
         if is_called_from_executor() and hangs_asyncio(error):
@@ -208,8 +200,6 @@ class Watch:
 
 def _say_that_it_hangs(seen: HandlerError) -> None:
     """Now, since nothing comes after."""
-    import logging
-
     logging.getLogger(__name__.partition(".")[0]).error(
         "%s.%s raised StopIteration in %s: asyncio cannot hand it on, the run waits for ever; use next(..., default)",
         seen.name,

@@ -411,8 +411,7 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableWithFallbacks
 from langchain_core.tools import BaseTool
 from langchain_core.tracers import context
-from pytest_lc_callbacks._fake import script as _fake_script
-from pytest_lc_callbacks._handlers import recorder as _handler
+from pytest_lc_callbacks import _made
 from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS
 
 def state():
@@ -423,8 +422,7 @@ def state():
         len(context._configure_hooks),
         list(warnings.filters),
         logging.root.manager.disable,
-        list(_fake_script._on_script_created),
-        list(_handler._on_handler_created),
+        list(_made._listeners),
         ACTIVE_OBSERVERS.observers,
     ]
 

@@ -21,8 +21,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import ConfigurableField
 from pydantic import BaseModel
 
-from pytest_lc_callbacks import FakeChatModel, FakeChatModelExhausted, RecordingHandler
-from pytest_lc_callbacks._fake.script import _on_script_created
+from pytest_lc_callbacks import FakeChatModel, FakeChatModelExhausted, RecordingHandler, _made
 
 
 def total(chunks):
@@ -765,17 +764,21 @@ def test_scripts_are_announced():
     Whoever listens learns of each script that is made, and of no copy.
     """
     scripts = []
-    _on_script_created.append(scripts.append)
+
+    def listener(kind, made):
+        scripts.append((kind, made))
+
+    _made.listen(listener)
     try:
         model = FakeChatModel(responses=["a"])
         model.model_copy(deep=True).bind(x=1)
         model.on("y")
         invoke(configured(model))
     finally:
-        _on_script_created.remove(scripts.append)
+        _made.stop(listener)
     FakeChatModel()
 
-    assert scripts == [model._script]
+    assert scripts == [("script", model._script)]
 
 
 def test_pickling():

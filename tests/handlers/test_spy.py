@@ -19,7 +19,7 @@ from langchain_core.language_models import FakeListLLM
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.runnables import RunnableLambda
 
-from pytest_lc_callbacks import FakeChatModel, RecordingHandler, Spy
+from pytest_lc_callbacks import FakeChatModel, RecordingHandler, Spy, _made, observe_callbacks
 from pytest_lc_callbacks._handlers.spy import Spies
 
 # Handlers that raise are what many of these tests are about.
@@ -399,6 +399,28 @@ def test_a_spy_is_a_recording(spy_on, callback_scopes):
         chain().invoke("hi")
         with pytest.raises(AssertionError, match="missed"):
             spy.assert_runtime_scope()
+
+
+def test_only_what_a_test_makes_is_told(spy_on):
+    """
+    A listener is told of a recording handler that a test makes, and of no recording that an observer or a spy makes.
+    """
+    handler, told = Plain(), []
+
+    def listener(kind, made):
+        told.append((kind, made))
+
+    _made.listen(listener)
+    try:
+        spy = spy_on(handler)
+        with observe_callbacks():
+            RunnableLambda(str).invoke(1, {"callbacks": [handler]})
+        recorder = RecordingHandler()
+    finally:
+        _made.stop(listener)
+
+    assert spy.names == ["chain_start", "chain_end"]
+    assert told == [("handler", recorder)]
 
 
 def test_clearing_forgets(spy_on):
