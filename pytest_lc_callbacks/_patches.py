@@ -15,7 +15,7 @@ Around = Callable[[Any, tuple[Any, ...], dict[str, Any]], AbstractContextManager
 
 _ABSENT: Any = object()
 # Our wrappers are known by identity: an attribute would be copied by functools.wraps, and invented by mocks.
-_originals: WeakKeyDictionary[FunctionType, FunctionType] = WeakKeyDictionary()
+_originals: WeakKeyDictionary[FunctionType, Any] = WeakKeyDictionary()
 
 
 class Patches:
@@ -45,20 +45,21 @@ class Patches:
         """
         Let each call of the method *name* of *owner* run ``with around(instance, args, kwargs):``, until `undo`.
 
-        What is no plain function, such as a mock that somebody put there, stays as it is. A wrapper of an outer
-        `Patches` is passed by: the innermost is the one that is told.
+        What *owner* inherits stays as it is, and so does what is no method, such as a mock that somebody put there. A
+        wrapper of an outer `Patches` is passed by: the innermost is the one that is told.
 
         Args:
-            owner: The class that defines the method.
+            owner: The class that may define the method.
 
-            name: The method, a function or a coroutine function.
+            name: The method: a function, a coroutine function, or an object that binds to an instance as they do.
 
             around: Makes the context manager; what its ``__enter__`` raises, the caller gets instead of the call.
         """
-        original = vars(owner).get(name)
-        if type(original) is not FunctionType:
+        original: Any = vars(owner).get(name)
+        if not callable(original) or not hasattr(type(original), "__get__"):
             return
-        original = _originals.get(original, original)
+        if type(original) is FunctionType:
+            original = _originals.get(original, original)
         make = _coroutine_wrapper if inspect.iscoroutinefunction(original) else _wrapper
         wrapper: Any = functools.wraps(original)(make(self, original, around))
         _originals[wrapper] = original
@@ -91,24 +92,26 @@ def subclasses(base: type) -> Iterator[type]:
         known += [sub for sub in derived if sub not in known]
 
 
-def _wrapper(patches: Patches, original: FunctionType, around: Around) -> Any:
-    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+def _wrapper(patches: Patches, original: Any, around: Around) -> Any:
+    def wrapper(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
+        method = original.__get__(self, type(self))
         if not patches._is_on:
-            return original(self, *args, **kwargs)
+            return method(*args, **kwargs)
         with around(self, args, kwargs):
-            return original(self, *args, **kwargs)
+            return method(*args, **kwargs)
 
     return wrapper
 
 
-def _coroutine_wrapper(patches: Patches, original: FunctionType, around: Around) -> Any:
-    async def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+def _coroutine_wrapper(patches: Patches, original: Any, around: Around) -> Any:
+    async def wrapper(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
+        method = original.__get__(self, type(self))
         if not patches._is_on:
-            return await original(self, *args, **kwargs)
+            return await method(*args, **kwargs)
         with around(self, args, kwargs):
-            return await original(self, *args, **kwargs)
+            return await method(*args, **kwargs)
 
     return wrapper
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Iterator
+from itertools import starmap
+from traceback import walk_tb
 from types import FrameType
 
 
@@ -16,14 +17,7 @@ def is_expected(error: BaseException) -> bool:
     tells how far it came, and the source what stands around the line.
     """
     # unittest's assertRaises takes the traceback away, as hardly anybody else does.
-    return error.__traceback__ is None or any(_is_inside_raises(frame, line) for frame, line in _entries(error))
-
-
-def _entries(error: BaseException) -> Iterator[tuple[FrameType, int]]:
-    traceback = error.__traceback__
-    while traceback is not None:
-        yield traceback.tb_frame, traceback.tb_lineno
-        traceback = traceback.tb_next
+    return error.__traceback__ is None or any(starmap(_is_inside_raises, walk_tb(error.__traceback__)))
 
 
 def _is_inside_raises(frame: FrameType, line: int) -> bool:

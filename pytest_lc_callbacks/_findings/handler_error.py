@@ -6,7 +6,8 @@ import asyncio
 import linecache
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import FrameType, TracebackType
+from traceback import walk_tb
+from types import FrameType
 from typing import Any
 
 from pytest_lc_callbacks._findings.checks import Finding, described, hint, text_of
@@ -93,14 +94,12 @@ class _Place:
 
 
 def _user_entries(error: BaseException) -> list[tuple[FrameType, int]]:
-    found = []
-    traceback: TracebackType | None = error.__traceback__
-    while traceback is not None:
-        module = traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0]
-        if module not in _LIBRARIES and module != _OURS:
-            found.append((traceback.tb_frame, traceback.tb_lineno))
-        traceback = traceback.tb_next
-    return found
+    return [(frame, line) for frame, line in walk_tb(error.__traceback__) if _is_of_user(frame)]
+
+
+def _is_of_user(frame: FrameType) -> bool:
+    package = frame.f_globals.get("__name__", "").partition(".")[0]
+    return package not in _LIBRARIES and package != _OURS
 
 
 def _places(error: BaseException) -> list[str]:

@@ -1,12 +1,12 @@
-"""What LangChain itself gets wrong while a test is watched, and no user can mend: no finding is made of it."""
+"""Runs that LangChain leaves open or without a parent (cancellation, fallbacks), so that no finding blames the user."""
 
 from __future__ import annotations
 
-import functools
-import inspect
 from asyncio import CancelledError
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from traceback import walk_tb
 from typing import Any
 
 from langchain_core.callbacks.manager import AsyncCallbackManager
@@ -15,27 +15,23 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables.fallbacks import RunnableWithFallbacks
 from langchain_core.tools.base import BaseTool
 
-from pytest_lc_callbacks._patches import Patches
+from pytest_lc_callbacks import _causes
+from pytest_lc_callbacks._causes import Cause
+from pytest_lc_callbacks._patches import Around, Patches
 from pytest_lc_callbacks._recording import Run
 
-_CANCELLED_MODEL = "LangChain ends no ainvoke of a chat model that was cancelled"
-_CANCELLED_START = "it was cancelled as it began, and LangChain does not end it then"
-_INSIDE = "the stream or call around it was closed or cancelled, and LangChain does not end what is inside"
-_LEFT = "LangChain ends no run of a tool or retriever that is left by an exception like a cancellation"
-_BATCH = "LangChain ends none of the others when one call of generate() fails"
-_HANDLER = "a handler raised, and LangChain does not end the run then"
-
 _STARTS = ("on_chain_start", "on_chat_model_start", "on_llm_start", "on_retriever_start", "on_tool_start")
-_ORIGINAL = "lc_callbacks_original"
-_Look = Callable[[Any, dict[str, Any]], Callable[[BaseException], None]]
 
 
-class LangChainsOwn:
+class LangChainFlaws:
     """
     Notes, from `start` to `stop`, where LangChain leaves a run without an end or without a parent.
 
-    It looks at the few methods that do so as an exception passes through them; nothing else tells a cancelled call from
-    one that was forgotten.
+    A few methods of LangChain's do so when an exception passes through them. `start` wraps these methods: nothing else
+    tells a cancelled call from one that was forgotten.
+
+    Args:
+        propagated: The ids of the runs whose handler raised an exception that reached the program.
     """
 
     def __init__(self, propagated: set[Any]) -> None:
@@ -47,103 +43,76 @@ class LangChainsOwn:
         self._patches = Patches()
 
     def start(self) -> None:
-        """Look from now on."""
-        self._wrap(BaseChatModel, ("_agenerate_with_cache",), self._in_agenerate)
-        self._wrap(BaseTool, ("run", "arun"), self._in_component)
-        self._wrap(BaseRetriever, ("invoke", "ainvoke"), self._in_component)
-        self._wrap(RunnableWithFallbacks, ("invoke", "ainvoke"), self._in_fallbacks)
-        self._wrap(AsyncCallbackManager, _STARTS, self._in_start)
+        """Wrap the methods."""
+        self._wrap(BaseChatModel, ("_agenerate_with_cache",), self._note_cancelled_model)
+        self._wrap(BaseTool, ("run", "arun"), self._note_left_component)
+        self._wrap(BaseRetriever, ("invoke", "ainvoke"), self._note_left_component)
+        self._wrap(RunnableWithFallbacks, ("invoke", "ainvoke"), self._note_fallbacks)
+        self._wrap(AsyncCallbackManager, _STARTS, self._note_cancelled_start)
 
     def stop(self) -> None:
-        """Look no more."""
+        """Put the methods back."""
         self._patches.undo()
 
     def has_orphans(self, run: Run) -> bool:
         """Whether the runs in *run* have no parent because of langchain-ai/langchain#36072."""
         return run.label in self._fallbacks or run.label.startswith("RunnableWithFallbacks")
 
-    def reasons(self, still_open: Iterable[Run], all_runs: Iterable[Run]) -> dict[Run, str]:
+    def causes(self, still_open: Iterable[Run], all_runs: Iterable[Run]) -> dict[Run, Cause]:
         """Those of the runs that LangChain itself left open, and why."""
         left, not_begun, known = self._left.copy(), self._not_begun.copy(), list(all_runs)
-        return {run: why for run in still_open if (why := self._reason(run, left, not_begun, known))}
+        return {run: why for run in still_open if (why := self._cause(run, left, not_begun, known))}
 
-    def _reason(self, run: Run, left: Counter[str], not_begun: Counter[str], known: list[Run]) -> str | None:
+    def _cause(self, run: Run, left: Counter[str], not_begun: Counter[str], known: list[Run]) -> Cause | None:
         if run.run_id in self._propagated or any(map(_raised_by_handler, run.ancestors())):
-            return _HANDLER
+            return _causes.HANDLER_RAISED
         if run.run_id in self._cancelled:
-            return _CANCELLED_MODEL
+            return _causes.CANCELLED_MODEL
         if run.run_type in ("tool", "retriever") and left[run.label]:
             left[run.label] -= 1
-            return _LEFT
+            return _causes.LEFT_BY_CANCELLATION
         if len(run.names) == 1 and not_begun[run.label]:
             not_begun[run.label] -= 1
-            return _CANCELLED_START
+            return _causes.CANCELLED_START
         if any(isinstance(around.error, (CancelledError, GeneratorExit)) for around in run.ancestors()):
-            return _INSIDE
-        return _BATCH if _failed_beside(run, known) else None
+            return _causes.CLOSED_AROUND
+        return _causes.FAILED_BATCH if _failed_beside(run, known) else None
 
-    def _wrap(self, owner: type, names: tuple[str, ...], look: _Look) -> None:
+    def _wrap(self, owner: type, names: tuple[str, ...], around: Around) -> None:
         for name in names:
-            original = vars(owner)[name]
-            # The wrapper of a test around this one is passed by: the innermost is the one that is watched.
-            original = getattr(original, _ORIGINAL, original)
-            wrapper = (_watching_coroutine if inspect.iscoroutinefunction(original) else _watching)(original, look)
-            setattr(wrapper, _ORIGINAL, original)
-            self._patches.replace(owner, name, wrapper)
+            self._patches.wrap(owner, name, around)
 
-    def _in_agenerate(self, model: Any, kwargs: dict[str, Any]) -> Callable[[BaseException], None]:
-        def note(error: BaseException) -> None:
-            if isinstance(error, CancelledError):
-                self._cancelled.add(getattr(kwargs.get("run_manager"), "run_id", None))
-
-        return note
-
-    def _in_start(self, manager: Any, kwargs: dict[str, Any]) -> Callable[[BaseException], None]:
-        def note(error: BaseException) -> None:
-            if isinstance(error, CancelledError):
-                self._not_begun[_label_at_start(kwargs)] += 1
-
-        return note
-
-    def _in_component(self, component: Any, kwargs: dict[str, Any]) -> Callable[[BaseException], None]:
-        def note(error: BaseException) -> None:
-            # A coroutine that is dropped sees a GeneratorExit: that is the user's doing.
-            if not isinstance(error, (Exception, KeyboardInterrupt, GeneratorExit)):
-                self._left[_label(component, kwargs)] += 1
-
-        return note
-
-    def _in_fallbacks(self, runnable: Any, kwargs: dict[str, Any]) -> Callable[[BaseException], None]:
-        self._fallbacks.add(_label(runnable, kwargs))
-        return lambda error: None
-
-
-def _watching(original: Any, look: _Look) -> Any:
-    @functools.wraps(original)
-    def watched(self: Any, *args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        note = look(self, _by_name(args, kwargs))
+    @contextmanager
+    def _note_cancelled_model(self, model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[None]:
         try:
-            return original(self, *args, **kwargs)
-        except BaseException as error:
-            note(error)
+            yield
+        except CancelledError:
+            self._cancelled.add(getattr(kwargs.get("run_manager"), "run_id", None))
             raise
 
-    return watched
-
-
-def _watching_coroutine(original: Any, look: _Look) -> Any:
-    @functools.wraps(original)
-    async def watched(self: Any, *args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        note = look(self, _by_name(args, kwargs))
+    @contextmanager
+    def _note_cancelled_start(self, manager: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[None]:
         try:
-            return await original(self, *args, **kwargs)
-        except BaseException as error:
-            note(error)
+            yield
+        except CancelledError:
+            self._not_begun[_label_at_start(_by_name(("serialized",), args, kwargs))] += 1
             raise
 
-    return watched
+    @contextmanager
+    def _note_left_component(self, component: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[None]:
+        try:
+            yield
+        # A coroutine that is dropped sees a GeneratorExit: that is the user's doing.
+        except (Exception, KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException:
+            self._left[_label(component, _by_name(("input", "config"), args, kwargs))] += 1
+            raise
+
+    @contextmanager
+    def _note_fallbacks(self, runnable: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[None]:
+        self._fallbacks.add(_label(runnable, _by_name(("input", "config"), args, kwargs)))
+        yield
 
 
 def _label(runnable: Any, kwargs: Mapping[str, Any]) -> str:
@@ -160,20 +129,16 @@ def _label_at_start(kwargs: Mapping[str, Any]) -> str:
     return " ".join(str(kwargs.get("name") or named.get("name") or (named.get("id") or [None])[-1]).split())
 
 
-def _by_name(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments by the names of the methods above: what comes first, and the config of an ``invoke``."""
-    return {**dict(zip(("serialized", "config"), args, strict=False)), **kwargs}
+def _by_name(names: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """All arguments of a call by name; *names* are those of the arguments that come first."""
+    return {**dict(zip(names, args, strict=False)), **kwargs}
 
 
 def _raised_by_handler(run: Run) -> bool:
     """Whether *run* failed with an exception that came out of a handler."""
-    traceback = run.error.__traceback__ if run.error is not None else None
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if code.co_name in ("handle_event", "_ahandle_event_for_handler") and code.co_filename.endswith("manager.py"):
-            return True
-        traceback = traceback.tb_next
-    return False
+    codes = [frame.f_code for frame, _ in walk_tb(run.error.__traceback__)] if run.error is not None else []
+    dispatch = [code.co_name for code in codes if code.co_filename.endswith("manager.py")]
+    return not {"handle_event", "_ahandle_event_for_handler"}.isdisjoint(dispatch)
 
 
 def _failed_beside(run: Run, known: list[Run]) -> bool:

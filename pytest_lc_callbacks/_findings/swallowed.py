@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable
+from traceback import walk_tb
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -118,13 +119,11 @@ def _seen_in_coroutine(error: BaseException, frame: FrameType) -> HandlerError:
 
 def _method_frame(traceback: TracebackType | None) -> FrameType | None:
     """The frame of the handler's own method."""
-    while traceback is not None:
-        frame = traceback.tb_frame
+    for frame, _ in walk_tb(traceback):
         first = frame.f_code.co_varnames[:1]
         owner = frame.f_locals.get(first[0]) if first and frame.f_code.co_argcount else None
         if frame.f_code.co_name.startswith("on_") and issubclass(type(owner), BaseCallbackHandler):
             return frame
-        traceback = traceback.tb_next
     return None
 
 
@@ -146,9 +145,4 @@ def _is_langchains_own(seen: HandlerError) -> bool:
 
 def _passed_users_code(error: BaseException) -> bool:
     """Whether code outside LangChain took part: a function given to ``with_listeners``, say."""
-    traceback = error.__traceback__
-    while traceback is not None:
-        if not is_library(traceback.tb_frame.f_code.co_filename):
-            return True
-        traceback = traceback.tb_next
-    return False
+    return any(not is_library(frame.f_code.co_filename) for frame, _ in walk_tb(error.__traceback__))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -132,9 +133,7 @@ def _problem(hook: Any, expected: str, found: str, error: BaseException | None =
     functions = [implementation.function for implementation in hook.get_hookimpls()]
     codes = [function.__code__ for function in functions if hasattr(function, "__code__")]
     places = [shown_place(code.co_filename, code.co_firstlineno) for code in codes]
-    traceback = error.__traceback__ if error is not None else None
-    while traceback is not None:
-        if traceback.tb_frame.f_code in codes:
-            places = [shown_place(traceback.tb_frame.f_code.co_filename, traceback.tb_lineno)]
-        traceback = traceback.tb_next
+    for frame, line in walk_tb(error.__traceback__) if error is not None else ():
+        if frame.f_code in codes:
+            places = [shown_place(frame.f_code.co_filename, line)]
     return f"expected the hook {hook.name} ({', '.join(places)}) {expected}, but {found}"

@@ -5,22 +5,17 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NoReturn
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.language_models.llms import BaseLLM
 
-from pytest_lc_callbacks._patches import Patches
+from pytest_lc_callbacks._patches import Patches, subclasses
+from pytest_lc_callbacks._providers import is_of_provider
 from pytest_lc_callbacks._stack import call_behind
 
-# Packages named langchain_... are those of providers, but for LangChain's own.
-_PREFIX = "langchain_"
-_NO_PROVIDERS = frozenset(
-    ["langchain_core", "langchain_classic", "langchain_experimental", "langchain_tests", "langchain_text_splitters"]
-)
-# A package may bring models for tests beside the real ones, as langchain_community does.
-_NO_PROVIDER_MODULES = frozenset(["fake", "fakes", "testing", "tests"])
 # What a provider implements. LangChain calls these behind its caches, so that an answer from a cache is not refused.
 _IMPLEMENTATIONS = (
     "_acall",
@@ -56,71 +51,48 @@ class RealModelBlock:
     def start(self) -> None:
         """Refuse from now on."""
         for base in (BaseChatModel, BaseLLM):
-            for cls in _subclasses(base):
+            for cls in subclasses(base):
                 self._cover(cls)
             self._patches.tell_of_subclasses(base, self._cover)
-        self._patches.replace(BaseChatModel, "agenerate", _raising_on(BaseChatModel.agenerate))
+        self._patches.wrap(BaseChatModel, "agenerate", _raise_refusal)
 
     def stop(self) -> None:
         """Refuse no more."""
         self._patches.undo()
 
     def _cover(self, cls: type) -> None:
-        if not self._is_providers(cls):
-            return
-        for name in _IMPLEMENTATIONS:
-            original = vars(cls).get(name)
-            if callable(original):
-                self._patches.replace(cls, name, self._blocking(cls, original))
+        if is_of_provider(cls, self._packages):
+            for name in _IMPLEMENTATIONS:
+                self._patches.wrap(cls, name, functools.partial(self._refuse_call, cls))
 
-    def _is_providers(self, cls: type) -> bool:
-        module = str(cls.__module__)
-        if any(module == package or module.startswith(f"{package}.") for package in self._packages):
-            return True
-        package, *within = module.split(".")
-        if not package.startswith(_PREFIX) or package in _NO_PROVIDERS:
-            return False
-        return not _NO_PROVIDER_MODULES.intersection(within)
-
-    def _blocking(self, cls: type, original: Any) -> Any:
-        # LangChain reads the signature.
-        @functools.wraps(original)
-        def blocked(self_: Any, *args: Any, **kwargs: Any) -> Any:
-            __tracebackhide__ = True
-            error = self._refuse(_message(type(self_), cls))
-            self.refused.append(error)
-            _refused_here.get([]).append(error)
-            raise error
-
-        return blocked
-
-
-def _raising_on(agenerate: Any) -> Any:
-    """``agenerate`` that raises what was refused in it: LangChain's stumbles over anything but an ``Exception``."""
-
-    @functools.wraps(agenerate)
-    async def raising_on(*args: Any, **kwargs: Any) -> Any:
+    def _refuse_call(self, cls: type, model: Any, args: object, kwargs: object) -> NoReturn:
+        """Refuse a call of *model* that would run a method that *cls* defines."""
         __tracebackhide__ = True
-        refused: list[BaseException] = []
-        token = _refused_here.set(refused)
-        try:
-            return await agenerate(*args, **kwargs)
-        except BaseException:
-            if refused:
-                raise refused[0] from None
-            raise
-        finally:
-            _refused_here.reset(token)
-
-    return raising_on
+        error = self._refuse(_message(type(model), cls))
+        self.refused.append(error)
+        _refused_here.get([]).append(error)
+        raise error
 
 
-def _subclasses(base: type) -> Iterator[type]:
-    known: list[type] = list(type.__subclasses__(base))
-    for cls in known:
-        yield cls
-        made: list[type] = type.__subclasses__(cls)
-        known += [sub for sub in made if sub not in known]
+@contextmanager
+def _raise_refusal(model: Any, args: object, kwargs: object) -> Iterator[None]:
+    """
+    Raise our refusal again.
+
+    LangChain's ``agenerate`` takes what is no ``Exception`` for a result and fails with an AttributeError (measured,
+    langchain-core 1.8.3).
+    """
+    __tracebackhide__ = True
+    refused: list[BaseException] = []
+    token = _refused_here.set(refused)
+    try:
+        yield
+    except BaseException:
+        if refused:
+            raise refused[0] from None
+        raise
+    finally:
+        _refused_here.reset(token)
 
 
 def _message(called: type, implemented: type) -> str:

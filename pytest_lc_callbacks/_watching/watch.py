@@ -21,7 +21,7 @@ from pytest_lc_callbacks._findings.checks import (
 )
 from pytest_lc_callbacks._findings.expected import is_expected
 from pytest_lc_callbacks._findings.handler_error import HandlerError, handler_errors, hangs_asyncio
-from pytest_lc_callbacks._findings.langchain_flaws import LangChainsOwn
+from pytest_lc_callbacks._findings.langchain_flaws import LangChainFlaws
 from pytest_lc_callbacks._findings.swallowed import Swallowed
 from pytest_lc_callbacks._findings.unfinished_run import collect_garbage, forgotten, is_called_from_executor
 from pytest_lc_callbacks._handlers.observer import Observer, begin_phase, observed_runs, switch_off, switch_on
@@ -60,18 +60,18 @@ class Watch:
         self._told: set[tuple[str, str]] = set()
         self._in_wider_fixture = 0
         self._swallowed = Swallowed(self._is_foreign)
-        self._own = LangChainsOwn(self._swallowed.propagated)
+        self._flaws = LangChainFlaws(self._swallowed.propagated)
         self._listen()
 
     def _listen(self) -> None:
         self._swallowed.start()
-        self._own.start()
+        self._flaws.start()
         _made.listen(self._note_made)
 
     def close(self) -> None:
         """Listen no more, and leave nothing behind."""
         self.spies.stop()
-        self._own.stop()
+        self._flaws.stop()
         self._swallowed.stop()
         _made.stop(self._note_made)
         switch_off(self.observer)
@@ -96,7 +96,7 @@ class Watch:
         observed = observed_runs(self.observer)
         found = [*self._raised_in_handlers(), *duplicate_events(self._recordings(), observed)]
         found += exhausted_models(self.scripts, self._is_known)
-        found += orphan_runs(observed, of_fallbacks=self._own.has_orphans)
+        found += orphan_runs(observed, of_fallbacks=self._flaws.has_orphans)
         found += lifecycle(observed)
         if not self._open_runs():
             found += self._unused()
@@ -113,8 +113,8 @@ class Watch:
         found += lifecycle(observed_runs(self.observer))
         still_open = collect_garbage(self._open_runs)
         if still_open:
-            reasons = self._own.reasons(still_open, observed_runs(self.observer).runs)
-            rest = [run for run in still_open if run not in reasons]
+            causes = self._flaws.causes(still_open, observed_runs(self.observer).runs)
+            rest = [run for run in still_open if run not in causes]
             found += unfinished_runs(forgotten(rest, [*living(), *self._kept_exceptions()]))
         return self._new(found)
 
@@ -127,14 +127,15 @@ class Watch:
             nothing = ["no LangChain run began in this test"] if whole and self._is_asked_for else []
             return "\n\n".join([*nothing, *told])
         still_open = [run for run in runs if not run.ended]
-        remarks = {**self._own.reasons(still_open, runs), **self._orphans(observed)}
+        causes = self._flaws.causes(still_open, runs)
+        remarks = {run: str(cause) for run, cause in causes.items()} | self._orphans(observed)
         return "\n\n".join([Section(clean).text(runs, observed.parent_of, remarks=remarks), *told])
 
     def _orphans(self, observed: ObservedRuns) -> dict[Run, str]:
         inside = {run: observed.parent_of(run) for run in observed.runs if run.parent_run_id is None}
         known = "began without a parent: langchain-ai/langchain#36072"
         return {
-            run: known if self._own.has_orphans(around) else "began without a parent"
+            run: known if self._flaws.has_orphans(around) else "began without a parent"
             for run, around in inside.items()
             if around is not None
         }

@@ -8,6 +8,7 @@ import copy
 import functools
 import inspect
 import pickle
+import traceback
 import types
 import weakref
 from dataclasses import dataclass, field
@@ -255,11 +256,7 @@ def test_what_a_handler_raises(spy_on, kind, mode):
 
 def _functions(error):
     """What an exception came through."""
-    traceback, names = error.__traceback__, []
-    while traceback is not None:
-        names.append(traceback.tb_frame.f_code.co_name)
-        traceback = traceback.tb_next
-    return names
+    return [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
 
 
 def test_what_a_handler_means_to_raise(spy_on):
