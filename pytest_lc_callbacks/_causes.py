@@ -86,9 +86,10 @@ INHERITABLE_HANDLERS = _cause(
 )
 REPLACED = _cause(
     "replaced-callbacks",
-    "Inside a function, a callbacks list in a call's config or in with_config replaces the inherited handlers. To add "
-    'to them, take the config as an argument and pass merge_configs(config, {"callbacks": [...]}), from '
-    "langchain_core.runnables.config.",
+    "Inside a function, a callbacks list in a call's config or in with_config replaces the inherited handlers (a "
+    "compiled graph adds the list to them, since langgraph 1.2.3). To add to them, take the config as an argument and "
+    'pass merge_configs(config, {"callbacks": [...]}), from langchain_core.runnables.config.',
+    source="measured, langchain-core 1.0 to 1.8, langgraph 1.0 to 1.2",
     maybe="the code inside passes callbacks of its own, which replace the inherited ones",
 )
 OTHER_THREAD = _cause(
@@ -140,12 +141,12 @@ GRAPH_CONFIG = _cause(
     "graph-config",
     "In langgraph before 1.2.3, the callbacks of a call replace those of with_config(callbacks=...) on the graph.",
     source="measured, langgraph 1.0 to 1.2",
-    maybe="with_config(callbacks=...) on a graph that is called with others, which in older langgraph replace them",
+    maybe="with_config(callbacks=...) on a graph that is called with others, which before langgraph 1.2.3 replace them",
 )
 NO_CONSTRUCTOR_CALLBACKS = _cause(
     "ignored-constructor",
-    "A prompt and a retriever ignore callbacks that are given to their constructors. Give it the handler with "
-    "with_config(callbacks=[handler]) or at run time.",
+    "A prompt and a retriever ignore callbacks that are given to their constructors. Use "
+    f"with_config(callbacks=[handler]), or {AT_RUN_TIME}.",
     maybe="the constructor of a prompt or a retriever, which ignores callbacks",
 )
 NOT_IN_CONSTRUCTOR = _cause(
@@ -161,7 +162,7 @@ ANOTHER_OBJECT = _cause(
 )
 OWN_CALL = _cause(
     "own-call",
-    "A call that nothing of LangChain's stands behind has the callbacks that it is given itself, and no others.",
+    "A call outside every LangChain run has the callbacks that are passed to it, and no others.",
     maybe="a call of its own, which the handler was not passed to",
 )
 BATCH_CONFIGS = _cause(
@@ -200,8 +201,9 @@ TWICE = _cause(
 )
 HANDED_ON = _cause(
     "handed-on",
-    "A handler that stands in one list twice is heard twice in that run alone, since the runs inside get their "
-    "handlers without doubles. Something hands events on to it, such as another handler that wraps it.",
+    "A handler that stands in one list twice hears that run twice, and the runs inside once: those get their handlers "
+    "without doubles. A handler that hears those twice too gets events from elsewhere, such as another handler that "
+    "wraps it.",
 )
 INHERITED = _cause(
     "inherited-callbacks",
@@ -303,9 +305,8 @@ RAISE_ERROR_IN_COROUTINE = _cause(
 
 EXTRA_END = _cause(
     "extra-end",
-    "Whoever drives a callback manager by hand, as a class does that overrides invoke() or calls "
-    "run_manager.on_..._end() itself, has to report each start and each end once. LangChain's own components report "
-    "theirs: _generate, _call and _run need not.",
+    "LangChain's own components report the ends of their runs: _generate, _call and _run must not call "
+    "run_manager.on_..._end(). Code that drives a callback manager by hand has to report each start and each end once.",
 )
 ABANDONED = _cause(
     "abandoned-run",
@@ -324,21 +325,24 @@ CANCELLED_START = _cause(
 )
 CLOSED_AROUND = _cause(
     "closed-around",
-    "LangChain does not end the runs inside a stream or call that is closed or cancelled.",
-    maybe="the stream or call around it was closed or cancelled, and LangChain does not end what is inside",
+    "LangChain leaves some runs inside a stream or call that is closed or cancelled without an end, such as a chat "
+    'model\'s stream_events(version="v3").',
+    maybe="the stream or call around it was closed or cancelled, and LangChain did not end what was inside",
 )
 LEFT_BY_CANCELLATION = _cause(
     "left-by-cancellation",
-    "LangChain sends no end for a tool or retriever that is left by an exception like a cancellation.",
-    maybe="LangChain ends no run of a tool or retriever that is left by an exception like a cancellation",
+    "LangChain sends no end for a retriever that is left by a BaseException such as a cancellation, nor, before "
+    "langchain-core 1.7.5, for such a tool.",
+    maybe="LangChain ends no run of a retriever or, before langchain-core 1.7.5, of a tool that is left by a "
+    "BaseException such as a cancellation",
 )
 FAILED_BATCH = _cause(
     "failed-generate",
-    "When one call of generate([...]) fails, LangChain sends no end for the others.",
-    maybe="LangChain ends none of the others when one call of generate() fails",
+    "When one call of a chat model's generate([...]) fails, LangChain sends no end for the others.",
+    maybe="LangChain ends none of the others when one call of a chat model's generate() fails",
 )
 HANDLER_RAISED = _cause(
     "handler-raised",
-    "When a handler with raise_error = True raises, LangChain sends no end for the run.",
+    "LangChain sends no end for a run that a handler with raise_error = True stops at its start or end.",
     maybe="a handler raised, and LangChain does not end the run then",
 )
