@@ -90,7 +90,7 @@ def imports(path: Path) -> Iterator[str]:
 @pytest.mark.once
 def test_the_wheel_holds_the_package_and_nothing_else(tmp_path, monkeypatch):
     """
-    The wheel is the package: no tests, no examples, no second top-level name.
+    The wheel is the package and the guide's page about causes: no tests, no examples, no second top-level name.
     """
     hatchling = pytest.importorskip("hatchling.build", reason="the wheel is built by hatchling")
     checkout = HERE.parent
@@ -99,10 +99,12 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path, monkeypatch):
 
     with ZipFile(tmp_path / hatchling.build_wheel(str(tmp_path))) as wheel:
         shipped = {name for name in wheel.namelist() if ".dist-info/" not in name}
+        causes = wheel.read(f"{NAME}/causes.md")
         [entry_points] = (wheel.read(name).decode() for name in wheel.namelist() if name.endswith("entry_points.txt"))
 
     source = (p for p in (checkout / NAME).rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    assert shipped == {p.relative_to(checkout).as_posix() for p in source}
+    assert shipped == {p.relative_to(checkout).as_posix() for p in source} | {f"{NAME}/causes.md"}
+    assert causes == checkout.joinpath("docs", "causes.md").read_bytes()
     assert f"{NAME}/py.typed" in shipped
     assert entry_points.split("\n")[:2] == ["[pytest11]", f"lc_callbacks = {NAME}.plugin"]
 
