@@ -5,15 +5,18 @@ from __future__ import annotations
 import inspect
 import os
 import sysconfig
+import threading
 from enum import Enum
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
+from uuid import UUID
 
 _OURS = __name__.partition(".")[0]
 _STDLIB = tuple({sysconfig.get_path("stdlib") + os.sep, sysconfig.get_path("platstdlib") + os.sep})
 _PACKAGES = ("site-packages", "dist-packages")
 _LANGCHAIN = {"langchain", "langchain_core", "langchain_classic", "langgraph"}
+_FALLBACKS = "langchain_core.runnables.fallbacks"
 _RUNNERS = {"_pytest", "pytest", "pluggy", "unittest"}
 
 
@@ -45,6 +48,23 @@ class CallSite(NamedTuple):
 
 UNKNOWN_CALL = CallSite(None, 0, None, False, False)
 """Of a run whose beginning the observer did not see."""
+
+
+def is_called_by_fallbacks(frame: FrameType | None, run_id: UUID) -> bool | None:
+    """
+    Whether *frame* was called by the ``invoke`` of a with_fallbacks whose own run has this id.
+
+    Returns:
+        None where the stack does not show the caller: in async runs, and in other threads.
+    """
+    while frame is not None and _kind(frame) is not _Kind.LOOP:
+        if frame.f_code.co_name == "invoke" and frame.f_globals.get("__name__") == _FALLBACKS:
+            manager = frame.f_locals.get("run_manager")
+            if getattr(manager, "run_id", None) == run_id:
+                return True
+        frame = frame.f_back
+    is_whole = frame is None and threading.current_thread() is threading.main_thread()
+    return False if is_whole else None
 
 
 def shown_place(file: str, line: int) -> str:

@@ -112,12 +112,12 @@ def _duplicates(name: str, doubled: Mapping[Run, Any]) -> Finding:
     )
 
 
-def orphan_runs(observed: ObservedRuns, *, of_fallbacks: Callable[[Run], bool]) -> Iterator[Finding]:
+def orphan_runs(observed: ObservedRuns) -> Iterator[Finding]:
     """Runs of the test's body that began with no parent although their context held one."""
     found: dict[tuple[str, str, str | None], list[Run]] = {}
     for run in observed.body_runs:
         origin, around = observed.origin(run), observed.parent_of(run)
-        if origin is None or origin.inside is None or around is None or of_fallbacks(around):
+        if origin is None or origin.inside is None or around is None or observed.is_left_by_fallbacks(run):
             continue
         found.setdefault((run.label, around.label, origin.call.place), []).append(run)
     for (label, outer, line), runs in found.items():

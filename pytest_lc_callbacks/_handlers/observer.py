@@ -5,19 +5,19 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables.config import var_child_runnable_config
-from langchain_core.tracers.context import register_configure_hook
 
+from pytest_lc_callbacks._handlers.configure_hook import SWITCHBOARD
+from pytest_lc_callbacks._handlers.earlier_runs import EarlierRuns
 from pytest_lc_callbacks._handlers.recorder import RecordingHandler
 from pytest_lc_callbacks._recording import Recording, Run, is_start, kept_id
 from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, ObservedRuns, Origin, ScopeTable
-from pytest_lc_callbacks._stack import call_behind
+from pytest_lc_callbacks._stack import call_behind, is_called_by_fallbacks
 
 _PLACES = {"setup": "in the test's set-up", "call": "in the test's body", "teardown": "in the test's tear-down"}
 
@@ -34,12 +34,11 @@ class Observer(RecordingHandler):
         super().__init__()
         self._test_thread = threading.get_ident()
         self._on = True
-        self._began = time.time()
-        self._began_here = time.perf_counter()
+        self._switched_on = time.perf_counter()
         self._phases: list[tuple[int, str, float]] = []
         self._sections: list[_Section] = []
         self._origins: dict[Any, list[Origin]] = {}
-        self._continued: set[Any] = set()
+        self._earlier = EarlierRuns()
         self._cleared: float | None = None
         self._known: tuple[Any, ObservedRuns] | None = None
 
@@ -79,24 +78,23 @@ class Observer(RecordingHandler):
         for section in self._sections:
             section.restart(self)
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """
         Hear nothing more.
 
-        A run that is open now may go on under a later observer. It still holds this one, which thereby learns of each
-        run that continues it, and tells.
+        Runs that are still open keep a reference to this observer and go on calling it. It tells the observers that are
+        on then of the runs that begin inside them, which belong to no later test.
         """
         self._on = False
         self._extend = _tell_later_observers
 
-    def _begin(self, phase: str) -> None:
-        """Let runs begin in this *phase* from now on."""
+    def _begin_phase(self, phase: str) -> None:
         self._test_thread = threading.get_ident()
         self._phases.append((len(self._log), phase, time.perf_counter()))
 
     def _observed_runs(self) -> ObservedRuns:
         sections = tuple(section.start for section in self._sections)
-        moment = (id(self._log), len(self._log), len(self._phases), sections, len(self._continued))
+        moment = (id(self._log), len(self._log), len(self._phases), sections, len(self._earlier))
         if self._known is None or self._known[0] != moment:
             self._known = moment, self._compute()
         return self._known[1]
@@ -105,23 +103,25 @@ class Observer(RecordingHandler):
         """Tell nobody: no test made it to check what it receives."""
 
     def _root_begins(self, run_id: Any) -> None:
-        """Note where a run without parent begins: later nobody knows."""
+        """Note where a run without parent begins: the stack and the context show it now, and not later."""
         if not self._on:
             return
         manager: Any = (var_child_runnable_config.get() or {}).get("callbacks")
-        call = call_behind(sys._getframe(1))
+        inside = getattr(manager, "parent_run_id", None)
+        frame = sys._getframe(1)
+        call = call_behind(frame)
         elsewhere = call.thread_known and threading.get_ident() != self._test_thread
         thread = threading.current_thread().name if elsewhere else None
-        inside = getattr(manager, "parent_run_id", None)
-        self._origins.setdefault(kept_id(run_id), []).append(Origin(inside, thread, call))
-        if inside is not None and any(isinstance(other, Observer) and not other._on for other in manager.handlers):
-            self._continued.add(kept_id(run_id))
+        by_fallbacks = None if inside is None else is_called_by_fallbacks(frame, inside)
+        self._origins.setdefault(kept_id(run_id), []).append(Origin(inside, thread, call, by_fallbacks))
+        if inside is not None and is_of_earlier_test(self, inside, manager.handlers):
+            self._earlier.tell(kept_id(run_id))
 
     def _compute(self) -> ObservedRuns:
         heard = self.runs
         origins = self._origins_of(heard)
         parents = _parents(heard, origins)
-        runs = self._without_continued(heard, origins, parents)
+        runs = self._runs_of_this_test(heard, parents)
         phases = {run: phase for run in runs if (phase := self._phase_of(run))}
         places = {run: place for run in runs if (place := self._place(run, phases.get(run, "call")))}
         limit, since = self._limit()
@@ -147,17 +147,16 @@ class Observer(RecordingHandler):
     def _phase_of(self, run: Run) -> str | None:
         return next((phase for position, phase, _ in reversed(self._phases) if position <= run.first), None)
 
-    def _without_continued(self, runs: list[Run], origins: dict[Run, Origin], parents: dict[Run, Run]) -> list[Run]:
-        foreign: set[Run] = set()
-        for run in runs:
-            if parents[run] in foreign if run in parents else self._is_continued(run, origins.get(run)):
-                foreign.add(run)
-        return [run for run in runs if run not in foreign]
+    def _runs_of_this_test(self, heard: list[Run], parents: dict[Run, Run]) -> list[Run]:
+        earlier: set[Run] = set()
+        for run in heard:
+            if parents[run] in earlier if run in parents else self._began_in_earlier_run(run):
+                earlier.add(run)
+        return [run for run in heard if run not in earlier]
 
-    def _is_continued(self, run: Run, origin: Origin | None) -> bool:
-        """Whether *run*, which began in no run that was heard, began in one of an earlier test."""
-        outside = run.parent_run_id or (origin.inside if origin else None)
-        return kept_id(run.run_id) in self._continued or _made_before(outside, self._began)
+    def _began_in_earlier_run(self, run: Run) -> bool:
+        """Whether *run*, which began in no run that this observer heard, began in a run of an earlier test."""
+        return self._earlier.was_told_of(kept_id(run.run_id)) or is_of_earlier_test(self, run.parent_run_id)
 
     def _place(self, run: Run, phase: str) -> str | None:
         """Where *run* began, if that is out of scope."""
@@ -169,7 +168,7 @@ class Observer(RecordingHandler):
 
     def _limit(self) -> tuple[str, float]:
         """What limits the scope, and since when."""
-        body = next((began for _, phase, began in self._phases if phase == "call"), self._began_here)
+        body = next((began for _, phase, began in self._phases if phase == "call"), self._switched_on)
         place = "in the test's body" if self._phases else "in the block of observe_callbacks()"
         if self._sections:
             place, body = "in this section()", self._sections[-1].began
@@ -191,11 +190,6 @@ def _parents(runs: list[Run], origins: dict[Run, Origin]) -> dict[Run, Run]:
             found[run] = parent
         latest[run.run_id] = run
     return found
-
-
-def _made_before(run_id: UUID | None, moment: float) -> bool:
-    """Whether the id itself says that it was made before: LangChain's do since langchain-core 1.1 (UUID version 7)."""
-    return run_id is not None and run_id.version == 7 and run_id.int >> 80 < int(moment * 1000)
 
 
 class _Section(Recording):
@@ -227,81 +221,40 @@ class _Section(Recording):
         self._stop = len(self._log)
 
 
-class _Inert(BaseCallbackHandler):
-    """What LangChain makes of the hook if the observer is switched off between its two looks at it."""
-
-
-class _Hook:
-    """
-    What LangChain asks for a handler whenever it configures callbacks, in any thread.
-
-    It reads an attribute where LangChain's own hooks read a ``ContextVar``, which does not reach raw threads. LangChain
-    offers no way to remove it; without an observer it costs one call.
-    """
-
-    def __init__(self, switchboard: _Switchboard, index: int) -> None:
-        self._switchboard = switchboard
-        self._index = index
-
-    def get(self) -> Observer | None:
-        """The observer that this hook stands for."""
-        audible = self._switchboard.audible
-        return audible[self._index] if self._index < len(audible) else None
-
-
-class _Switchboard:
-    """Which observers LangChain is told of, over as many hooks as there ever were observers at once."""
-
-    def __init__(self) -> None:
-        self.audible: tuple[Observer, ...] = ()
-        self._on: list[tuple[Observer, bool]] = []
-        self._hooks = 0
-        self._lock = threading.Lock()
-
-    def switch_on(self, observer: Observer, *, alone: bool) -> None:
-        """Let *observer* hear; those that are on already hear no more if it is to be *alone*, until it is off."""
-        with self._lock:
-            self._on.append((observer, alone))
-            self._connect()
-
-    def switch_off(self, observer: Observer) -> None:
-        """Let *observer* hear nothing more."""
-        with self._lock:
-            self._on = [entry for entry in self._on if entry[0] is not observer]
-            self._connect()
-        observer.close()
-
-    def _connect(self) -> None:
-        first = max((index for index, (_, alone) in enumerate(self._on) if alone), default=0)
-        audible = tuple(observer for observer, _ in self._on[first:])
-        while self._hooks < len(audible):
-            hook = _Hook(self, self._hooks)
-            # The class serves the moment between LangChain's two looks; it is not searched for among the handlers
-            # unless somebody holds an _Inert.
-            register_configure_hook(hook, True, _Inert)  # type: ignore[arg-type]  # LangChain calls .get() alone
-            self._hooks += 1
-        self.audible = audible
-        ACTIVE_OBSERVERS.observers = audible
-
-
-_SWITCHBOARD = _Switchboard()
-
-
 def switch_on() -> Observer:
     """An observer that from now on hears every run, in place of any that is on: a test's own."""
     observer = Observer()
-    _SWITCHBOARD.switch_on(observer, alone=True)
+    SWITCHBOARD.switch_on(observer, alone=True)
     return observer
 
 
 def switch_off(observer: Observer) -> None:
     """Let *observer* hear nothing more."""
-    _SWITCHBOARD.switch_off(observer)
+    SWITCHBOARD.switch_off(observer)
+    observer._close()
 
 
 def begin_phase(observer: Observer, phase: str) -> None:
     """Tell *observer* that a phase of its test begins: ``"setup"``, ``"call"`` or ``"teardown"``."""
-    observer._begin(phase)
+    observer._begin_phase(phase)
+
+
+def is_of_earlier_test(observer: Observer, run_id: Any, handlers: Iterable[Any] = ()) -> bool:
+    """
+    Whether the run with this id began before the test of *observer*.
+
+    Args:
+        observer: The observer of the test.
+
+        run_id: LangChain's id of the run.
+
+        handlers: The handlers of the run. The observers among them were on when it began, so that they decide; if there
+            are none, the id does.
+    """
+    observers = [handler for handler in handlers if isinstance(handler, Observer)]
+    if observers:
+        return not any(other is observer for other in observers)
+    return observer._earlier.began_before(run_id)
 
 
 def observed_runs(observer: Observer) -> ObservedRuns:
@@ -322,7 +275,7 @@ def observe_callbacks() -> Iterator[Observer]:
         The `Recording` of all runs, with ``table`` and ``section``.
     """
     observer = Observer()
-    _SWITCHBOARD.switch_on(observer, alone=False)
+    SWITCHBOARD.switch_on(observer, alone=False)
     try:
         yield observer
     finally:
@@ -330,8 +283,9 @@ def observe_callbacks() -> Iterator[Observer]:
 
 
 def _tell_later_observers(record: Any) -> None:
-    """In the place of a closed observer's store."""
+    """Replaces ``Observer._extend`` once an observer is closed; see ``Observer._close``."""
     name, run_id = record[:2]
     if is_start(name):
-        for observer in _SWITCHBOARD.audible:
-            observer._continued.add(run_id)
+        for observer in ACTIVE_OBSERVERS.observers:
+            if isinstance(observer, Observer):
+                observer._earlier.tell(run_id)

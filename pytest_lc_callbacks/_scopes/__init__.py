@@ -2,11 +2,12 @@
 
 from pytest_lc_callbacks._scopes.assertions import ScopedRecording
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison
-from pytest_lc_callbacks._scopes.observed_runs import ACTIVE_OBSERVERS, ObservedRuns, Origin
+from pytest_lc_callbacks._scopes.observed_runs import ACTIVE_OBSERVERS, ActiveObserver, ObservedRuns, Origin
 from pytest_lc_callbacks._scopes.table import ScopeTable
 
 __all__ = [
     "ACTIVE_OBSERVERS",
+    "ActiveObserver",
     "ObservedRuns",
     "Origin",
     "ScopeComparison",

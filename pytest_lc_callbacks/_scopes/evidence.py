@@ -138,11 +138,6 @@ def without_context(run: Run | None) -> str | None:
     return None if run is None else _WITHOUT_CONTEXT.get(run.run_type or "")
 
 
-def is_fallbacks(run: Run | None) -> bool:
-    """Whether *run* is one of with_fallbacks, whose children have no parent (langchain-ai/langchain#36072)."""
-    return run is not None and run.label.startswith("RunnableWithFallbacks")
-
-
 def takes_constructor_callbacks(run: Run) -> bool:
     """Whether it can be the run of something with constructor callbacks, as far as its type and name tell."""
     if run.run_type in ("prompt", "parser", "retriever"):

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_lc_callbacks._recording import Run
 from pytest_lc_callbacks._scopes.comparison import Hearing, ScopeComparison
-from pytest_lc_callbacks._scopes.evidence import Evidence, is_fallbacks
+from pytest_lc_callbacks._scopes.evidence import Evidence
 from pytest_lc_callbacks._scopes.excess import beyond_component, beyond_step
 from pytest_lc_callbacks._scopes.reasons import overrides_invoke, reasons
 from pytest_lc_callbacks._scopes.target import Target
@@ -194,9 +194,8 @@ def _upwards(comparison: ScopeComparison, run: Run | None) -> Sequence[Run]:
 def _remark(comparison: ScopeComparison, run: Run) -> str:
     hearing = comparison.hearings[run]
     remarks = [f"not {', '.join(hearing.missing)}"] if hearing.missing and not hearing.missed else []
-    around = comparison.ran.parent_of(run)
-    if run.parent_run_id is None and around is not None:
-        remarks.append(f"began without a parent{': langchain-ai/langchain#36072' if is_fallbacks(around) else ''}")
+    if orphaned := comparison.ran.orphan_remark(run):
+        remarks.append(orphaned)
     return f"  ({'; '.join(remarks)})" if remarks else ""
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import get_ident
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+from pytest_lc_callbacks._causes import FALLBACKS
 from pytest_lc_callbacks._recording import Run
 from pytest_lc_callbacks._stack import CallSite
 
@@ -24,6 +26,9 @@ class Origin(NamedTuple):
 
     call: CallSite
     """The call that began it."""
+
+    by_fallbacks: bool | None = None
+    """Whether the stack shows that with_fallbacks called it; None where the stack does not show its caller."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,6 +77,26 @@ class ObservedRuns:
         """What is known of the beginning of a run without parent; None for all others."""
         return self.origins.get(run)
 
+    def is_left_by_fallbacks(self, run: Run) -> bool:
+        """
+        Whether *run* has no parent because with_fallbacks called it (langchain-ai/langchain#36072).
+
+        ``invoke`` and ``ainvoke`` of with_fallbacks give what they call the callbacks of the whole call, and its
+        ``run_name`` with them: the stack of a sync call shows it, and in an async call the names do.
+        """
+        origin, around = self.origin(run), self.parent_of(run)
+        if origin is None or origin.inside is None or around is None:
+            return False
+        if origin.by_fallbacks is not None:
+            return origin.by_fallbacks
+        return around.label.startswith("RunnableWithFallbacks") or _shares_run_name(run, around)
+
+    def orphan_remark(self, run: Run) -> str | None:
+        """What a run tree says of *run* if it began without a parent although its context held a run."""
+        if run.parent_run_id is not None or self.parent_of(run) is None:
+            return None
+        return f"began without a parent{f': {FALLBACKS.source}' if self.is_left_by_fallbacks(run) else ''}"
+
     def phase_of(self, run: Run) -> str | None:
         """The phase of the test that *run* began in: ``"call"``; None for an observer outside pytest's phases."""
         return self.phases.get(run)
@@ -82,10 +107,36 @@ class ObservedRuns:
         return [run for run in self.runs if self.phases.get(run, "call") == "call"]
 
 
+def _shares_run_name(run: Run, around: Run) -> bool:
+    """
+    Whether *run* got the ``run_name`` of the run *around* it.
+
+    A function that calls itself has one name as well, but then with other inputs, or it would never end.
+    """
+    if run.name is None or run.name != around.name:
+        return False
+    return run.run_type != around.run_type or _is_same(around.inputs, run.inputs)
+
+
+def _is_same(given: Any, passed_on: Any) -> bool:
+    """
+    Whether two recorded inputs, of which containers are copies, were one object.
+
+    With ``exception_key``, with_fallbacks itself writes an exception into the dict.
+    """
+    if isinstance(given, dict) and isinstance(passed_on, dict):
+        found = {key: passed_on.get(key) for key in given}
+        return all(found[key] is value or isinstance(found[key], BaseException) for key, value in given.items())
+    if isinstance(given, list) and isinstance(passed_on, list):
+        return len(given) == len(passed_on) and all(map(operator.is_, given, passed_on))
+    return given is passed_on
+
+
 class ActiveObserver(Protocol):
     """An observer that is on, as far as scope assertions ask it; see `Observer`."""
 
     _test_thread: int
+    """The ``threading.get_ident()`` of the thread that runs the test."""
 
     def _observed_runs(self) -> ObservedRuns: ...
 

@@ -9,7 +9,6 @@ from pytest_lc_callbacks._recording import Run
 from pytest_lc_callbacks._scopes.evidence import (
     Evidence,
     has_option,
-    is_fallbacks,
     takes_constructor_callbacks,
     thread_of,
     without_context,
@@ -96,6 +95,8 @@ def _replaced(evidence: Evidence) -> Iterator[str]:
         origin, around = evidence.origin(run), evidence.around(run)
         if origin.inside is None or around is None or not evidence.hearing(around).heard:
             continue
+        if evidence.ran.is_left_by_fallbacks(run):
+            continue
         yield (
             f"{run.label} was called inside {around.label}{_at(origin)} with callbacks of its own: a callbacks list, "
             "in the call's config or with with_config, replaces the inherited handlers inside a function. To add to "
@@ -180,9 +181,9 @@ def _context_replaced(evidence: Evidence) -> Iterator[str]:
 def _alone(evidence: Evidence) -> Iterator[str]:
     """Runs were heard, and the runs around them were not."""
     tops = [run for run in evidence.heard_anywhere if evidence.is_missed(evidence.around(run))]
-    apart = [run for run in tops if run.parent is None and not is_fallbacks(evidence.around(run))]
+    apart = [run for run in tops if run.parent is None and not evidence.ran.is_left_by_fallbacks(run)]
     yield from (_alone_in_body(evidence, run) for run in apart)
-    tops = [run for run in tops if run.parent is not None or is_fallbacks(evidence.around(run))]
+    tops = [run for run in tops if run not in apart]
     if len({run.label for run in tops}) > 1:
         yield _several(evidence, tops)
     elif tops:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from pytest_lc_callbacks import _made
@@ -24,10 +24,16 @@ from pytest_lc_callbacks._findings.handler_error import HandlerError, handler_er
 from pytest_lc_callbacks._findings.langchain_flaws import LangChainFlaws
 from pytest_lc_callbacks._findings.swallowed import Swallowed
 from pytest_lc_callbacks._findings.unfinished_run import collect_garbage, forgotten, is_called_from_executor
-from pytest_lc_callbacks._handlers.observer import Observer, begin_phase, observed_runs, switch_off, switch_on
+from pytest_lc_callbacks._handlers.observer import (
+    Observer,
+    begin_phase,
+    is_of_earlier_test,
+    observed_runs,
+    switch_off,
+    switch_on,
+)
 from pytest_lc_callbacks._handlers.spy import Spies
 from pytest_lc_callbacks._recording import Recording, Run
-from pytest_lc_callbacks._scopes import ObservedRuns
 from pytest_lc_callbacks._watching.section import Section
 
 
@@ -56,10 +62,9 @@ class Watch:
         self.is_shown = False
         """Whether a report shows the runs already."""
         self._is_asked_for = is_asked_for
-        self._began = time.time()
         self._told: set[tuple[str, str]] = set()
         self._in_wider_fixture = 0
-        self._swallowed = Swallowed(self._is_foreign)
+        self._swallowed = Swallowed(partial(is_of_earlier_test, self.observer))
         self._flaws = LangChainFlaws(self._swallowed.propagated)
         self._listen()
 
@@ -96,7 +101,7 @@ class Watch:
         observed = observed_runs(self.observer)
         found = [*self._raised_in_handlers(), *duplicate_events(self._recordings(), observed)]
         found += exhausted_models(self.scripts, self._is_known)
-        found += orphan_runs(observed, of_fallbacks=self._flaws.has_orphans)
+        found += orphan_runs(observed)
         found += lifecycle(observed)
         if not self._open_runs():
             found += self._unused()
@@ -128,17 +133,9 @@ class Watch:
             return "\n\n".join([*nothing, *told])
         still_open = [run for run in runs if not run.ended]
         causes = self._flaws.causes(still_open, runs)
-        remarks = {run: str(cause) for run, cause in causes.items()} | self._orphans(observed)
+        remarks = {run: str(cause) for run, cause in causes.items()}
+        remarks |= {run: remark for run in runs if (remark := observed.orphan_remark(run))}
         return "\n\n".join([Section(clean).text(runs, observed.parent_of, remarks=remarks), *told])
-
-    def _orphans(self, observed: ObservedRuns) -> dict[Run, str]:
-        inside = {run: observed.parent_of(run) for run in observed.runs if run.parent_run_id is None}
-        known = "began without a parent: langchain-ai/langchain#36072"
-        return {
-            run: known if self._flaws.has_orphans(around) else "began without a parent"
-            for run, around in inside.items()
-            if around is not None
-        }
 
     def _new(self, found: Iterable[Finding]) -> list[Finding]:
         """Those that were not told yet."""
@@ -150,13 +147,6 @@ class Watch:
         observed = observed_runs(self.observer)
         errors = [error for error in list(self._swallowed.errors) if error.run_id not in observed.earlier_run_ids]
         return handler_errors(errors, {run.run_id: run.label for run in observed.runs})
-
-    def _is_foreign(self, run_id: Any, handlers: Iterable[Any]) -> bool:
-        """Whether a run was begun before this test: its id says so, or an observer of that time among its handlers."""
-        if getattr(run_id, "version", None) == 7 and run_id.int >> 80 < int(self._began * 1000):
-            return True
-        observers = [handler for handler in handlers if isinstance(handler, Observer)]
-        return bool(observers) and self.observer not in observers
 
     def _recordings(self) -> dict[str, Recording]:
         return {**self.handlers, **self.spies.recordings()}
