@@ -190,11 +190,30 @@ def test_example(example, result):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(CHECKOUT).as_posix())
 def test_links_between_pages_lead_somewhere(page):
     """
-    A link to a file of this repository names one that is there.
+    A link to a file of this repository names one that is there, and behind `#` one of its headings.
     """
-    targets = re.findall(r"\]\((?![a-z]+:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
+    links = re.findall(r"\]\((?![a-z]+:)([^)#\s]*)#?([^)\s]*)\)", page.read_text(encoding="utf-8"))
+    targets = [(page.parent / file if file else page, heading) for file, heading in links]
 
-    assert [target for target in targets if not (page.parent / target).exists()] == []
+    assert [str(target) for target, _ in targets if not target.exists()] == []
+    assert [(target.name, heading) for target, heading in targets if heading and heading not in anchors(target)] == []
+
+
+def anchors(page):
+    """What `#` may name on *page*: its headings in small letters, with hyphens for blanks and no punctuation."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w-]", "", heading.lower().replace(" ", "-")) for heading in headings}
+
+
+@pytest.mark.once
+def test_the_guide_lists_its_pages():
+    """
+    `docs/README.md` links to every page beside it.
+    """
+    guide = CHECKOUT / "docs" / "README.md"
+
+    linked = re.findall(r"\]\(([^)#\s]+)", guide.read_text(encoding="utf-8"))
+    assert sorted(linked) == sorted(page.name for page in PAGES if page.parent == guide.parent and page != guide)
 
 
 PAGE = """
