@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pytest_lc_callbacks._fake import Call as Call
     from pytest_lc_callbacks._fake import FakeChatModel as FakeChatModel
     from pytest_lc_callbacks._fake import FakeChatModelExhausted as FakeChatModelExhausted
-    from pytest_lc_callbacks._findings.checks import Finding as Finding
+    from pytest_lc_callbacks._findings.finding import Finding as Finding
     from pytest_lc_callbacks._handlers.observer import Observer as Observer
     from pytest_lc_callbacks._handlers.observer import observe_callbacks as observe_callbacks
     from pytest_lc_callbacks._handlers.recorder import RecordingHandler as RecordingHandler
@@ -48,7 +48,7 @@ _ROOMS = {
     "EventName": "_recording",
     "FakeChatModel": "_fake",
     "FakeChatModelExhausted": "_fake",
-    "Finding": "_findings.checks",
+    "Finding": "_findings.finding",
     "Observer": "_handlers.observer",
     "Recording": "_recording",
     "RecordingHandler": "_handlers.recorder",

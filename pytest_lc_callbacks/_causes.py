@@ -283,7 +283,7 @@ STOP_ITERATION = _cause(
 )
 SIGNATURE = _cause(
     "handler-signature",
-    "A handler's method has to take what LangChain sends. Let it accept more than it needs: def on_...(self, ..., "
+    "LangChain passes more arguments than most handlers need. Let the method accept the rest: def on_...(self, ..., "
     "**kwargs).",
 )
 TOKEN_BY_KEYWORD = _cause(

@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_lc_callbacks._findings.checks import Finding
+    from pytest_lc_callbacks._findings.finding import Finding
     from pytest_lc_callbacks._redaction import Rule
 
 

@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pytest_lc_callbacks._fake import FakeChatModel
-    from pytest_lc_callbacks._findings.checks import Finding
+    from pytest_lc_callbacks._findings.finding import Finding
     from pytest_lc_callbacks._handlers.observer import Observer
     from pytest_lc_callbacks._handlers.recorder import RecordingHandler
     from pytest_lc_callbacks._handlers.spy import Spies
     from pytest_lc_callbacks._watching.real_models import RealModelBlock
-    from pytest_lc_callbacks._watching.watch import Watch
+    from pytest_lc_callbacks._watching.watch import WatchedTest
 
 _OBSERVE = ("auto", "all", "off")
-_watch_key: pytest.StashKey[Watch] = pytest.StashKey()
+_watched_key: pytest.StashKey[WatchedTest] = pytest.StashKey()
 _block_key: pytest.StashKey[RealModelBlock] = pytest.StashKey()
 _settings_key = pytest.StashKey[Settings]()
 _phase_key = pytest.StashKey[str]()
 # Those that are on, the innermost last: pytest may run inside pytest.
-_watches_key: pytest.StashKey[list[Watch]] = pytest.StashKey()
+_watched_tests_key: pytest.StashKey[list[WatchedTest]] = pytest.StashKey()
 
 _INI = {
     "lc_callbacks_observe": (
@@ -70,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "lc_callbacks(finding=level, ..., block_real_models=bool): watch every LangChain run of this test. Levels are "
         f"{', '.join(LEVELS)}; findings are {', '.join(FINDINGS)}.",
     )
-    config.stash[_watches_key] = []
+    config.stash[_watched_tests_key] = []
     observe = config.getini("lc_callbacks_observe")
     if observe not in _OBSERVE:
         raise pytest.UsageError(f"lc_callbacks_observe = {observe}: expected one of {', '.join(_OBSERVE)}")
@@ -83,9 +83,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave nothing behind when pytest is interrupted in the middle of a test."""
-    watches: list[Watch] = config.stash.get(_watches_key, [])
-    for watch in reversed(watches):
-        watch.close()
+    watched_tests: list[WatchedTest] = config.stash.get(_watched_tests_key, [])
+    for watched in reversed(watched_tests):
+        watched.close()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -153,17 +153,17 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show what ran in a test that fails."""
     report = yield
-    watch = item.stash.get(_watch_key, None)
-    if watch is None:
+    watched = item.stash.get(_watched_key, None)
+    if watched is None:
         return report
-    if watch.in_body and report.failed and call.excinfo is not None:
+    if watched.in_body and report.failed and call.excinfo is not None:
         # A subtest's report.
         _note_failure(item, call.excinfo.value)
     from pytest_lc_callbacks._watching.outcome import add_section
 
-    add_section(item, watch, report)
+    add_section(item, watched, report)
     if report.when == "teardown":
-        del item.stash[_watch_key]
+        del item.stash[_watched_key]
     return report
 
 
@@ -172,10 +172,10 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
     """Tell what a fixture of a wider scope makes from what belongs to the test."""
-    watches = request.config.stash[_watches_key]
-    if not watches or fixturedef.scope == "function":
+    watched_tests = request.config.stash[_watched_tests_key]
+    if not watched_tests or fixturedef.scope == "function":
         return (yield)
-    with watches[-1].wider_fixture():
+    with watched_tests[-1].wider_fixture():
         return (yield)
 
 
@@ -189,9 +189,9 @@ def _names_in_ini(config: pytest.Config) -> Iterator[str]:
 
 def _enter(item: pytest.Item, phase: str) -> None:
     item.stash[_phase_key] = phase
-    watch = item.stash.get(_watch_key, None)
-    if watch is not None:
-        watch.begin(phase)
+    watched = item.stash.get(_watched_key, None)
+    if watched is not None:
+        watched.begin(phase)
 
 
 def _read_settings(item: pytest.Item) -> BaseException | None:
@@ -231,38 +231,38 @@ def _uses_us(item: pytest.Item) -> bool:
     return any(definition.func.__module__ == __name__ for definition in resolved)
 
 
-def _watch(item: pytest.Item) -> Watch:
-    """What watches this test, switched on if it is not."""
-    if _watch_key not in item.stash:
-        from pytest_lc_callbacks._watching.watch import Watch
+def _watch(item: pytest.Item) -> WatchedTest:
+    """The watched test of *item*; it begins here if it has not begun."""
+    if _watched_key not in item.stash:
+        from pytest_lc_callbacks._watching.watch import WatchedTest
 
         is_asked_for = _uses_us(item) or item.get_closest_marker("lc_callbacks") is not None
-        watch = item.stash[_watch_key] = Watch(is_asked_for=is_asked_for)
-        item.config.stash[_watches_key].append(watch)
-        watch.begin(item.stash[_phase_key])
-    return item.stash[_watch_key]
+        watched = item.stash[_watched_key] = WatchedTest(is_asked_for=is_asked_for)
+        item.config.stash[_watched_tests_key].append(watched)
+        watched.begin(item.stash[_phase_key])
+    return item.stash[_watched_key]
 
 
 def _note_failure(item: pytest.Item, error: BaseException) -> None:
     """Remember the first thing that a test failed or was skipped with: it keeps its own outcome."""
-    watch = item.stash.get(_watch_key, None)
-    if watch is not None and watch.failure is None:
-        watch.failure = error
+    watched = item.stash.get(_watched_key, None)
+    if watched is not None and watched.failure is None:
+        watched.failure = error
 
 
 def _judge(item: pytest.Item, what: str) -> BaseException | None:
     """What the test is to fail with because of what was found in it."""
-    watch = item.stash.get(_watch_key, None)
-    if watch is None or isinstance(watch.failure, (KeyboardInterrupt, pytest.exit.Exception)):
+    watched = item.stash.get(_watched_key, None)
+    if watched is None or isinstance(watched.failure, (KeyboardInterrupt, pytest.exit.Exception)):
         return None
     from pytest_lc_callbacks._watching.fixture_values import living
     from pytest_lc_callbacks._watching.outcome import failure_of
 
-    findings: list[Finding] = watch.judge_body() if what == "body" else watch.judge_rest(lambda: living(item))
+    findings: list[Finding] = watched.judge_body() if what == "body" else watched.judge_rest(lambda: living(item))
     if not findings:
         return None
     settings: Settings = item.stash.get(_settings_key, None) or Settings.of(item.config.getini, ())
-    return failure_of(item, watch, findings, settings)
+    return failure_of(item, watched, findings, settings)
 
 
 def _absorbed(item: pytest.Item) -> BaseException | None:
@@ -277,10 +277,10 @@ def _absorbed(item: pytest.Item) -> BaseException | None:
 
 def _close(item: pytest.Item) -> None:
     """Leave nothing of ours behind; what was seen stays until the last report is made."""
-    watch, block = item.stash.get(_watch_key, None), item.stash.get(_block_key, None)
-    if watch is not None:
-        watch.close()
-        item.config.stash[_watches_key].remove(watch)
+    watched, block = item.stash.get(_watched_key, None), item.stash.get(_block_key, None)
+    if watched is not None:
+        watched.close()
+        item.config.stash[_watched_tests_key].remove(watched)
     if block is not None:
         block.stop()
         del item.stash[_block_key]

@@ -25,7 +25,7 @@ from pytest_lc_callbacks._providers import is_of_provider
 )
 def test_the_module_decides(module, expected):
     """
-    Packages named langchain_... are providers', but for LangChain's own and for modules of fakes; a project adds others.
+    Packages named langchain_... are providers', but for LangChain's own and modules of fakes; a project adds others.
     """
     model = type("Model", (), {"__module__": module})
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import linecache
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from traceback import walk_tb
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
-from pytest_lc_callbacks._findings.checks import Finding, described, hint, text_of
+from pytest_lc_callbacks import _causes, _words
+from pytest_lc_callbacks._causes import Cause
+from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._stack import shown_place
 
-# Frames of these stand between LangChain's call of a handler and the user's code.
+# Frames of these packages, and of ours, stand between LangChain's call of a handler and the user's code.
 _LIBRARIES = ("langchain_core", "langsmith", "asyncio", "concurrent", "threading", "contextvars", "functools")
 _OURS = __name__.partition(".")[0]
-_EARLY_STARTS = ("on_chain_start", "on_retriever_start", "on_llm_start", "on_chat_model_start", "on_tool_start")
+_STARTS = ("on_chain_start", "on_retriever_start", "on_llm_start", "on_chat_model_start", "on_tool_start")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +51,25 @@ class HandlerError:
         """The run it happened in, where LangChain leaves that in reach."""
         return self.kwargs.get("run_id")
 
+    @property
+    def first(self) -> Any:
+        """The first argument by position: of ``on_llm_end`` the response; None where there is none."""
+        return self.args[0] if self.args else None
+
 
 def handler_errors(errors: Iterable[HandlerError], run_names: Mapping[Any, str]) -> Iterator[Finding]:
-    """A finding for each way in which a handler failed, however often it did."""
+    """
+    A finding for each way in which a handler failed, however often it did.
+
+    Args:
+        errors: What handlers raised.
+
+        run_names: The names of the runs by their ids.
+    """
     alike: dict[Any, list[HandlerError]] = {}
     for error in errors:
-        place = _innermost(error.error)
-        where = (place.f_code, place.f_lineno) if place else None
+        lines = _users_lines(error.error)
+        where = (lines[-1].frame.f_code, lines[-1].number) if lines else None
         alike.setdefault((error.name, error.event, type(error.error), where), []).append(error)
     for same in alike.values():
         yield _finding(same, run_names)
@@ -65,149 +78,155 @@ def handler_errors(errors: Iterable[HandlerError], run_names: Mapping[Any, str])
 def _finding(same: list[HandlerError], run_names: Mapping[Any, str]) -> Finding:
     first = same[0]
     names = list(dict.fromkeys(run_names[e.run_id] for e in same if e.run_id in run_names))
-    runs = f" in the run{'s' if len(names) > 1 else ''} of {', '.join(names[:3])}" if names else ""
-    times = f" ({len(same)} times)" if len(same) > 1 else ""
-    did = (
-        "the run now waits for ever: asyncio cannot hand a StopIteration back from the handler's thread"
-        if first.hangs
-        else f"LangChain logged a warning and went on as if nothing had happened{times}"
-    )
+    runs = f" in the run{'s' if len(names) > 1 else ''} of {_words.listing(names, 3)}" if names else ""
+    raised = _words.error_line(first.error)
+    hints = [hint for explain in _HINTS if (hint := explain(first))]
     return Finding(
         name="handler_error",
-        summary=f"expected {first.name}.{first.event} to return, but it raised {described(first.error)}{runs}",
-        details=(f"  {did}", *_places(first.error), *(hint(text) for text in _hints(first))),
+        summary=f"expected {first.name}.{first.event} to return, but it raised {raised}{runs}",
+        details=(f"  {_consequence(first, len(same))}", *_places(first.error), *hints),
         error=first.error,
         handler=first.handler,
     )
 
 
-def _innermost(error: BaseException) -> Any:
-    found = [_Place(frame, line) for frame, line in _user_entries(error)]
-    return found[-1] if found else None
+def _consequence(failed: HandlerError, times: int) -> str:
+    if failed.hangs:
+        return "the run now waits for ever: asyncio cannot hand a StopIteration back from the handler's thread"
+    often = f" ({_words.count(times, 'time')})" if times > 1 else ""
+    return f"LangChain logged a warning and went on as if nothing had happened{often}"
 
 
-class _Place:
-    """A frame at the line it was left at; the frame itself may have gone on."""
+class _Line(NamedTuple):
+    """A line that an exception came through."""
 
-    def __init__(self, frame: FrameType, line: int) -> None:
-        self.f_code, self.f_lineno = frame.f_code, line
+    frame: FrameType
+    number: int
+    """The frame itself may have gone on to another line."""
+
+    @property
+    def file(self) -> str:
+        return self.frame.f_code.co_filename
+
+    @property
+    def source(self) -> str:
+        return linecache.getline(self.file, self.number, self.frame.f_globals).strip()
 
 
-def _user_entries(error: BaseException) -> list[tuple[FrameType, int]]:
-    return [(frame, line) for frame, line in walk_tb(error.__traceback__) if _is_of_user(frame)]
+def _users_lines(error: BaseException) -> list[_Line]:
+    """The lines of the user's code that *error* came through, the innermost last."""
+    lines = [_Line(frame, number) for frame, number in walk_tb(error.__traceback__)]
+    return [line for line in lines if _package(line.frame) not in (_OURS, *_LIBRARIES)]
 
 
-def _is_of_user(frame: FrameType) -> bool:
-    package = frame.f_globals.get("__name__", "").partition(".")[0]
-    return package not in _LIBRARIES and package != _OURS
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def _places(error: BaseException) -> list[str]:
     """The handler's line, and the line that raised if that is another."""
-    entries = _user_entries(error)
-    lines = []
-    for frame, number in [*entries[:1], *entries[-1:]] if len(entries) > 1 else entries:
-        path = frame.f_code.co_filename
-        lines.append(f"    {shown_place(path, number)}: in {frame.f_code.co_name}")
-        source = linecache.getline(path, number, frame.f_globals).strip()
-        if source:
-            lines.append(f"      {source[:120]}")
+    found = _users_lines(error)
+    text = []
+    for line in [found[0], found[-1]] if len(found) > 1 else found:
+        text.append(f"    {shown_place(line.file, line.number)}: in {line.frame.f_code.co_name}")
+        if line.source:
+            text.append(f"      {_words.truncate(line.source)}")
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return [*lines, f"    after {described(cause)}"] if cause is not None else lines
+    return [*text, f"    after {_words.error_line(cause)}"] if cause is not None else text
 
 
-def _hints(failed: HandlerError) -> list[str]:
-    """What the facts prove of the causes that LangChain is known for."""
-    error, text = failed.error, text_of(failed.error)
-    found = [_none_hint(failed) if "NoneType" in text else None, _lookup_hint(failed)]
-    if isinstance(error, AssertionError):
-        found.append(
-            "LangChain swallows an AssertionError like any other exception: an assert inside a handler checks nothing. "
-            "Record what it gets (recording_handler, or spy_on(handler)), and assert after the run."
-        )
-    if isinstance(error, StopIteration) or "StopIteration" in text:
-        found.append(
-            "a bare next() raises StopIteration when nothing is left. In an async run LangChain calls a plain handler "
-            "in a thread, and asyncio cannot hand a StopIteration back from there: on Python 3.10 to 3.12 the run "
-            "never goes on. Write next(..., default)."
-        )
-    if isinstance(error, TypeError) and "argument" in text and not _user_entries(error):
-        found.append(
-            "it does not take what LangChain sends. Let it accept more than it needs: "
-            f"def {failed.event}(self, ..., **kwargs)."
-        )
-    if isinstance(error, IndexError) and failed.event == "on_llm_new_token" and not failed.args:
-        found.append(
-            "in sync runs LangChain passes the token by keyword (token=...), in async runs by position: name it in the "
-            "signature, def on_llm_new_token(self, token, **kwargs)."
-        )
-    if "different" in text and "loop" in text:
-        found.append(
-            "in a sync run LangChain gives every call of a coroutine handler an event loop of its own: it must not "
-            "keep locks, events, queues or clients that belong to another loop."
-        )
-    if failed.in_coroutine and getattr(failed.handler, "raise_error", False):
-        found.append(
-            "raise_error = True does not help a coroutine handler in a sync run: LangChain swallows what it raises."
-        )
-    return [text for text in found if text]
+# The functions in _HINTS: each looks for one mistake that LangChain invites, and gives its hint if the facts prove it.
 
 
-def _none_hint(failed: HandlerError) -> str | None:
-    """Values that LangChain leaves None, if the line that raised uses one of them."""
-    place = _innermost(failed.error)
-    source = linecache.getline(place.f_code.co_filename, place.f_lineno) if place else ""
-    first = failed.args[0] if failed.args else None
-    if failed.event in _EARLY_STARTS and failed.args and first is None and "serialized" in source:
-        return (
-            "LangChain sends serialized=None for almost every chain and retriever. The name of the run is in "
-            'kwargs["name"].'
-        )
-    if failed.event in _EARLY_STARTS and failed.kwargs.get("name", ...) is None and "name" in source:
-        return (
-            "LangChain sends name=None for models and tools unless the call has a run_name; theirs is in "
-            'serialized["name"], or the last entry of serialized["id"].'
-        )
-    if failed.event == "on_llm_end" and getattr(first, "llm_output", ...) is None and "llm_output" in source:
-        return (
-            "response.llm_output is None in streams and in most models. What was used is in "
-            "response.generations[0][0].message.usage_metadata."
-        )
-    if failed.event == "on_tool_start" and failed.kwargs.get("inputs", ...) is None and "inputs" in source:
-        return "LangChain sends inputs=None for a tool that is called with a plain string: it is in input_str."
-    return None
-
-
-def _lookup_hint(failed: HandlerError) -> str | None:
-    """A lookup by the id of a run that the handler has not heard."""
-    missing = failed.error.args[:1] if isinstance(failed.error, KeyError) else ()
-    if not missing or missing[0] is None:
+def _explain_none(failed: HandlerError) -> str | None:
+    """The line that raised uses a value that LangChain leaves None."""
+    lines = _users_lines(failed.error)
+    if not lines or "NoneType" not in _words.error_text(failed.error):
         return None
-    if missing[0] in (failed.kwargs.get("parent_run_id"), str(failed.kwargs.get("parent_run_id"))):
-        return (
-            "it looked up the parent run, which it has not heard: a handler that was given to one component "
-            "(its constructor, or with_config on a step) hears that component alone, and still gets the parent's id."
-        )
-    if missing[0] in (failed.run_id, str(failed.run_id)):
-        return (
-            "it looked up a run whose start it has not kept: a start may be missed (ignore_..., an inline handler "
-            "beside a text LLM), and a run may end twice. Use .get() or .pop(run_id, None)."
-        )
+    source = lines[-1].source
+    return next((cause.hint() for word, cause, is_none in _LEFT_NONE if word in source and is_none(failed)), None)
+
+
+_LEFT_NONE: tuple[tuple[str, Cause, Callable[[HandlerError], bool]], ...] = (
+    (
+        "serialized",
+        _causes.SERIALIZED_NONE,
+        lambda failed: failed.event in _STARTS and bool(failed.args) and failed.first is None,
+    ),
+    (
+        "name",
+        _causes.NAME_NONE,
+        lambda failed: failed.event in _STARTS and failed.kwargs.get("name", ...) is None,
+    ),
+    (
+        "llm_output",
+        _causes.LLM_OUTPUT_NONE,
+        lambda failed: failed.event == "on_llm_end" and getattr(failed.first, "llm_output", ...) is None,
+    ),
+    (
+        "inputs",
+        _causes.INPUTS_NONE,
+        lambda failed: failed.event == "on_tool_start" and failed.kwargs.get("inputs", ...) is None,
+    ),
+)
+
+
+def _explain_lookup(failed: HandlerError) -> str | None:
+    """A lookup with the id of a run that the handler has not heard."""
+    missing = failed.error.args[0] if isinstance(failed.error, KeyError) and failed.error.args else None
+    if missing is None:
+        return None
+    if _is_id(missing, failed.kwargs.get("parent_run_id")):
+        return _causes.UNHEARD_PARENT.hint(f"{failed.name} looked up the parent run, which it has not heard.")
+    if _is_id(missing, failed.run_id):
+        return _causes.UNHEARD_START.hint(f"{failed.name} looked up a run whose start it has not kept.")
     return None
 
 
-def hangs_asyncio(error: BaseException) -> bool:
-    """Whether a future of the running Python refuses *error*, so that who waits for it waits for ever."""
-    if not isinstance(error, StopIteration):
-        return False
-    loop = asyncio.new_event_loop()
-    future = loop.create_future()
-    try:
-        future.set_exception(error)
-        # Later releases of 3.12, and 3.13, make a RuntimeError of it. Nobody else will ask for it.
-        future.exception()
-    except TypeError:
-        return True
-    finally:
-        loop.close()
-    return False
+def _is_id(missing: Any, run_id: Any) -> bool:
+    return run_id is not None and missing in (run_id, str(run_id))
+
+
+def _explain_assertion(failed: HandlerError) -> str | None:
+    return _causes.ASSERT_IN_HANDLER.hint() if isinstance(failed.error, AssertionError) else None
+
+
+def _explain_stop_iteration(failed: HandlerError) -> str | None:
+    # In a coroutine a StopIteration becomes a RuntimeError that names it.
+    is_one = isinstance(failed.error, StopIteration) or "StopIteration" in _words.error_text(failed.error)
+    return _causes.STOP_ITERATION.hint() if is_one else None
+
+
+def _explain_signature(failed: HandlerError) -> str | None:
+    # Arguments that do not fit are refused before any line of the handler runs.
+    is_refused = "argument" in _words.error_text(failed.error) and not _users_lines(failed.error)
+    if not isinstance(failed.error, TypeError) or not is_refused:
+        return None
+    return _causes.SIGNATURE.hint(f"{failed.name}.{failed.event} does not take what LangChain sends.")
+
+
+def _explain_token(failed: HandlerError) -> str | None:
+    by_keyword = failed.event == "on_llm_new_token" and not failed.args
+    return _causes.TOKEN_BY_KEYWORD.hint() if isinstance(failed.error, IndexError) and by_keyword else None
+
+
+def _explain_loop(failed: HandlerError) -> str | None:
+    text = _words.error_text(failed.error)
+    return _causes.LOOP_PER_CALL.hint() if "different" in text and "loop" in text else None
+
+
+def _explain_raise_error(failed: HandlerError) -> str | None:
+    means_to_raise = failed.in_coroutine and getattr(failed.handler, "raise_error", False)
+    return _causes.RAISE_ERROR_IN_COROUTINE.hint() if means_to_raise else None
+
+
+_HINTS: tuple[Callable[[HandlerError], str | None], ...] = (
+    _explain_none,
+    _explain_lookup,
+    _explain_assertion,
+    _explain_stop_iteration,
+    _explain_signature,
+    _explain_token,
+    _explain_loop,
+    _explain_raise_error,
+)

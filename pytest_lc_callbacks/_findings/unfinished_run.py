@@ -1,4 +1,4 @@
-"""Runs that are still open when a test is over: who could still end them, and who forgot to."""
+"""The finding ``unfinished_run``: runs that are open when a test is over, and that nothing alive can end."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ import sys
 import threading
 import types
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.callbacks import BaseRunManager
 
+from pytest_lc_callbacks import _causes, _words
+from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._recording import Run
 
+_SHOWN = 5
 # Beyond this many objects nothing is proven, and nothing said.
 _LOOKED_AT = 200_000
 # pytest's own objects lead to everything there is, and hold no run of their own.
@@ -25,10 +28,12 @@ _PASSED_BY = ("_pytest.", "pluggy.", "pytest_lc_callbacks.", "xdist.")
 
 @dataclass(frozen=True, slots=True)
 class OpenRun:
-    """A run that nobody will end."""
+    """A run that nothing alive can end."""
 
     run: Run
+
     reason: str
+    """Who forgot it: ``"the thread worker is still in it"``."""
 
 
 @dataclass
@@ -55,14 +60,14 @@ def collect_garbage(still_open: Callable[[], list[Run]]) -> list[Run]:
     return still_open()
 
 
-def forgotten(runs: list[Run], living: Iterable[Any]) -> list[OpenRun]:
+def runs_nothing_can_end(runs: list[Run], living: Iterable[Any]) -> list[OpenRun]:
     """
-    Those of *runs* that have been forgotten: not in the hands of anything that may still end them.
+    Those of *runs* that neither the *living* objects nor an event loop or thread that goes on can reach.
 
     Args:
-        runs: What is open.
+        runs: The open runs.
 
-        living: What outlives the test by right, such as the values of fixtures of a wider scope.
+        living: The objects that are still alive when the test is over, such as the values of fixtures of a session.
     """
     found = _search({run.run_id for run in runs})
     roots = [*living, *(root for loop in found.loops for root in _of_loop(loop))]
@@ -72,16 +77,22 @@ def forgotten(runs: list[Run], living: Iterable[Any]) -> list[OpenRun]:
     return [OpenRun(run, _reason(run, found)) for run in runs if not _is_in(reached, run, found)]
 
 
-def is_called_from_executor() -> bool:
-    """Whether this is called by an executor's thread directly, as LangChain calls plain handlers of async runs."""
-    frame: Any = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_name == "handle_event":
-            return False
-        if frame.f_globals.get("__name__") == "concurrent.futures.thread":
-            return True
-        frame = frame.f_back
-    return False
+def unfinished_runs(open_runs: Collection[OpenRun]) -> Iterator[Finding]:
+    """One finding for all of *open_runs*."""
+    if not open_runs:
+        return
+    runs = [open_run.run for open_run in open_runs]
+    # What is open inside an open run has the same cause.
+    tops = [open_run for open_run in open_runs if not set(open_run.run.ancestors()) & set(runs)]
+    are = f"{len(runs):,} {'is' if len(runs) == 1 else 'are'}"
+    names = _words.truncate(", ".join(dict.fromkeys(run.label for run in runs)))
+    reasons = [f"  {open_run.run.label}: {open_run.reason}" for open_run in tops]
+    yield Finding(
+        name="unfinished_run",
+        summary=f"expected every run to have ended with its test, but {are} still open: {names}",
+        details=(*_words.first_lines(reasons, _SHOWN, "  "), _causes.ABANDONED.hint()),
+        runs=tuple(runs),
+    )
 
 
 def _search(run_ids: set[Any]) -> _Found:

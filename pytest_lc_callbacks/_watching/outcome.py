@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_lc_callbacks._findings.checks import described
+from pytest_lc_callbacks import _words
 from pytest_lc_callbacks._redaction import Rule, redact
 from pytest_lc_callbacks._stack import shown_place
 from pytest_lc_callbacks._watching.settings import LEVELS
 from pytest_lc_callbacks._watching.warning import CallbackFindingWarning
 
 if TYPE_CHECKING:
-    from pytest_lc_callbacks._findings.checks import Finding
+    from pytest_lc_callbacks._findings.finding import Finding
     from pytest_lc_callbacks._watching.settings import Settings
-    from pytest_lc_callbacks._watching.watch import Watch
+    from pytest_lc_callbacks._watching.watch import WatchedTest
 
 _SECTION = "LangChain callbacks"
 # pytest prints sections of a tear-down below a failure only if their names say so.
@@ -25,12 +25,13 @@ _LATER = "LangChain callbacks after teardown"
 
 
 def failure_of(
-    item: pytest.Item, watch: Watch, findings: Iterable[Finding], settings: Settings
+    item: pytest.Item, watched: WatchedTest, findings: Iterable[Finding], settings: Settings
 ) -> BaseException | None:
     """
-    What the test is to fail with because of its *findings*, if anything.
+    What the test is to fail with because of its *findings*; None if it is not to fail.
 
-    Those at level ``warn`` become warnings. Where the test has failed already they all become a section of its report.
+    A finding at level ``warn`` becomes a warning. Where the test has failed already, every finding is kept for a
+    section of its report.
     """
     texts = []
     for finding in findings:
@@ -39,27 +40,27 @@ def failure_of(
             texts.append(problem)
         if level == "off":
             continue
-        if watch.failure is not None:
-            watch.reported.append(finding)
-        elif level == "error" or not _warned(item, finding):
-            texts.append(_told(item, finding))
-    if watch.failure is not None:
-        watch.problems += texts
+        if watched.failure is not None:
+            watched.reported.append(finding)
+        elif level == "error" or not _warn(item, finding):
+            texts.append(_text(item, finding))
+    if watched.failure is not None:
+        watched.problems += texts
         return None
     return _failure(texts) if texts else None
 
 
-def add_section(item: pytest.Item, watch: Watch, report: pytest.TestReport) -> None:
+def add_section(item: pytest.Item, watched: WatchedTest, report: pytest.TestReport) -> None:
     """Show a failing test's runs, and the findings that are told nowhere else."""
-    if not report.failed and not watch.reported and not watch.problems:
+    if not report.failed and not watched.reported and not watched.problems:
         return
     try:
-        text = watch.section(_clean(item), whole=report.failed and not watch.is_shown)
+        text = watched.section(_clean(item), whole=report.failed and not watched.is_shown)
     except _WithheldError as error:
         text = str(error)
-    watch.is_shown = watch.is_shown or (report.failed and not watch.in_body)
-    watch.reported.clear()
-    watch.problems.clear()
+    watched.is_shown = watched.is_shown or (report.failed and not watched.in_body)
+    watched.reported.clear()
+    watched.problems.clear()
     if text:
         report.sections.append((_LATER if report.when == "teardown" else _SECTION, text))
 
@@ -68,14 +69,14 @@ def _failure(texts: list[str]) -> BaseException:
     first, *rest = texts
     if rest:
         headline, *lines = first.split("\n")
-        first = "\n".join([f"{headline}, and {len(rest)} more finding{'s' if len(rest) > 1 else ''}", *lines])
+        first = "\n".join([f"{headline}, and {_words.count(len(rest), 'more finding')}", *lines])
     return pytest.fail.Exception("\n\n".join([first, *rest]), pytrace=False)
 
 
-def _warned(item: pytest.Item, finding: Finding) -> bool:
-    """Whether the finding was told as a warning; not so where warnings are errors."""
+def _warn(item: pytest.Item, finding: Finding) -> bool:
+    """Warn of the finding. Returns whether that was possible; it is not where warnings are errors."""
     try:
-        item.warn(CallbackFindingWarning(_told(item, finding)))
+        item.warn(CallbackFindingWarning(_text(item, finding)))
     except CallbackFindingWarning:
         return False
     return True
@@ -88,7 +89,7 @@ def _level(item: pytest.Item, finding: Finding, level: str) -> tuple[str, str | 
         answer = hook(item=item, finding=finding, level=level)
     # A hook may do anything; what it did must not hide the finding.
     except Exception as error:  # noqa: BLE001
-        return level, _problem(hook, "to return a level", f"it raised {described(error)}", error)
+        return level, _problem(hook, "to return a level", f"it raised {_words.error_line(error)}", error)
     if answer is None or answer in LEVELS:
         return answer or level, None
     return level, _problem(hook, f"to return one of {', '.join(LEVELS)}, or None", f"it returned {answer!r}")
@@ -98,7 +99,7 @@ class _WithheldError(Exception):
     """Nothing may leave the process, since a hook that names secrets went wrong."""
 
 
-def _told(item: pytest.Item, finding: Finding) -> str:
+def _text(item: pytest.Item, finding: Finding) -> str:
     """The words of a finding, without secrets."""
     try:
         return _clean(item)(str(finding))
@@ -107,21 +108,25 @@ def _told(item: pytest.Item, finding: Finding) -> str:
 
 
 def _clean(item: pytest.Item) -> Callable[[str], str]:
-    """What takes secrets out of a text, with the rules of the project; it raises `_WithheldError` if one goes wrong."""
+    """
+    A function that takes secrets out of a text, by the rules of the project too.
+
+    It raises `_WithheldError` if a rule goes wrong.
+    """
     hook = item.ihook.pytest_lc_callbacks_redact
 
     def clean(text: str) -> str:
         try:
-            return redact(text, _flat(hook(config=item.config)))
+            return redact(text, _rules(hook(config=item.config)))
         # A hook may do anything; what it did must not let a secret out.
         except Exception as error:  # noqa: BLE001
-            problem = _problem(hook, "to name what to take out", f"it raised {described(error)}", error)
+            problem = _problem(hook, "to name what to take out", f"it raised {_words.error_line(error)}", error)
             raise _WithheldError(f"(withheld: {problem})") from None
 
     return clean
 
 
-def _flat(results: Iterable[Any]) -> Iterable[Rule]:
+def _rules(results: Iterable[Any]) -> Iterable[Rule]:
     for result in results:
         if result is None:
             continue
@@ -129,7 +134,7 @@ def _flat(results: Iterable[Any]) -> Iterable[Rule]:
 
 
 def _problem(hook: Any, expected: str, found: str, error: BaseException | None = None) -> str:
-    """Who is to blame: the place that raised, or whoever implements the hook."""
+    """What is wrong with a hook, with the line that raised or the functions that implement the hook."""
     functions = [implementation.function for implementation in hook.get_hookimpls()]
     codes = [function.__code__ for function in functions if hasattr(function, "__code__")]
     places = [shown_place(code.co_filename, code.co_firstlineno) for code in codes]

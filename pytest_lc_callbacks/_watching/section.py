@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from pytest_lc_callbacks._findings.checks import text_of
 from pytest_lc_callbacks._recording import Event, Run, RunTree
-from pytest_lc_callbacks._words import repr_short, truncate
+from pytest_lc_callbacks._words import error_text, repr_short, truncate
 
 _RUNS = 40
 _ALIKE = 5
@@ -144,7 +143,7 @@ class Section:
         return f'"{text[: _TEXT // 2]} ... {text[-_TEXT // 2 :]}"'
 
     def _error(self, error: BaseException) -> str:
-        first = next(iter(text_of(error).strip().splitlines()), "")
+        first = next(iter(error_text(error).strip().splitlines()), "")
         return truncate(f"{type(error).__name__}{': ' if first else ''}{self._clean(first)}", 160)
 
     def _short(self, value: Any, limit: int) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,19 +9,19 @@ from typing import Any
 
 from pytest_lc_callbacks import _made
 from pytest_lc_callbacks._findings.checks import (
-    Finding,
     duplicate_events,
     exhausted_models,
     lifecycle,
     orphan_runs,
-    unfinished_runs,
     unused_responses,
 )
 from pytest_lc_callbacks._findings.expected import is_expected
-from pytest_lc_callbacks._findings.handler_error import HandlerError, handler_errors, hangs_asyncio
+from pytest_lc_callbacks._findings.finding import Finding
+from pytest_lc_callbacks._findings.handler_error import handler_errors
 from pytest_lc_callbacks._findings.langchain_flaws import LangChainFlaws
+from pytest_lc_callbacks._findings.stop_iteration import hanging_error
 from pytest_lc_callbacks._findings.swallowed import Swallowed
-from pytest_lc_callbacks._findings.unfinished_run import collect_garbage, forgotten, is_called_from_executor
+from pytest_lc_callbacks._findings.unfinished_run import collect_garbage, runs_nothing_can_end, unfinished_runs
 from pytest_lc_callbacks._handlers.observer import (
     Observer,
     begin_phase,
@@ -37,7 +35,7 @@ from pytest_lc_callbacks._recording import Recording, Run
 from pytest_lc_callbacks._watching.section import Section
 
 
-class Watch:
+class WatchedTest:
     """
     What happens in one test: the observer, and what else listens.
 
@@ -49,7 +47,7 @@ class Watch:
 
     def __init__(self, *, is_asked_for: bool = True) -> None:
         self.observer: Observer = switch_on()
-        self.spies = Spies(self._hears_stop_iteration)
+        self.spies = Spies(self._note_stop_iteration)
         self.scripts: list[Any] = []
         self.handlers: dict[str, Recording] = {}
         self.failure: BaseException | None = None
@@ -100,7 +98,7 @@ class Watch:
         self.in_body = False
         observed = observed_runs(self.observer)
         found = [*self._raised_in_handlers(), *duplicate_events(self._recordings(), observed)]
-        found += exhausted_models(self.scripts, self._is_known)
+        found += self._exhausted()
         found += orphan_runs(observed)
         found += lifecycle(observed)
         if not self._open_runs():
@@ -114,13 +112,13 @@ class Watch:
         Args:
             living: Gives what outlives the test by right, such as the values of fixtures of a wider scope.
         """
-        found = [*self._raised_in_handlers(), *exhausted_models(self.scripts, self._is_known), *self._unused()]
+        found = [*self._raised_in_handlers(), *self._exhausted(), *self._unused()]
         found += lifecycle(observed_runs(self.observer))
         still_open = collect_garbage(self._open_runs)
         if still_open:
             causes = self._flaws.causes(still_open, observed_runs(self.observer).runs)
             rest = [run for run in still_open if run not in causes]
-            found += unfinished_runs(forgotten(rest, [*living(), *self._kept_exceptions()]))
+            found += unfinished_runs(runs_nothing_can_end(rest, [*living(), *self._kept_exceptions()]))
         return self._new(found)
 
     def section(self, clean: Callable[[str], str], *, whole: bool) -> str:
@@ -151,9 +149,13 @@ class Watch:
     def _recordings(self) -> dict[str, Recording]:
         return {**self.handlers, **self.spies.recordings()}
 
+    def _exhausted(self) -> Iterator[Finding]:
+        return exhausted_models((list(script.exhausted) for script in self.scripts), self._is_known)
+
     def _unused(self) -> Iterator[Finding]:
         # A test that failed half-way has not used what comes after.
-        return unused_responses(self.scripts if self.failure is None else ())
+        scripts = self.scripts if self.failure is None else ()
+        return unused_responses((script.unused, len(script.calls)) for script in scripts)
 
     def _is_known(self, error: BaseException) -> bool:
         """Whether the test knows of *error*: it failed with it, or expected it."""
@@ -180,20 +182,7 @@ class Watch:
         elif not self._in_wider_fixture:
             self.scripts.append(made)
 
-    def _hears_stop_iteration(self, handler: Any, event: str, error: BaseException, kwargs: dict[str, Any]) -> None:
-        if is_called_from_executor() and hangs_asyncio(error):
-            seen = HandlerError(
-                error=error, handler=handler, name=type(handler).__name__, event=event, kwargs=kwargs, hangs=True
-            )
+    def _note_stop_iteration(self, handler: Any, event: str, error: BaseException, kwargs: dict[str, Any]) -> None:
+        seen = hanging_error(handler, event, error, kwargs)
+        if seen is not None:
             self._swallowed.add(seen)
-            _say_that_it_hangs(seen)
-
-
-def _say_that_it_hangs(seen: HandlerError) -> None:
-    """Now, since nothing comes after."""
-    logging.getLogger(__name__.partition(".")[0]).error(
-        "%s.%s raised StopIteration in %s: asyncio cannot hand it on, the run waits for ever; use next(..., default)",
-        seen.name,
-        seen.event,
-        threading.current_thread().name,
-    )

@@ -8,7 +8,7 @@ import pytest
 from programs import ERRORS, HEAD, PROGRAMS, SUMMARIES, WARNINGS
 
 from pytest_lc_callbacks import Event, Recording
-from pytest_lc_callbacks._findings.checks import Finding, cut, hint
+from pytest_lc_callbacks._findings.finding import Finding
 
 
 @pytest.fixture
@@ -295,15 +295,6 @@ def test_a_finding_is_plain_data():
         "  evidence",
         'to allow this: @pytest.mark.lc_callbacks(lifecycle="off"), or lc_callbacks_lifecycle = off for the project',
     ]
-
-
-def test_long_lists_are_cut():
-    """
-    A message shows a few lines and how many more there are; a hint is a paragraph.
-    """
-    assert cut(["a", "b"]) == ["a", "b"]
-    assert cut([str(n) for n in range(7)]) == ["0", "1", "2", "3", "4", "  ... and 2 more"]
-    assert hint("word " * 40).splitlines()[1].startswith("      word")
 
 
 def test_healthy_recordings_cost_a_look():

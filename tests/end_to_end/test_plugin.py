@@ -585,7 +585,7 @@ def test_a_hanging_handler_says_so(run):
     """
     result = run(
         """
-from pytest_lc_callbacks._findings.handler_error import hangs_asyncio
+from pytest_lc_callbacks._findings.stop_iteration import hangs_asyncio
 
 class Stopping(BaseCallbackHandler):
     def on_llm_end(self, response, **kwargs):

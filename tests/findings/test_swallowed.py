@@ -14,7 +14,8 @@ from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, 
 from langchain_core.runnables import RunnableLambda
 
 from pytest_lc_callbacks import FakeChatModel
-from pytest_lc_callbacks._findings.handler_error import HandlerError, handler_errors, hangs_asyncio
+from pytest_lc_callbacks._findings.handler_error import HandlerError, handler_errors
+from pytest_lc_callbacks._findings.stop_iteration import hangs_asyncio
 from pytest_lc_callbacks._findings.swallowed import Swallowed
 
 
@@ -323,17 +324,17 @@ class LoopBound(AsyncCallbackHandler):
     [
         (
             Serialized,
-            'LangChain sends serialized=None for almost every chain and retriever. The name .* kwargs["name"]',
+            'LangChain sends serialized=None for almost every chain .* kwargs["name"]. [serialized-none]',
         ),
-        (Named, "LangChain sends name=None for models and tools unless the call has a run_name"),
-        (Output, "response.llm_output is None in streams and in most models"),
-        (Positional, "in sync runs LangChain passes the token by keyword"),
-        (Parent, "it looked up the parent run, which it has not heard"),
-        (Unheard, "it looked up a run whose start it has not kept"),
-        (Asserting, "LangChain swallows an AssertionError like any other exception"),
-        (Short, "it does not take what LangChain sends. .* def on_llm_end(self, ..., **kwargs)"),
-        (Stopping, "a bare next() raises StopIteration when nothing is left"),
-        (LoopBound, "in a sync run LangChain gives every call of a coroutine handler an event loop of its own"),
+        (Named, "LangChain sends name=None for models and tools unless the call has a run_name. .* [name-none]"),
+        (Output, "response.llm_output is None in streams and in most models. .* [llm-output-none]"),
+        (Positional, "In sync runs LangChain passes the token by keyword .* [token-by-keyword]"),
+        (Parent, "Parent looked up the parent run, which it has not heard. .* [unheard-parent]"),
+        (Unheard, "Unheard looked up a run whose start it has not kept. .* [unheard-start]"),
+        (Asserting, "LangChain swallows an AssertionError like any other exception: .* [assert-in-handler]"),
+        (Short, "Short.on_llm_end does not take what LangChain sends. .* **kwargs). [handler-signature]"),
+        (Stopping, "A bare next() raises StopIteration when nothing is left. .* [stop-iteration]"),
+        (LoopBound, "In a sync run LangChain gives every call of a coroutine handler an event loop .* [loop-per-call]"),
     ],
 )
 def test_known_causes(swallowed, handler, explained):

@@ -66,7 +66,7 @@ SUMMARIES = {
     "duplicate_event": (
         "expected RecordingHandler to get each event once, but it got chat_model_start, llm_end of FakeChatModel twice"
     ),
-    "exhausted_model": "expected the script to have an answer for every call, but it had none for a call",
+    "exhausted_model": "expected the script to have a response for every call, but it had none for a call",
     "unused_response": "expected the script of the fake model to be used up, but 1 response was never given",
     "unfinished_run": "expected every run to have ended with its test, but 1 is still open: FakeChatModel",
     "orphan_run": "expected FakeChatModel to be a run under outer, but it began with no parent",
