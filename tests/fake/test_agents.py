@@ -84,7 +84,7 @@ def test_parallel_tools(mode):
 
     assert state["messages"][-1].content == "Sunny."
     assert [message.content for message in model.last_call.messages[-2:]] == ["found a", "found b"]
-    assert model._script.unused == []
+    assert model.script.unused == []
 
 
 @every_mode
@@ -266,7 +266,7 @@ def test_parallel_nodes():
     state = graph.compile().invoke({"answers": []})
 
     assert sorted(state["answers"]) == ["contra: yes", "neutral: yes", "pro: yes"]
-    assert model._script.unused == []
+    assert model.script.unused == []
 
 
 def test_tokens_of_an_agent():

@@ -778,7 +778,7 @@ def test_scripts_are_announced():
         _made.stop(listener)
     FakeChatModel()
 
-    assert scripts == [("script", model._script)]
+    assert scripts == [("script", model.script)]
 
 
 def test_pickling():

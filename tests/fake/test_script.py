@@ -307,7 +307,7 @@ def test_unused_responses():
     model.on("bye").respond("Goodbye.", always=True)
     answers(model, "a", "b", "c", "refund")
 
-    assert model._script.unused == ["'three' (1 of 3 times used)", "on('refund'): 'Again?'"]
+    assert model.script.unused == ["'three' (1 of 3 times used)", "on('refund'): 'Again?'"]
 
 
 def test_nothing_is_left_over():
@@ -317,7 +317,7 @@ def test_nothing_is_left_over():
     model = FakeChatModel(responses=["one"]).respond("two", times=2)
     answers(model, *"xxx")
 
-    assert model._script.unused == FakeChatModel()._script.unused == FakeChatModel().auto()._script.unused == []
+    assert model.script.unused == FakeChatModel().script.unused == FakeChatModel().auto().script.unused == []
 
 
 def test_exhausted_calls_are_kept():
@@ -328,9 +328,9 @@ def test_exhausted_calls_are_kept():
     chain = model.with_fallbacks([FakeChatModel(responses=["fallback"])])
 
     assert answers(chain, "a", "b") == ["one", "fallback"]
-    assert [type(error) for error in model._script.exhausted] == [FakeChatModelExhausted]
-    assert str(model._script.exhausted[0]).startswith("expected at most 1 call of the model, but this is call 2")
-    assert FakeChatModel()._script.exhausted == []
+    assert [type(error) for error in model.script.exhausted] == [FakeChatModelExhausted]
+    assert str(model.script.exhausted[0]).startswith("expected at most 1 call of the model, but this is call 2")
+    assert FakeChatModel().script.exhausted == []
 
 
 def test_scripting_under_threads():
@@ -344,7 +344,7 @@ def test_scripting_under_threads():
     for thread in threads:
         thread.join()
 
-    assert len(model._script.unused) == 1600
+    assert len(model.script.unused) == 1600
 
 
 @pytest.mark.parametrize(
@@ -370,7 +370,7 @@ def test_a_script_is_not_copied():
     """
     A copy of a script is the script.
     """
-    script = FakeChatModel()._script
+    script = FakeChatModel().script
 
     assert copy.copy(script) is copy.deepcopy(script) is script
 
@@ -379,4 +379,4 @@ def test_the_repr_of_a_script():
     """
     A script prints as how much is left.
     """
-    assert repr(FakeChatModel(responses=["a"])._script) == "<Script: 1 scripted left, 0 calls>"
+    assert repr(FakeChatModel(responses=["a"]).script) == "<Script: 1 scripted left, 0 calls>"
