@@ -75,6 +75,12 @@ def first_lines(lines: Sequence[str], limit: int, indent: str = "", noun: str = 
     return list(lines) if left <= 0 else [*lines[:limit], f"{indent}{more(left, noun)}"]
 
 
+def last_lines(lines: Sequence[str], limit: int, indent: str = "") -> list[str]:
+    """The last of *lines*, under a line that says how many come before: ``... and 3 more before``."""
+    left = len(lines) - limit
+    return list(lines) if left <= 0 else [f"{indent}{more(left)} before", *lines[-limit:]]
+
+
 def did_you_mean(word: Any, known: Iterable[str], limit: int = 1) -> str:
     """The nearest of the *known* words as the end of a clause, `` (did you mean 'x'?)``; empty where none is near."""
     near = get_close_matches(str(word), list(known), n=limit)

@@ -38,6 +38,8 @@ class BrokenError(Exception):
         (_words.listing("abcd", 2), "a, b and 2 more"),
         (_words.first_lines(["a", "b"], 2), ["a", "b"]),
         (_words.first_lines(["a", "b", "c"], 1, "  "), ["a", "  ... and 2 more"]),
+        (_words.last_lines(["a", "b"], 2), ["a", "b"]),
+        (_words.last_lines(["a", "b", "c"], 1, "  "), ["  ... and 2 more before", "c"]),
         (_words.did_you_mean("chain_strt", ["chain_start", "tool_end"]), " (did you mean 'chain_start'?)"),
         (_words.did_you_mean("zzz", ["chain_start"]), ""),
         (_words.hint("why"), "hint: why"),

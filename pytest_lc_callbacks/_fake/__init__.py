@@ -1,7 +1,8 @@
 """FakeChatModel: a chat model that answers from a script, and knows no other package of ours."""
 
+from pytest_lc_callbacks._fake.call import Call
+from pytest_lc_callbacks._fake.exhausted import FakeChatModelExhausted
 from pytest_lc_callbacks._fake.model import FakeChatModel
-from pytest_lc_callbacks._fake.script import Call, FakeChatModelExhausted
 
 __all__ = [
     "Call",

@@ -1,4 +1,4 @@
-"""A scripted message made whole (id, usage, metadata), and taken apart into the chunks of a stream."""
+"""Messages: completed with id, usage and metadata, and cut into the chunks of a stream."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import Any
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.tool import tool_call_chunk
 
-# A word with the blanks before it, as tokenizers cut; longer ones in pieces of twenty, so that any language streams.
+# A word with the blanks before it, as tokenizers cut. Longer words come in pieces of 20: a Chinese text has no blanks.
 _PIECES = re.compile(r"\s*\S{1,20}|\s+")
 _ARGUMENT_PIECE = 16
-# Needed on every chunk: LangChain reads them to understand the content of that chunk.
+# LangChain reads these on each chunk to understand its content.
 _ON_EVERY_CHUNK = ("model_provider", "output_version")
 
 
 def text_of(message: BaseMessage) -> str:
-    """The text of a message, without what is not text."""
+    """The text of a message, without its other content blocks."""
     content = message.content
     return content if isinstance(content, str) else str(message.text)
 
 
 def count_tokens(text: str) -> int:
-    """A token for every four characters begun. No tokenizer: the same everywhere, and good enough for sums."""
+    """A token for every four characters begun: 2 for ``"hello"``. No tokenizer is needed, and none differs."""
     return (len(text) + 3) // 4
 
 
@@ -38,23 +38,32 @@ def count_message(message: BaseMessage) -> int:
     return count_tokens(text) or 1
 
 
-def usage_of(prompt: Iterable[BaseMessage], answer: AIMessage) -> dict[str, int]:
+def usage_of(prompt: Iterable[BaseMessage], response: AIMessage) -> dict[str, int]:
     """Usage as `AIMessage.usage_metadata` has it, by `count_message`."""
-    received, given = sum(map(count_message, prompt)), count_message(answer)
+    received, given = sum(map(count_message, prompt)), count_message(response)
     return {"input_tokens": received, "output_tokens": given, "total_tokens": received + given}
 
 
 def fingerprint(*parts: str, prompt: Iterable[BaseMessage]) -> str:
     """
-    Twelve hex digits that follow from *parts* and what the *prompt* says, on any machine and in any thread.
+    Twelve hex digits that depend on *parts* and on what the *prompt* says alone: the same on any machine.
 
     Ids in the prompt do not count: applications make them at random.
     """
-    whole = "\0".join([*parts, *(f"{message.type}\1{said(message)}" for message in prompt)])
+    whole = "\0".join([*parts, *(f"{message.type}\1{fingerprint_text(message)}" for message in prompt)])
     return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def finished(
+def fingerprint_text(message: BaseMessage) -> str:
+    """The content of *message* and its tool calls, without ids, as a text for `fingerprint`."""
+    content = message.content
+    text = content if isinstance(content, str) else json.dumps(content, default=_type_name)
+    if isinstance(message, AIMessage) and message.tool_calls:
+        text += json.dumps([[call["name"], call["args"]] for call in message.tool_calls], default=_type_name)
+    return text
+
+
+def complete(
     template: AIMessage,
     *,
     identity: str,
@@ -63,30 +72,30 @@ def finished(
     unique: Callable[[str], str],
 ) -> AIMessage:
     """
-    A message of its own for one call: *template* with what a model adds where the script does not say.
+    A copy of *template* for one call, with the id, usage and metadata that a model adds.
 
     Args:
-        template: The scripted message. It is not changed and shares nothing that can be changed with the result.
+        template: The scripted message. What it says itself is kept. It shares no list and no dict with the copy.
 
-        identity: The id of the message, and what the ids of its tool calls are made of, where the script has none.
+        identity: The id of the message. The ids of its tool calls are ``call_{identity}_0`` and so on.
 
-        usage: Its `usage_metadata`, where the script has none.
+        usage: Its `usage_metadata`.
 
-        metadata: Its `response_metadata`, below what the script has.
+        metadata: Its `response_metadata`.
 
-        unique: Gives an id from the script back, or another one if it was given out before.
+        unique: Gives a scripted id back, or another one if it was given before; see `Script.unique`.
     """
-    renamed: dict[str, str] = {}
-    calls = [_identified(call, f"call_{identity}_{i}", unique, renamed) for i, call in enumerate(template.tool_calls)]
+    new_ids: dict[str, str] = {}
+    calls = [_give_id(call, f"call_{identity}_{i}", unique, new_ids) for i, call in enumerate(template.tool_calls)]
     first = len(calls)
     invalid = [
-        _identified(call, f"call_{identity}_{first + i}", unique, renamed)
+        _give_id(call, f"call_{identity}_{first + i}", unique, new_ids)
         for i, call in enumerate(template.invalid_tool_calls)
     ]
     own_metadata = deepcopy(template.response_metadata) if template.response_metadata else {}
     return template.model_copy(
         update={
-            "content": _content(template.content, renamed),
+            "content": _copy_content(template.content, new_ids),
             "additional_kwargs": deepcopy(template.additional_kwargs) if template.additional_kwargs else {},
             "tool_calls": calls,
             "invalid_tool_calls": invalid,
@@ -101,12 +110,12 @@ def split(message: AIMessage, texts: Sequence[str] | None = None) -> Iterator[AI
     """
     The chunks of *message*: text by words, other blocks one by one, tool-call arguments in pieces.
 
-    Added up they are the message again, but for what `langchain_core`'s own merging loses (see the guide).
+    The chunks add up to the message, but for what `langchain_core` loses when it merges them (see the guide).
 
     Args:
         message: The message.
 
-        texts: Its text in the pieces in which it was scripted; cut by words if left out.
+        texts: The pieces of its text, as scripted; None to cut it by words.
     """
     empty: str | list[Any] = "" if isinstance(message.content, str) else []
     parts: list[dict[str, Any]] = [{"content": piece} for piece in content_pieces(message.content, texts)]
@@ -115,22 +124,24 @@ def split(message: AIMessage, texts: Sequence[str] | None = None) -> Iterator[AI
     if not parts or "tool_call_chunks" in parts[-1]:
         parts.append({"content": empty})
     if message.additional_kwargs:
-        # Beside the first tool call, or langchain_core would read the calls a second time out of them.
+        # In the chunk of the first tool call: in another one, langchain_core would read the calls from them once more.
         has_calls = message.tool_calls or message.invalid_tool_calls
         parts[first_call if has_calls else 0]["additional_kwargs"] = message.additional_kwargs
     return _chunks(message, parts)
 
 
-def conformed(pieces: Sequence[AIMessageChunk], template: AIMessage, message: AIMessage) -> Iterator[AIMessageChunk]:
+def complete_chunks(
+    pieces: Sequence[AIMessageChunk], template: AIMessage, message: AIMessage
+) -> Iterator[AIMessageChunk]:
     """
-    Scripted chunks, completed so that they add up to *message*.
+    Copies of scripted chunks that add up to *message*.
 
     Args:
         pieces: The chunks as scripted.
 
         template: Their sum.
 
-        message: What `finished` made of the sum.
+        message: What `complete` made of the sum.
     """
     ids = iter([call["id"] for call in (*message.tool_calls, *message.invalid_tool_calls)])
     last = len(pieces) - 1
@@ -140,25 +151,25 @@ def conformed(pieces: Sequence[AIMessageChunk], template: AIMessage, message: AI
             if call["name"]:
                 call["id"] = next(ids, None)
         if position == last:
-            _complete(chunk, template, message)
+            _complete_last(chunk, template, message)
         yield chunk
 
 
 def call_pieces(message: AIMessage, start: int | None = None) -> Iterator[Any]:
     """
-    The tool calls of a message as a provider streams them: the name first, then the arguments bit by bit.
+    The tool calls of *message* as a provider streams them: the name first, then the arguments in pieces.
 
     Args:
         message: The message.
 
-        start: The index of the first call; behind the content if left out.
+        start: The index of the first call; the number of content blocks if left out.
     """
     if start is None:
         start = min(1, len(message.content)) if isinstance(message.content, str) else len(message.content)
     calls: list[Any] = [*message.tool_calls, *message.invalid_tool_calls]
     for index, call in enumerate(calls, start):
         yield tool_call_chunk(name=call["name"], args="", id=call["id"], index=index)
-        # The arguments of an invalid call are what the model wrote instead of JSON, or nothing.
+        # The arguments of an invalid call are a text that is no JSON, or None.
         for piece in argument_pieces(call["args"] or ("" if call["args"] is None else call["args"])):
             yield tool_call_chunk(args=piece, index=index)
 
@@ -170,47 +181,40 @@ def argument_pieces(args: Any) -> list[str]:
 
 
 def content_pieces(content: Any, texts: Sequence[str] | None) -> list[Any]:
-    """The content of a message in the pieces in which it streams: a text by words, blocks one by one."""
+    """The pieces in which a message's content streams: a text by words (or as *texts*), blocks one by one."""
     if isinstance(content, str):
         return text_pieces(content) if texts is None else list(texts)
-    # Blocks that carry an index of their own would be merged into each other.
+    # In several chunks, langchain_core would merge blocks that have the same `index`.
     if any(isinstance(block, dict) and "index" in block for block in content):
         return [content]
     return [[block] for block in content]
 
 
 def text_pieces(text: str) -> list[str]:
-    """*text* in the pieces in which it streams; joined, they are the text."""
+    """The pieces in which *text* streams: ``["one", " two"]``."""
     return _PIECES.findall(text)
-
-
-def said(message: BaseMessage) -> str:
-    content = message.content
-    said = content if isinstance(content, str) else json.dumps(content, default=_type_name)
-    if isinstance(message, AIMessage) and message.tool_calls:
-        said += json.dumps([[call["name"], call["args"]] for call in message.tool_calls], default=_type_name)
-    return said
 
 
 def _type_name(value: Any) -> str:
     return type(value).__name__
 
 
-def _identified(call: Any, identity: str, unique: Callable[[str], str], renamed: dict[str, str]) -> dict[str, Any]:
+def _give_id(call: Any, identity: str, unique: Callable[[str], str], new_ids: dict[str, str]) -> dict[str, Any]:
+    """A copy of *call* with an id; *new_ids* learns of a scripted id that was replaced."""
     own = call["id"]
     given = unique(own) if own else identity
     if own and own != given:
-        renamed[own] = given
+        new_ids[own] = given
     return {**deepcopy(call), "id": given}
 
 
-def _content(content: Any, renamed: Mapping[str, str]) -> Any:
+def _copy_content(content: Any, new_ids: Mapping[str, str]) -> Any:
     if isinstance(content, str):
         return content
     blocks = deepcopy(content)
     for block in blocks:
-        if isinstance(block, dict) and block.get("id") in renamed:
-            block["id"] = renamed[block["id"]]
+        if isinstance(block, dict) and block.get("id") in new_ids:
+            block["id"] = new_ids[block["id"]]
     return blocks
 
 
@@ -225,7 +229,7 @@ def _chunks(message: AIMessage, parts: list[dict[str, Any]]) -> Iterator[AIMessa
         yield AIMessageChunk(**{"id": message.id, "response_metadata": shared, **part})
 
 
-def _complete(chunk: AIMessageChunk, template: AIMessage, message: AIMessage) -> None:
+def _complete_last(chunk: AIMessageChunk, template: AIMessage, message: AIMessage) -> None:
     chunk.chunk_position = "last"
     if template.usage_metadata is None:
         chunk.usage_metadata = message.usage_metadata

@@ -13,28 +13,32 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 
-from pytest_lc_callbacks._fake.messages import conformed, fingerprint, finished, said, usage_of
-from pytest_lc_callbacks._fake.reading import (
+from pytest_lc_callbacks._fake.call import Call
+from pytest_lc_callbacks._fake.example import example
+from pytest_lc_callbacks._fake.messages import complete, complete_chunks, fingerprint, fingerprint_text, usage_of
+from pytest_lc_callbacks._fake.reading import read_returned
+from pytest_lc_callbacks._fake.response import (
     Chunks,
     Data,
     Failure,
-    Fixed,
+    FixedKind,
     Function,
     Message,
     Response,
+    ResponseKind,
     make_error,
-    read_answer,
 )
-from pytest_lc_callbacks._fake.script import Call, Script
+from pytest_lc_callbacks._fake.schema import Schema
+from pytest_lc_callbacks._fake.script import Script
 from pytest_lc_callbacks._fake.tools import (
     bound_schemas,
+    bound_tools_line,
     call_problem,
     choice_problem,
-    example,
     forbids_tools,
     forced_tool,
-    schema_problem,
 )
+from pytest_lc_callbacks._words import hint
 
 # pytest shows the line of the test, not our way to the message.
 __tracebackhide__ = True
@@ -43,49 +47,49 @@ _AUTOMATIC_TEXT = "Done."
 
 
 @dataclass(slots=True, eq=False)
-class Answer:
+class Result:
     """
-    What a call gets: a message, an error, or the chunks of a message and then an error.
+    What a call gives: a message, an error, or the chunks of a message and then an error.
 
     Attributes:
-        message: The message with ids, usage and metadata.
+        message: The message with ids, usage and metadata; None if there is an error alone.
 
-        error: What to raise at the end, or instead.
+        error: The exception to raise instead, or after the chunks.
 
-        chunks: The scripted chunks it comes from, if it does.
+        chunks: The scripted chunks that the message is the sum of, if it is.
     """
 
     message: AIMessage | None
     error: BaseException | None = None
     chunks: Chunks | None = None
 
-    def finish(self) -> None:
+    def raise_error(self) -> None:
         """Raise the scripted error, if there is one."""
         if self.error is not None:
             raise self.error
 
     def pieces(self) -> Iterator[AIMessageChunk] | None:
-        """The chunks of the message, if they were scripted as such and not as texts."""
+        """The chunks of the message, if `AIMessageChunk`s were scripted."""
         if self.message is None or self.chunks is None or self.chunks.texts is not None:
             return None
-        return conformed(self.chunks.pieces, self.chunks.message, self.message)
+        return complete_chunks(self.chunks.pieces, self.chunks.message, self.message)
 
     @property
     def texts(self) -> Sequence[str] | None:
-        """The text of the message in the pieces in which it was scripted, if it was."""
+        """The text of the message in the scripted pieces, if texts were scripted as chunks."""
         return None if self.chunks is None else self.chunks.texts
 
 
 class Turn:
     """
-    A context manager around one call, in which its response is found and given.
+    A context manager around one call; it takes the response from the script and makes the result of it.
 
     Args:
-        script: Where the response comes from.
+        script: The script of the model.
 
-        call: The call, already noted in the script; what comes of it is noted on it.
+        call: The call, which the script has noted. `Turn` writes an exception into `Call.error`.
 
-        names: What tells this model from others: its name and its model's name.
+        names: The name of the model object and that of its model: both become part of the ids of messages.
     """
 
     def __init__(self, script: Script, call: Call, names: tuple[str, str]) -> None:
@@ -99,72 +103,73 @@ class Turn:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        # A closed generator is the reader's doing: the answer was given.
+        # GeneratorExit means that the reader closed the stream: the response was given.
         if error is not None and not isinstance(error, GeneratorExit):
             self.call.error, self.call.response = error, None
 
-    def reply(self) -> Fixed:
+    def take(self) -> FixedKind:
         """
-        The reply of the script, functions asked.
+        Take the response from the script, and call its function if it is one.
 
         Raises:
-            FakeChatModelExhausted: If the script has none for this call.
+            FakeChatModelExhausted: If the script has no response for this call.
         """
-        reply = self._scripted()
-        if not isinstance(reply, Function):
-            return reply
-        answer = self._asked(reply)
-        return read_answer(_run(answer) if inspect.isawaitable(answer) else answer, reply)
+        kind = self._take_kind()
+        if not isinstance(kind, Function):
+            return kind
+        returned = self._ask(kind)
+        return read_returned(_run(returned) if inspect.isawaitable(returned) else returned, kind)
 
-    async def areply(self) -> Fixed:
-        """Like `reply`; functions may be asynchronous."""
-        reply = self._scripted()
-        if not isinstance(reply, Function):
-            return reply
-        answer = self._asked(reply)
-        return read_answer(await answer if inspect.isawaitable(answer) else answer, reply)
+    async def atake(self) -> FixedKind:
+        """Like `take`; an asynchronous function is awaited in this loop."""
+        kind = self._take_kind()
+        if not isinstance(kind, Function):
+            return kind
+        returned = self._ask(kind)
+        return read_returned(await returned if inspect.isawaitable(returned) else returned, kind)
 
-    def answer(self, reply: Fixed) -> Answer:
+    def result(self, kind: FixedKind) -> Result:
         """
-        What this call gets for *reply*: with ids, usage and metadata, checked against the bound tools.
+        What the call gives for a response of this *kind*.
 
         Raises:
-            ValueError: If it calls a tool that is not bound, or with arguments that do not fit.
+            ValueError: If the response does not fit the tools that are bound, or the tool choice.
         """
-        if isinstance(reply, Failure):
-            return Answer(None, make_error(reply.error))
-        if isinstance(reply, Data):
-            reply = self._placed(reply)
-        self._check(reply.message)
-        message = self._finished(reply.message)
-        if isinstance(reply, Message):
-            return Answer(message)
-        return Answer(message, None if reply.error is None else make_error(reply.error), reply)
+        if isinstance(kind, Failure):
+            return Result(None, make_error(kind.error))
+        if isinstance(kind, Data):
+            kind = self._place(kind)
+        self._check(kind.message)
+        message = self._complete(kind.message)
+        if isinstance(kind, Message):
+            return Result(message)
+        return Result(message, None if kind.error is None else make_error(kind.error), kind)
 
-    def _scripted(self) -> Fixed | Function:
+    def _take_kind(self) -> ResponseKind:
         self.response = self._script.take(self.call)
-        return automatic(self.call) if self.response is None else self.response.reply
+        return automatic_response(self.call) if self.response is None else self.response.kind
 
-    def _asked(self, function: Function) -> Any:
+    def _ask(self, function: Function) -> Any:
         try:
             return function.function(list(self.call.messages))
         except StopIteration as error:
-            # It would end the stream, or hang an asynchronous call, instead of failing it.
-            raise RuntimeError(f"the scripted {function} has no answer for call {self.call.number}") from error
+            # StopIteration would end the stream, or hang an asynchronous call, instead of failing it.
+            raise RuntimeError(f"the scripted {function} has no response for call {self.call.number}") from error
 
-    def _finished(self, template: AIMessage) -> AIMessage:
+    def _complete(self, template: AIMessage) -> AIMessage:
         call = self.call
-        key = fingerprint(*self._names, said(template), prompt=call.prompt)
-        count = self._script.times_given(key)
-        return finished(
+        key = fingerprint(*self._names, fingerprint_text(template), prompt=call.prompt)
+        times = self._script.times_given(key)
+        return complete(
             template,
-            identity=f"fake-{key}" if count == 1 else f"fake-{key}-{count}",
+            identity=f"fake-{key}" if times == 1 else f"fake-{key}-{times}",
             usage=usage_of(call.prompt, template),
             metadata={"model_name": self.model_name},
             unique=self._script.unique,
         )
 
     def _check(self, message: AIMessage) -> None:
+        """Refuse *message* if it does not fit the bound tools or the tool choice."""
         if not self.call.tools or (self.response is not None and not self.response.check_tools):
             return
         schemas = bound_schemas(self.call.tools)
@@ -176,51 +181,59 @@ class Turn:
         if problem := choice_problem(self.call.tool_choice, called, str(Message(message)), schemas):
             raise ValueError(problem)
 
-    def _placed(self, data: Data) -> Message:
+    def _place(self, data: Data) -> Message:
+        """*data* as a call of the tool it belongs to, or as JSON text."""
         schemas = bound_schemas(self.call.tools)
         if data.name in schemas:
             return data.as_call(str(data.name))
-        if not schemas or wanted_json(self.call) is not None:
+        if not schemas or json_schema_of(self.call) is not None:
             return data.as_text()
         forced = forced_tool(self.call.tool_choice)
-        fitting = [name for name, schema in schemas.items() if schema and not schema_problem(data.fields, schema)]
+        fitting = [
+            name for name, schema in schemas.items() if schema and schema.keywords and not schema.problem(data.fields)
+        ]
         candidates = [forced] if forced in schemas else fitting or list(schemas)
         if len(candidates) == 1:
             return data.as_call(str(candidates[0]))
         raise ValueError(
             f"expected an object for one of the bound tools, but {data} fits {len(fitting) or 'none'} of them\n"
-            f"  bound tools: {', '.join(schemas)}\n"
-            "hint: name the tool, .respond(tool_calls=[(name, {...})])"
+            f"{bound_tools_line(schemas)}\n{hint('name the tool, .respond(tool_calls=[(name, {...})])')}"
         )
 
 
-def automatic(call: Call) -> Fixed:
-    """What `auto` answers: the tool that the tool choice demands, each other bound tool once, then a text."""
+def automatic_response(call: Call) -> FixedKind:
+    """
+    How `auto` responds to *call*.
+
+    It calls the tool that the tool choice demands; else a bound tool that was not called since the last question; else
+    it gives the JSON that is asked for, or "Done.".
+    """
     schemas = {name: schema for name, schema in bound_schemas(call.tools).items() if schema is not None}
     if forbids_tools(call.tool_choice):
         schemas = {}
     forced = forced_tool(call.tool_choice)
     if forced in schemas:
         return Data(example(schemas[forced])).as_call(str(forced))
-    called = _called_since_asked(call.prompt)
+    called = _called_since_question(call.prompt)
     if waiting := [name for name in schemas if name not in called]:
         return Data(example(schemas[waiting[0]])).as_call(waiting[0])
-    schema = wanted_json(call)
+    schema = json_schema_of(call)
     return Message(AIMessage(content=_AUTOMATIC_TEXT)) if schema is None else Data(example(schema)).as_text()
 
 
-def wanted_json(call: Call) -> dict[str, Any] | None:
-    """The schema of the JSON text that the call asks for, in OpenAI's form or Anthropic's; None if for none."""
+def json_schema_of(call: Call) -> Schema | None:
+    """The schema of the JSON text that *call* asks for, in OpenAI's form or Anthropic's; None if it asks for none."""
     wanted: Any = call.options.get("response_format") or (call.options.get("output_config") or {}).get("format")
     if not wanted:
         return None
     if not isinstance(wanted, dict):
-        return getattr(wanted, "model_json_schema", dict)()
+        return Schema(getattr(wanted, "model_json_schema", dict)())
     schema = wanted.get("schema") or wanted.get("json_schema", {}).get("schema")
-    return schema or {"type": "object"}
+    return Schema(schema or {"type": "object"})
 
 
-def _called_since_asked(messages: Iterable[BaseMessage]) -> set[str]:
+def _called_since_question(messages: Iterable[BaseMessage]) -> set[str]:
+    """The tools that were called after the last message of a human."""
     called: set[str] = set()
     for message in messages:
         if isinstance(message, HumanMessage):
@@ -230,19 +243,18 @@ def _called_since_asked(messages: Iterable[BaseMessage]) -> set[str]:
     return called
 
 
-def _run(answer: Awaitable[Any]) -> Any:
-    """The result of an asynchronous function in a synchronous call, beside a loop that may already run."""
+def _run(returned: Awaitable[Any]) -> Any:
+    """Await *returned* in a synchronous call; in a thread of its own where an event loop runs in this one."""
 
-    async def result() -> Any:
-        return await answer
+    async def value() -> Any:
+        return await returned
 
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(result())
+        return asyncio.run(value())
     outcome: dict[str, Any] = {}
-    context = copy_context()
-    thread = threading.Thread(target=context.run, args=(_store, outcome, result))
+    thread = threading.Thread(target=copy_context().run, args=(_store, outcome, value))
     thread.start()
     thread.join()
     if "error" in outcome:
@@ -250,9 +262,9 @@ def _run(answer: Awaitable[Any]) -> Any:
     return outcome["value"]
 
 
-def _store(outcome: dict[str, Any], result: Any) -> None:
+def _store(outcome: dict[str, Any], value: Any) -> None:
     try:
-        outcome["value"] = asyncio.run(result())
-    # Whatever it is, it is raised again in the thread that asked.
+        outcome["value"] = asyncio.run(value())
+    # `_run` raises it again in the thread that called.
     except BaseException as error:  # noqa: BLE001
         outcome["error"] = error

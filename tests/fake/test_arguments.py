@@ -17,12 +17,12 @@ from pytest_lc_callbacks._fake.model import FakeChatModel
         ({"response": ["a"]}, "FakeChatModel() takes no argument 'response' (did you mean 'responses'?)"),
         ({"messages": iter(["a"])}, "FakeChatModel() takes no argument 'messages'"),
         ({"callback": []}, "FakeChatModel() takes no argument 'callback' (did you mean 'callbacks'?)"),
-        ({"responses": "Paris"}, "responses= is a list of answers, not str; write responses=['Paris', 'Rome']"),
-        ({"responses": iter(["a"])}, "responses= is a list of answers, not list_iterator"),
-        ({"responses": {"a": "b"}}, "responses= is a list of answers, not dict"),
-        ({"responses": AIMessage("a")}, "responses= is a list of answers, not AIMessage"),
-        ({"responses": ["a", 3]}, "responses[1] cannot answer with 3 (int)"),
-        ({"responses": ["a", ["b"]]}, "responses[1] cannot answer with ['b'] (list)"),
+        ({"responses": "Paris"}, "responses= is a list of responses, not str; write responses=['Paris', 'Rome']"),
+        ({"responses": iter(["a"])}, "responses= is a list of responses, not list_iterator"),
+        ({"responses": {"a": "b"}}, "responses= is a list of responses, not dict"),
+        ({"responses": AIMessage("a")}, "responses= is a list of responses, not AIMessage"),
+        ({"responses": ["a", 3]}, "responses[1]: 3 (int) is no response"),
+        ({"responses": ["a", ["b"]]}, "responses[1]: ['b'] (list) is no response"),
     ],
     ids=["response", "messages", "callback", "text", "iterator", "dict", "message", "number", "list"],
 )
@@ -44,20 +44,25 @@ def test_unknown_providers(provider):
 
 
 REFUSED: dict[str, tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]] = {
-    "nothing": ((), {}, TypeError, "respond() cannot answer with nothing: write what the model says"),
-    "times of zero": (("a",), {"times": 0}, ValueError, "respond(...): times=0 would never give the answer"),
-    "negative times": (("a",), {"times": -1}, ValueError, "times=-1 would never give the answer"),
+    "nothing": ((), {}, TypeError, "respond(): there is no response; write what the model says"),
+    "times of zero": (("a",), {"times": 0}, ValueError, "respond(...): times=0 would never give the response"),
+    "negative times": (("a",), {"times": -1}, ValueError, "times=-1 would never give the response"),
     "times as a text": (("a",), {"times": "2"}, TypeError, "times= is a number of calls, not '2'"),
     "times as a truth": (("a",), {"times": True}, TypeError, "times= is a number of calls, not True"),
-    "times and always": (("a",), {"times": 2, "always": True}, ValueError, "always=True gives the answer without end"),
+    "times and always": (
+        ("a",),
+        {"times": 2, "always": True},
+        ValueError,
+        "always=True gives the response without",
+    ),
     "times of several": (
         ("a", "b"),
         {"times": 2},
         TypeError,
-        "times=2 is for one answer, not for 2; write one .respond",
+        "times=2 is for one response, not for 2; write one .respond",
     ),
-    "always several": (("a", "b"), {"always": True}, TypeError, "always=True is for one answer, not for 2"),
-    "calls of several": (("a", "b"), {"tool_calls": [("f", {})]}, TypeError, "for one answer, not for 2"),
+    "always several": (("a", "b"), {"always": True}, TypeError, "always=True is for one response, not for 2"),
+    "calls of several": (("a", "b"), {"tool_calls": [("f", {})]}, TypeError, "for one response, not for 2"),
     "negative latency": (("a",), {"latency": -1}, ValueError, "latency= is a number of seconds from 0 on, not -1"),
     "latency as a text": (("a",), {"latency": "1s"}, ValueError, "latency= is a number of seconds from 0 on, not '1s'"),
     "endless latency": (("a",), {"chunk_latency": float("inf")}, ValueError, "chunk_latency= is a number of seconds"),
@@ -97,7 +102,7 @@ def test_a_refused_response_is_not_scripted():
     Of a line that is refused, nothing is scripted.
     """
     model = FakeChatModel()
-    with pytest.raises(TypeError, match="cannot answer with 3"):
+    with pytest.raises(TypeError, match=re.escape("respond(...): 3 (int) is no response")):
         model.respond("a", 3)
 
     assert repr(model) == "<FakeChatModel: unscripted, 0 calls>"

@@ -17,7 +17,8 @@ from langchain_core.runnables import RunnableLambda
 from pydantic import BaseModel, Field, Json, RootModel, computed_field
 
 from pytest_lc_callbacks._fake.model import FakeChatModel
-from pytest_lc_callbacks._fake.reading import Data, Function, read_answer, read_reply
+from pytest_lc_callbacks._fake.reading import read_kind, read_returned
+from pytest_lc_callbacks._fake.response import Data, Function
 
 
 class Answer(BaseModel):
@@ -113,7 +114,7 @@ def test_what_may_be_scripted(value, text):
     """
     A text, a message, an exception, an object or a function; each describes itself in a line.
     """
-    assert str(read_reply(value, "respond(...)")) == text
+    assert str(read_kind(value, "respond(...)")) == text
 
 
 @pytest.mark.parametrize(
@@ -133,30 +134,36 @@ def test_what_may_be_scripted_by_name(options, text):
     """
     Tool calls and chunks have arguments of their own.
     """
-    assert str(read_reply(..., "respond()", **options)) == text
+    assert str(read_kind(..., "respond()", **options)) == text
 
 
 def test_text_beside_tool_calls():
     """
     Tool calls may come with one text.
     """
-    assert str(read_reply("Hm.", "respond(...)", tool_calls=[("f", {})])) == "'Hm.' with tool call f()"
+    assert str(read_kind("Hm.", "respond(...)", tool_calls=[("f", {})])) == "'Hm.' with tool call f()"
 
 
 REFUSED: dict[str, tuple[Any, str]] = {
-    "nothing": (..., "respond(...) cannot answer with nothing: write what the model says, .respond('Paris')"),
-    "None": (None, "cannot answer with None (NoneType): write what the model says, .respond('Paris'), or .respond('')"),
-    "a number": (3, "cannot answer with 3 (int): write a text, an AIMessage, an exception, an object"),
-    "bytes": (b"x", "cannot answer with b'x' (bytes): write a text"),
-    "another message": (HumanMessage("hi"), "a model answers with an AIMessage; write .respond('hi')"),
-    "a tool's message": (ToolMessage("x", tool_call_id="1"), "cannot answer with a ToolMessage"),
-    "a list": (["a", "b"], "write .respond('a', 'b') or responses=['a', 'b'] for one answer after the other"),
+    "nothing": (..., "respond(...): there is no response; write what the model says, .respond('Paris')"),
+    "None": (None, "None (NoneType) is no response; write what the model says, .respond('Paris'), or .respond('')"),
+    "a number": (3, "respond(...): 3 (int) is no response; write a text, an AIMessage, an exception, an object"),
+    "bytes": (b"x", "b'x' (bytes) is no response; write a text"),
+    "another message": (
+        HumanMessage("hi"),
+        "no response; a model responds with an AIMessage; write .respond('hi')",
+    ),
+    "a tool's message": (
+        ToolMessage("x", tool_call_id="1"),
+        "respond(...): a ToolMessage is no response",
+    ),
+    "a list": (["a", "b"], "write .respond('a', 'b') or responses=['a', 'b'] for one response after the other"),
     "an iterator": (iter(["a"]), "write .respond('a', 'b') or responses=['a', 'b']"),
     "a set": ({"a"}, "write .respond('a', 'b')"),
     "a tuple": (("search", {}), "write .respond(tool_calls=[('search', {'q': 'x'})]) for a tool call"),
     "a class": (
         Answer,
-        "respond(...) cannot answer with the class Answer: write an instance of it, .respond(Answer(...))",
+        "respond(...): the class Answer is no response; write an instance of it, .respond(Answer(...))",
     ),
     "LangChain's result": (ChatGeneration(message=AIMessage("x")), "write the message in it"),
     "a runnable": (RunnableLambda(shout), "or a function of the messages that asks it"),
@@ -180,9 +187,9 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "a dict is an object for structured output; for a message write its text, or AIMessage(...)",
     ),
     "a root model": (Numbers([1]), "an object for structured output is a dict in JSON, and this is a list; write"),
-    "a generator function": (yielding, "the function yielding (function) yields, and one answer is asked for"),
+    "a generator function": (yielding, "the function yielding (function) yields, and one response is asked for"),
     "an asynchronous generator": (yielding_later, "the function yielding_later (function) yields"),
-    "something at an address": (object(), "cannot answer with <object object> (object): write"),
+    "something at an address": (object(), "<object object> (object) is no response; write"),
     "a function of nothing": (lambda: "x", "it does not take that (too many positional arguments)"),
     "a function of two": (lambda messages, tools: "x", "missing a required argument: 'tools'"),
     "arguments that are no JSON": (
@@ -198,7 +205,7 @@ def test_what_is_refused(value, message):
     What no model could answer with is refused when it is scripted, with what to write instead.
     """
     with pytest.raises(TypeError, match=re.escape(message)):
-        read_reply(value, "respond(...)")
+        read_kind(value, "respond(...)")
 
 
 def test_a_coroutine_is_refused():
@@ -206,7 +213,7 @@ def test_a_coroutine_is_refused():
     A coroutine in place of its function is refused, and closed so that Python does not complain about it later.
     """
     with pytest.raises(TypeError, match="that is a coroutine; write the async function itself, without calling it"):
-        read_reply(coroutine(), "respond(...)")
+        read_kind(coroutine(), "respond(...)")
 
 
 REFUSED_BY_NAME: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
@@ -224,7 +231,7 @@ REFUSED_BY_NAME: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         ...,
         {"tool_calls": [{"name": "f", "arguments": {}}]},
         TypeError,
-        "tool_calls[0] is {'arguments': {}, 'name': 'f'} (dict) and not (name, arguments)",
+        "tool_calls[0] is {'name': 'f', 'arguments': {}} (dict) and not (name, arguments)",
     ),
     "calls: no JSON": (
         ...,
@@ -275,7 +282,7 @@ def test_what_is_refused_by_name(value, options, kind, message):
     Tool calls and chunks that cannot be are refused with the argument's name and its place in it.
     """
     with pytest.raises(kind, match=re.escape(message)):
-        read_reply(value, "respond()", **options)
+        read_kind(value, "respond()", **options)
 
 
 def test_a_pydantic_object_that_is_no_json():
@@ -287,7 +294,7 @@ def test_a_pydantic_object_that_is_no_json():
         thing: Any
 
     with pytest.raises(TypeError, match="a model writes JSON, and Unable to serialize unknown type"):
-        read_reply(Odd(thing=object()), "respond(...)")
+        read_kind(Odd(thing=object()), "respond(...)")
 
 
 @pytest.mark.parametrize(
@@ -305,17 +312,17 @@ def test_what_a_function_may_return(value, text):
     """
     A function returns what may be scripted, or content blocks.
     """
-    assert str(read_answer(value, Function(shout))) == text
+    assert str(read_returned(value, Function(shout))) == text
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (None, "the scripted function shout returned None; it has to return an answer"),
-        (later, "the scripted function shout returned later (function); it has to return the answer itself"),
-        (3, "the scripted function shout cannot answer with 3 (int)"),
+        (None, "the scripted function shout returned None; it has to return a response"),
+        (later, "the scripted function shout returned later (function); it has to return the response itself"),
+        (3, "the scripted function shout: 3 (int) is no response"),
         ([3], "the scripted function shout returned [3] (list); a list has to be one of content blocks"),
-        (HumanMessage("hi"), "the scripted function shout cannot answer with a HumanMessage"),
+        (HumanMessage("hi"), "the scripted function shout: a HumanMessage is no response"),
     ],
     ids=["None", "a function", "a number", "a list", "another message"],
 )
@@ -324,7 +331,7 @@ def test_what_a_function_may_not_return(value, message):
     A function that returns no answer is named, with what it returned.
     """
     with pytest.raises(TypeError, match=re.escape(message)):
-        read_answer(value, Function(shout))
+        read_returned(value, Function(shout))
 
 
 def test_functions_without_a_signature():
@@ -357,10 +364,10 @@ def test_computed_fields_are_not_answered():
     """
     An object answers with what a model would write of it: its fields, as they are read, and nothing computed.
     """
-    reply = read_reply(Square(side=2, text="1"), "respond()")
+    kind = read_kind(Square(side=2, text="1"), "respond()")
 
-    assert isinstance(reply, Data)
-    assert reply.fields == {"side": 2, "text": "1"}
+    assert isinstance(kind, Data)
+    assert kind.fields == {"side": 2, "text": "1"}
 
 
 def test_async_mocks_answer():

@@ -264,7 +264,7 @@ def test_a_function_that_runs_out():
     model.invoke("x")
 
     for mode in ("invoke", "stream", "ainvoke", "astream"):
-        with pytest.raises(RuntimeError, match="the scripted function <lambda> has no answer for call"):
+        with pytest.raises(RuntimeError, match="the scripted function <lambda> has no response for call"):
             ask(model, mode)
 
 

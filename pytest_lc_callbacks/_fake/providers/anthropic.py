@@ -1,29 +1,34 @@
-"""What handlers get from a fake model in the shapes of langchain-anthropic."""
+"""The payloads of langchain-anthropic."""
 
 from __future__ import annotations
 
 import copy
 import re
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from pytest_lc_callbacks._fake.messages import argument_pieces, content_pieces, text_pieces
 from pytest_lc_callbacks._fake.providers.plain import (
+    ModelSettings,
     Payloads,
-    Settings,
     constructor,
+    is_builtin,
     langsmith_params,
+    provider_chunk,
     secret,
+    usage_with_details,
     without_model,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from langchain_core.messages import AIMessage, AIMessageChunk
 
 
 _LIMITS = {
@@ -31,15 +36,17 @@ _LIMITS = {
     r"claude-(fable|haiku|opus|sonnet)-(4-[6-9]|[5-9])": 128000,
 }
 
+_chunk = partial(provider_chunk, "anthropic")
+
 
 class AnthropicPayloads(Payloads):
-    """The shapes of langchain-anthropic."""
+    """The payloads of `ChatAnthropic`."""
 
     llm_type = "anthropic-chat"
     provider = "anthropic"
     default_model = "claude-sonnet-4-6"
 
-    def identifying_params(self, model: Settings) -> dict[str, Any]:
+    def identifying_params(self, model: ModelSettings) -> dict[str, Any]:
         """As `ChatAnthropic` gives them."""
         return {
             "model": model.model_name,
@@ -56,13 +63,13 @@ class AnthropicPayloads(Payloads):
         }
 
     def ls_params(
-        self, model: Settings, defaults: dict[str, Any], params: Callable[[], Mapping[str, Any]]
+        self, model: ModelSettings, defaults: dict[str, Any], params: Callable[[], Mapping[str, Any]]
     ) -> dict[str, Any]:
         """As `ChatAnthropic` gives them."""
         given = params()
         return langsmith_params(self.provider, given, given.get("max_tokens"))
 
-    def serialized(self, model: Settings) -> dict[str, Any]:
+    def serialized(self, model: ModelSettings) -> dict[str, Any]:
         """As `ChatAnthropic` gives it."""
         kwargs = {
             "model": model.model_name,
@@ -79,9 +86,7 @@ class AnthropicPayloads(Payloads):
 
     def tool(self, tool: Any, strict: bool | None) -> dict[str, Any]:
         """*tool* in Anthropic's form."""
-        if isinstance(tool, dict) and (
-            "input_schema" in tool or tool.get("type", "function") not in {"function", "object"}
-        ):
+        if isinstance(tool, dict) and ("input_schema" in tool or is_builtin(tool)):
             return tool
         function = convert_to_openai_tool(tool, strict=strict)["function"]
         formatted = {"name": function["name"], "input_schema": function["parameters"]}
@@ -96,8 +101,8 @@ class AnthropicPayloads(Payloads):
             tool_choice = {**(tool_choice or {"type": "auto"}), "disable_parallel_tool_use": not parallel}
         return {"tool_choice": tool_choice} if tool_choice else {}
 
-    def shaped(self, message: AIMessage) -> AIMessage:
-        """As `ChatAnthropic` gives it: text alone is a string, with tool calls it is blocks."""
+    def shape(self, message: AIMessage) -> AIMessage:
+        """As `ChatAnthropic` gives it: the content is a text, or a list of blocks if there are tool calls."""
         return message.model_copy(
             update={
                 "content": _content(message),
@@ -109,7 +114,7 @@ class AnthropicPayloads(Payloads):
     def result(self, message: AIMessage, model_name: str) -> ChatResult:
         """As `ChatAnthropic` gives it."""
         own = message.response_metadata
-        shaped = self.shaped(message)
+        shaped = self.shape(message)
         llm_output = {
             "id": f"msg_{message.id}",
             "container": None,
@@ -118,15 +123,15 @@ class AnthropicPayloads(Payloads):
             "stop_details": None,
             "stop_reason": own.get("stop_reason", _stop_reason(message)),
             "stop_sequence": own.get("stop_sequence"),
-            "usage": _raw_usage(shaped.usage_metadata),
+            "usage": _api_usage(shaped.usage_metadata),
             "model_name": model_name,
         }
         return ChatResult(generations=[ChatGeneration(message=shaped)], llm_output=llm_output)
 
     def chunks(
-        self, message: AIMessage, texts: Sequence[str] | None, model: Settings, *, tools: bool
+        self, message: AIMessage, texts: Sequence[str] | None, model: ModelSettings, *, tools: bool
     ) -> Iterator[ChatGenerationChunk]:
-        """As `ChatAnthropic` gives them: strings where no tools are bound, else blocks with an index."""
+        """As `ChatAnthropic` gives them: the content is a text if no tools are bound, else blocks with an index."""
         blocks = _content(message)
         is_text = isinstance(blocks, str) and not tools and not message.invalid_tool_calls
         own = message.response_metadata
@@ -140,14 +145,14 @@ class AnthropicPayloads(Payloads):
             yield ChatGenerationChunk(message=part, generation_info=None if position else {})
 
 
-def _max_tokens(model: Settings) -> int:
-    """What ChatAnthropic takes where nothing is said: what the model can write at most, where it knows that."""
+def _max_tokens(model: ModelSettings) -> int:
+    """The limit of tokens: the one of *model*, else the one that `ChatAnthropic` knows for its name, else 4096."""
     if model.max_tokens is not None:
         return model.max_tokens
     return next((limit for pattern, limit in _LIMITS.items() if re.match(pattern, model.model_name)), 4096)
 
 
-def _retries(model: Settings) -> int:
+def _retries(model: ModelSettings) -> int:
     return 2 if model.max_retries is None else model.max_retries
 
 
@@ -162,7 +167,7 @@ def _content(message: AIMessage) -> Any:
         if not message.tool_calls:
             return content
         content = [{"type": "text", "text": content}] if content else []
-    # LangChain's own blocks for tool calls are Anthropic's tool_use here.
+    # A `tool_call` block is LangChain's own form; Anthropic's is the `tool_use` block that is added below.
     blocks = [block for block in content if not (isinstance(block, dict) and block.get("type") == "tool_call")]
     known = {block.get("id") for block in blocks if isinstance(block, dict)}
     return blocks + [_tool_use(call) for call in message.tool_calls if call["id"] not in known]
@@ -186,13 +191,6 @@ def _closing(message: AIMessage, empty: str | list[Any], *, usage: bool) -> AIMe
     )
 
 
-def _chunk(
-    message: AIMessage, content: Any, metadata: Mapping[str, Any] | None = None, **fields: Any
-) -> AIMessageChunk:
-    metadata = {**(metadata or {}), "model_provider": "anthropic"}
-    return AIMessageChunk(content=content, id=message.id, response_metadata=metadata, **fields)
-
-
 def _texts(message: AIMessage, texts: Sequence[str] | None) -> Iterator[AIMessageChunk]:
     return (_chunk(message, piece) for piece in content_pieces(message.content, texts))
 
@@ -207,7 +205,7 @@ def _blocks(message: AIMessage, blocks: Any, texts: Sequence[str] | None) -> Ite
             continue
         for content in _deltas(block, texts if index == 0 else None):
             yield _chunk(message, [{**content, "index": index}])
-    # What the model wrote instead of JSON comes as it is.
+    # The arguments of an invalid call stream as the text that they are.
     for index, broken in enumerate(message.invalid_tool_calls, len(blocks)):
         yield from _call(message, _tool_use({**broken, "args": {}}), broken, index)
 
@@ -221,7 +219,7 @@ def _call(message: AIMessage, block: Any, call: Any, index: int) -> Iterator[AIM
 
 
 def _deltas(block: Any, texts: Sequence[str] | None) -> list[dict[str, Any]]:
-    """What of a content block comes in each event: text and thinking in pieces, the rest whole."""
+    """The pieces of a content block, one for each event: text and thinking by words, any other block whole."""
     if isinstance(block, str):
         block = {"type": "text", "text": block}
     kind = block.get("type")
@@ -235,20 +233,16 @@ def _deltas(block: Any, texts: Sequence[str] | None) -> list[dict[str, Any]]:
 
 
 def _usage(message: AIMessage) -> Any:
-    usage: dict[str, Any] = dict(copy.deepcopy(message.usage_metadata or {}))
-    empty = {"cache_read": 0, "cache_creation": 0, "ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}
-    return {**usage, "input_token_details": {**empty, **usage.get("input_token_details", {})}}
+    zeros = {"cache_read": 0, "cache_creation": 0, "ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}
+    return usage_with_details(message, input_token_details=zeros)
 
 
 def _stream_usage(message: AIMessage) -> Any:
-    usage: dict[str, Any] = dict(copy.deepcopy(message.usage_metadata or {}))
-    return {
-        **usage,
-        "input_token_details": {"cache_creation": 0, "cache_read": 0, **usage.get("input_token_details", {})},
-    }
+    return usage_with_details(message, input_token_details={"cache_creation": 0, "cache_read": 0})
 
 
-def _raw_usage(usage: Any) -> dict[str, Any]:
+def _api_usage(usage: Any) -> dict[str, Any]:
+    """The `usage` that Anthropic's API reports, for *usage* in LangChain's form."""
     details = usage["input_token_details"]
     cached, created = details["cache_read"] or 0, details["cache_creation"] or 0
     return {

@@ -1,8 +1,7 @@
-"""What handlers get from a fake model in the shapes of langchain-openai, for chat completions."""
+"""The payloads of langchain-openai, for chat completions."""
 
 from __future__ import annotations
 
-import copy
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +10,13 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from pytest_lc_callbacks._fake.messages import call_pieces, content_pieces
 from pytest_lc_callbacks._fake.providers.plain import (
+    ModelSettings,
     Payloads,
-    Settings,
     constructor,
     langsmith_params,
+    provider_chunk,
     secret,
+    usage_with_details,
     without_model,
 )
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class OpenAIPayloads(Payloads):
-    """The shapes of langchain-openai, for chat completions."""
+    """The payloads of `ChatOpenAI`, for chat completions."""
 
     llm_type = "openai-chat"
     provider = "openai"
@@ -32,7 +33,7 @@ class OpenAIPayloads(Payloads):
     structured_output = "json_schema"
     structured_options = MappingProxyType({"parallel_tool_calls": False})
 
-    def identifying_params(self, model: Settings) -> dict[str, Any]:
+    def identifying_params(self, model: ModelSettings) -> dict[str, Any]:
         """As `ChatOpenAI` gives them."""
         chosen = {
             "stop": model.stop or None,
@@ -42,19 +43,21 @@ class OpenAIPayloads(Payloads):
         given = {key: value for key, value in chosen.items() if value is not None}
         return {"model_name": model.model_name, "model": model.model_name, "stream": bool(model.streaming), **given}
 
-    def invocation_params(self, model: Settings, params: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-        """As `ChatOpenAI` gives them: its own stop sequences win over those of the call."""
+    def invocation_params(
+        self, model: ModelSettings, params: dict[str, Any], options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """As `ChatOpenAI` gives them: the stop sequences of the model win over those of the call."""
         return {**params, **self.identifying_params(model), **options}
 
     def ls_params(
-        self, model: Settings, defaults: dict[str, Any], params: Callable[[], Mapping[str, Any]]
+        self, model: ModelSettings, defaults: dict[str, Any], params: Callable[[], Mapping[str, Any]]
     ) -> dict[str, Any]:
         """As `ChatOpenAI` gives them."""
         given = params()
         limit = given.get("max_tokens", model.max_tokens) or given.get("max_completion_tokens")
         return langsmith_params(self.provider, given, limit)
 
-    def serialized(self, model: Settings) -> dict[str, Any]:
+    def serialized(self, model: ModelSettings) -> dict[str, Any]:
         """As `ChatOpenAI` gives it."""
         kwargs = {
             "model_name": model.model_name,
@@ -77,7 +80,7 @@ class OpenAIPayloads(Payloads):
             tool_choice = {"type": "function", "function": {"name": tool_choice}}
         return super().choice(tool_choice or None, parallel, tools)
 
-    def shaped(self, message: AIMessage) -> AIMessage:
+    def shape(self, message: AIMessage) -> AIMessage:
         """As `ChatOpenAI` gives it."""
         return message.model_copy(
             update={
@@ -90,10 +93,10 @@ class OpenAIPayloads(Payloads):
     def result(self, message: AIMessage, model_name: str) -> ChatResult:
         """As `ChatOpenAI` gives it."""
         own = message.response_metadata
-        shaped = self.shaped(message)
+        shaped = self.shape(message)
         info = {"finish_reason": own.get("finish_reason", _finish_reason(message)), "logprobs": own.get("logprobs")}
         llm_output = {
-            "token_usage": _raw_usage(shaped.usage_metadata),
+            "token_usage": _token_usage(shaped.usage_metadata),
             "model_provider": "openai",
             "model_name": model_name,
             "system_fingerprint": "fp_fake",
@@ -102,26 +105,26 @@ class OpenAIPayloads(Payloads):
         }
         return ChatResult(generations=[ChatGeneration(message=shaped, generation_info=info)], llm_output=llm_output)
 
-    def combined(self, outputs: Sequence[dict[str, Any] | None], model: Settings) -> dict[str, Any]:
-        """As `ChatOpenAI` gives it: the tokens of all prompts together."""
+    def combine(self, outputs: Sequence[dict[str, Any] | None], model: ModelSettings) -> dict[str, Any]:
+        """As `ChatOpenAI` gives it: with the sum of the tokens of all prompts."""
         given = [output for output in outputs if output is not None]
         usage: dict[str, Any] = {}
         for output in given:
-            usage = _added(usage, output["token_usage"])
+            usage = _add_up(usage, output["token_usage"])
         combined = {"token_usage": usage, "model_name": model.model_name}
         return {**combined, "system_fingerprint": given[0]["system_fingerprint"]} if given else combined
 
     def chunks(
-        self, message: AIMessage, texts: Sequence[str] | None, model: Settings, *, tools: bool
+        self, message: AIMessage, texts: Sequence[str] | None, model: ModelSettings, *, tools: bool
     ) -> Iterator[ChatGenerationChunk]:
-        """As `ChatOpenAI` gives them: usage comes in a chunk of its own, after the one that says why it ended."""
+        """As `ChatOpenAI` gives them: the usage comes in a chunk of its own, behind the one with the finish reason."""
         own = message.response_metadata
-        yield _chunk(message, "")
+        yield _generation_chunk(message, "")
         for piece in content_pieces(message.content, texts):
-            yield _chunk(message, piece)
+            yield _generation_chunk(message, piece)
         for call in call_pieces(message, start=0):
-            yield _chunk(message, "", [call])
-        yield _chunk(
+            yield _generation_chunk(message, "", [call])
+        yield _generation_chunk(
             message,
             "",
             generation_info={
@@ -141,38 +144,30 @@ def _finish_reason(message: AIMessage) -> str:
     return "tool_calls" if message.tool_calls else "stop"
 
 
-def _chunk(
-    message: AIMessage,
-    content: Any,
-    calls: Sequence[Any] = (),
-    generation_info: dict[str, Any] | None = None,
+def _generation_chunk(
+    message: AIMessage, content: Any, calls: Sequence[Any] = (), generation_info: dict[str, Any] | None = None
 ) -> ChatGenerationChunk:
-    chunk = AIMessageChunk(
-        content=content,
-        id=message.id,
-        response_metadata={"model_provider": "openai"},
-        tool_call_chunks=list(calls),
-    )
+    chunk = provider_chunk("openai", message, content, tool_call_chunks=list(calls))
     return ChatGenerationChunk(message=chunk, generation_info=generation_info)
 
 
-def _added(total: Any, count: Any) -> Any:
-    """Counts of tokens and their details, added up."""
+def _add_up(total: Any, count: Any) -> Any:
+    """*total* and *count* added: numbers of tokens, or dicts of such numbers; None counts as nothing."""
     if isinstance(count, dict):
-        return {key: _added((total or {}).get(key), value) for key, value in count.items()}
+        return {key: _add_up((total or {}).get(key), value) for key, value in count.items()}
     return count if total is None or count is None else total + count
 
 
 def _usage(message: AIMessage) -> Any:
-    usage: dict[str, Any] = dict(copy.deepcopy(message.usage_metadata or {}))
-    return {
-        **usage,
-        "input_token_details": {"audio": 0, "cache_read": 0, **usage.get("input_token_details", {})},
-        "output_token_details": {"audio": 0, "reasoning": 0, **usage.get("output_token_details", {})},
-    }
+    return usage_with_details(
+        message,
+        input_token_details={"audio": 0, "cache_read": 0},
+        output_token_details={"audio": 0, "reasoning": 0},
+    )
 
 
-def _raw_usage(usage: Any) -> dict[str, Any]:
+def _token_usage(usage: Any) -> dict[str, Any]:
+    """The `token_usage` that OpenAI's API reports, for *usage* in LangChain's form."""
     received, given = usage["input_token_details"], usage["output_token_details"]
     return {
         "completion_tokens": usage.get("output_tokens", 0),

@@ -1,11 +1,13 @@
-"""What handlers get from a fake model, plainly: LangChain's standard fields and nothing else."""
+"""The payloads of a plain fake model (LangChain's standard fields), and what the providers' payloads share."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
@@ -17,11 +19,8 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
 
-Params = Mapping[str, Any]
-
-
-class Settings(Protocol):
-    """What the payloads read from the model."""
+class ModelSettings(Protocol):
+    """The fields of a `FakeChatModel` that payloads depend on."""
 
     name: str | None
     model_name: str
@@ -36,9 +35,9 @@ class Settings(Protocol):
 
 class Payloads:
     """
-    The shapes of a model that is nobody's: LangChain's standard fields and nothing else.
+    What handlers get from a model without a provider.
 
-    The providers' shapes derive from it; what they send was compared, key by key, with the real integrations.
+    `AnthropicPayloads` and `OpenAIPayloads` derive from it; tests compare them with the real integrations, key by key.
     """
 
     llm_type = "fake-chat-model"
@@ -47,61 +46,63 @@ class Payloads:
     structured_output = "function_calling"
     structured_options: Mapping[str, Any] = MappingProxyType({})
 
-    def identifying_params(self, model: Settings) -> dict[str, Any]:
-        """What LangChain counts as the identity of the model; part of the invocation parameters and the cache key."""
+    def identifying_params(self, model: ModelSettings) -> dict[str, Any]:
+        """The parameters that LangChain puts into the invocation parameters and the key of its cache."""
         return {"model": model.model_name, "temperature": model.temperature, "max_tokens": model.max_tokens}
 
-    def invocation_params(self, model: Settings, params: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-        """The `invocation_params` of a start event, from those that LangChain makes."""
+    def invocation_params(
+        self, model: ModelSettings, params: dict[str, Any], options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The `invocation_params` of a start event, made from *params*, which are LangChain's."""
         return params
 
     def ls_params(
-        self, model: Settings, defaults: dict[str, Any], params: Callable[[], Mapping[str, Any]]
+        self, model: ModelSettings, defaults: dict[str, Any], params: Callable[[], Mapping[str, Any]]
     ) -> dict[str, Any]:
-        """The `ls_*` metadata, from the *defaults* that LangChain makes, or from the invocation *params*."""
+        """The `ls_*` metadata, from LangChain's *defaults* or from the invocation parameters, which *params* gives."""
         return {**defaults, "ls_provider": self.provider}
 
-    def serialized(self, model: Settings) -> dict[str, Any] | None:
-        """The `serialized` of a start event; None for what LangChain makes of the object itself."""
+    def serialized(self, model: ModelSettings) -> dict[str, Any] | None:
+        """The `serialized` of a start event; None for the one that LangChain makes."""
         return None
 
     def tool(self, tool: Any, strict: bool | None) -> dict[str, Any]:
-        """*tool* as the provider gets it; a provider's built-in tool stays what it is."""
+        """*tool* in the provider's form; a tool that runs at the provider, such as a web search, as it is."""
         if isinstance(tool, dict) and is_builtin(tool):
             return tool
         return convert_to_openai_tool(tool, strict=strict)
 
     def choice(self, tool_choice: Any, parallel: bool | None, tools: Sequence[Any]) -> dict[str, Any]:
-        """The options that *tool_choice* and *parallel* tool calls become."""
+        """The options of the call that *tool_choice* and *parallel* tool calls become."""
         options = {"tool_choice": tool_choice, "parallel_tool_calls": parallel}
         return {key: value for key, value in options.items() if value is not None}
 
-    def shaped(self, message: AIMessage) -> AIMessage:
-        """The finished *message* as the provider's integration gives it."""
+    def shape(self, message: AIMessage) -> AIMessage:
+        """*message* as the provider's integration gives it."""
         return message
 
     def result(self, message: AIMessage, model_name: str) -> ChatResult:
-        """What a call gives for the finished *message*."""
-        return ChatResult(generations=[ChatGeneration(message=self.shaped(message))])
+        """The result of a call that gives *message*."""
+        return ChatResult(generations=[ChatGeneration(message=self.shape(message))])
 
-    def combined(self, outputs: Sequence[dict[str, Any] | None], model: Settings) -> dict[str, Any]:
-        """The `llm_output` of several prompts at once, from those of each."""
+    def combine(self, outputs: Sequence[dict[str, Any] | None], model: ModelSettings) -> dict[str, Any]:
+        """The `llm_output` of several prompts, made from the *outputs* of each."""
         return {}
 
     def chunks(
-        self, message: AIMessage, texts: Sequence[str] | None, model: Settings, *, tools: bool
+        self, message: AIMessage, texts: Sequence[str] | None, model: ModelSettings, *, tools: bool
     ) -> Iterator[ChatGenerationChunk]:
         """
-        What a stream gives for the finished *message*.
+        The chunks of a stream that gives *message*.
 
         Args:
             message: The message.
 
-            texts: Its text in the pieces in which it was scripted; None to cut it as usual.
+            texts: The pieces of its text, as scripted; None to cut it by words.
 
-            model: The model, for its name and whether it reports usage.
+            model: The model; its name and `stream_usage` matter.
 
-            tools: Whether tools are bound; some providers shape the content after that.
+            tools: Whether tools are bound; with Anthropic, content is a list of blocks then.
         """
         for piece in split(message, texts):
             yield ChatGenerationChunk(message=piece)
@@ -113,13 +114,13 @@ def secret(name: str) -> dict[str, Any]:
 
 
 def constructor(path: list[str], name: str | None, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """An object as LangChain serializes one: its class, and what it was made with."""
+    """An object as LangChain serializes one: the *path* of its class, and the arguments that are not None."""
     given = {key: value for key, value in kwargs.items() if value is not None}
     return {"lc": 1, "type": "constructor", "id": path, "kwargs": given, "name": name or path[-1]}
 
 
 def langsmith_params(provider: str, params: Mapping[str, Any], max_tokens: int | None) -> dict[str, Any]:
-    """The `ls_*` metadata as both providers' integrations make it of the invocation *params*."""
+    """The `ls_*` metadata that both providers' integrations make of the invocation *params*."""
     made = {
         "ls_provider": provider,
         "ls_model_name": params["model"],
@@ -132,10 +133,28 @@ def langsmith_params(provider: str, params: Mapping[str, Any], max_tokens: int |
 
 
 def without_model(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """*metadata* without what a provider's shape says itself."""
+    """*metadata* without the keys that a provider's payloads set themselves."""
     return {key: value for key, value in metadata.items() if key not in {"model_name", "model_provider"}}
 
 
+def usage_with_details(message: AIMessage, **zeros: Mapping[str, int]) -> Any:
+    """
+    The usage of *message*, with the details that the provider always reports.
+
+    ``usage_with_details(message, input_token_details={"audio": 0})`` adds the number of audio tokens if it is missing.
+    """
+    usage: dict[str, Any] = dict(copy.deepcopy(message.usage_metadata or {}))
+    return {**usage, **{kind: {**counts, **usage.get(kind, {})} for kind, counts in zeros.items()}}
+
+
+def provider_chunk(
+    provider: str, message: AIMessage, content: Any, metadata: Mapping[str, Any] | None = None, **fields: Any
+) -> AIMessageChunk:
+    """A chunk of *message* that names its *provider* in the response metadata; *fields* are those of the chunk."""
+    metadata = {**(metadata or {}), "model_provider": provider}
+    return AIMessageChunk(content=content, id=message.id, response_metadata=metadata, **fields)
+
+
 def is_builtin(tool: Mapping[str, Any]) -> bool:
-    """Whether *tool* is one that runs at the provider, such as a web search, and has no function's form."""
+    """Whether *tool* runs at the provider, such as a web search, and has no function's form."""
     return tool.get("type", "function") not in {"function", "object"}

@@ -1,0 +1,95 @@
+"""Call: what a fake model was asked, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+from pytest_lc_callbacks._fake.messages import text_of
+from pytest_lc_callbacks._fake.response import Message
+from pytest_lc_callbacks._words import truncate
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage, BaseMessage
+
+_SHOWN = 60
+
+
+class Call:
+    """
+    One call that reached a `FakeChatModel`.
+
+    Attributes:
+        number: Which call it is, from 1.
+
+        mode: How LangChain asked: ``"invoke"``, ``"ainvoke"``, ``"stream"`` or ``"astream"``.
+
+        prompt: The messages themselves. What they said at the call is in `messages`.
+
+        tools: The tools bound to the model, in the form the provider gets.
+
+        tool_choice: The tool choice, in the form the provider gets; None if there is none.
+
+        stop: The stop sequences, of the call or of the model; None if there are none.
+
+        options: What else was bound to the model or given with the call.
+
+        response: The message that was given, whole also when it was streamed; None if there was an error instead.
+
+        error: The exception that was raised instead of a response, or in the middle of one.
+    """
+
+    __slots__ = (
+        "_kept", "_messages", "error", "mode", "number", "options", "prompt", "response", "stop", "tool_choice", "tools"
+    )  # fmt: skip
+
+    def __init__(
+        self, mode: str, prompt: Sequence[BaseMessage], stop: list[str] | None, options: Mapping[str, Any]
+    ) -> None:
+        self.number: int = 0
+        self.mode: str = mode
+        self.prompt: Sequence[BaseMessage] = prompt
+        self.tools: list[Any] = list(options.get("tools") or ())
+        self.tool_choice: Any = options.get("tool_choice")
+        self.stop: list[str] | None = stop
+        self.options: dict[str, Any] = {
+            key: value for key, value in options.items() if key not in {"tools", "tool_choice"}
+        }
+        self.response: AIMessage | None = None
+        self.error: BaseException | None = None
+        # Messages are copied when a test reads `messages`: most calls of most tests are never looked at.
+        self._kept: list[dict[str, Any]] = [_copy_fields(message) for message in prompt]
+        self._messages: list[BaseMessage] | None = None
+
+    @property
+    def messages(self) -> list[BaseMessage]:
+        """The prompt, as it was at the call."""
+        if self._messages is None:
+            pairs = zip(self.prompt, self._kept, strict=True)
+            self._messages = [message.model_copy(update=fields) for message, fields in pairs]
+        return self._messages
+
+    def has_prompt_of(self, other: Call) -> bool:
+        """Whether both prompts say the same."""
+        mine, theirs = ([(m.type, m.content) for m in call.messages] for call in (self, other))
+        return mine == theirs
+
+    def __repr__(self) -> str:
+        asked = truncate(text_of(self.messages[-1]), _SHOWN) if self.messages else "nothing"
+        return f"<Call {self.number}: {self.mode} {asked!r} -> {self._outcome()}>"
+
+    def _outcome(self) -> str:
+        if self.error:
+            return f"raised {type(self.error).__name__}"
+        return "open" if self.response is None else truncate(str(Message(self.response)), _SHOWN)
+
+
+def _copy_fields(message: BaseMessage) -> dict[str, Any]:
+    """The fields of *message*, with copies of those that a program may change in place."""
+    fields = dict(message.__dict__)
+    for name in ("content", "tool_calls", "additional_kwargs"):
+        value = fields.get(name)
+        if value and not isinstance(value, str):
+            fields[name] = deepcopy(value)
+    return fields
