@@ -230,8 +230,8 @@ TOKENS = _cause(
 )
 STREAMED_STEPS = _cause(
     "streamed-steps",
-    "In a stream, the steps after the model begin with its first token, so that their runs overlap: write them as "
-    "branches, any_order([...], [...]).",
+    "In a stream, each token is an event, many(...), and the steps after the model begin with its first token, so that "
+    "their runs overlap: write what each of them sends as a branch, any_order([...], [...]).",
 )
 CONCURRENT = _cause(
     "concurrent-runs",

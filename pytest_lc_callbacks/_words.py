@@ -65,8 +65,12 @@ def more(number: int, noun: str = "") -> str:
 def listing(words: Iterable[str], limit: int = 5) -> str:
     """*words* in one line, each once: ``a, b, c, d, e and 3 more``."""
     each = list(dict.fromkeys(words))
-    left = len(each) - limit
-    return ", ".join(each[:limit]) + (f" and {left:,} more" if left > 0 else "")
+    return ", ".join(each[:limit]) + and_more(len(each) - limit)
+
+
+def and_more(left: int) -> str:
+    """The end of a line that leaves some out: `` and 3 more``; empty where none are left."""
+    return f" and {left:,} more" if left > 0 else ""
 
 
 def first_lines(lines: Sequence[str], limit: int, indent: str = "", noun: str = "") -> list[str]:

@@ -15,7 +15,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from pytest_lc_callbacks._handlers.configure_hook import SWITCHBOARD
 from pytest_lc_callbacks._handlers.earlier_runs import EarlierRuns
 from pytest_lc_callbacks._handlers.recorder import RecordingHandler
-from pytest_lc_callbacks._recording import Recording, Run, is_start, kept_id
+from pytest_lc_callbacks._recording import Recording, Run, Selection, id_key, is_start
 from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, ObservedRuns, Origin, ScopeTable
 from pytest_lc_callbacks._stack import call_behind, is_called_by_fallbacks
 
@@ -113,9 +113,9 @@ class Observer(RecordingHandler):
         elsewhere = call.thread_known and threading.get_ident() != self._test_thread
         thread = threading.current_thread().name if elsewhere else None
         by_fallbacks = None if inside is None else is_called_by_fallbacks(frame, inside)
-        self._origins.setdefault(kept_id(run_id), []).append(Origin(inside, thread, call, by_fallbacks))
+        self._origins.setdefault(id_key(run_id), []).append(Origin(inside, thread, call, by_fallbacks))
         if inside is not None and is_of_earlier_test(self, inside, manager.handlers):
-            self._earlier.tell(kept_id(run_id))
+            self._earlier.tell(id_key(run_id))
 
     def _compute(self) -> ObservedRuns:
         heard = self.runs
@@ -141,11 +141,11 @@ class Observer(RecordingHandler):
     def _origins_of(self, runs: list[Run]) -> dict[Run, Origin]:
         noted = {run_id: iter(origins) for run_id, origins in list(self._origins.items())}
         roots = [run for run in runs if run.parent_run_id is None]
-        found = {run: next(noted.get(kept_id(run.run_id), iter(())), None) for run in roots}
+        found = {run: next(noted.get(id_key(run.run_id), iter(())), None) for run in roots}
         return {run: origin for run, origin in found.items() if origin is not None}
 
     def _phase_of(self, run: Run) -> str | None:
-        return next((phase for position, phase, _ in reversed(self._phases) if position <= run.first), None)
+        return next((phase for position, phase, _ in reversed(self._phases) if position <= run._first), None)
 
     def _runs_of_this_test(self, heard: list[Run], parents: dict[Run, Run]) -> list[Run]:
         earlier: set[Run] = set()
@@ -156,13 +156,13 @@ class Observer(RecordingHandler):
 
     def _began_in_earlier_run(self, run: Run) -> bool:
         """Whether *run*, which began in no run that this observer heard, began in a run of an earlier test."""
-        return self._earlier.was_told_of(kept_id(run.run_id)) or is_of_earlier_test(self, run.parent_run_id)
+        return self._earlier.was_told_of(id_key(run.run_id)) or is_of_earlier_test(self, run.parent_run_id)
 
     def _place(self, run: Run, phase: str) -> str | None:
         """Where *run* began, if that is out of scope."""
         if not self._sections:
             return None if phase == "call" else _PLACES[phase]
-        if run.first >= self._sections[-1].start:
+        if run._first >= self._sections[-1].start:
             return None
         return "before this section()" if phase == "call" else _PLACES[phase]
 
@@ -203,13 +203,14 @@ class _Section(Recording):
         self._stop: int | None = None
 
     @property
-    def _positions(self) -> range:
-        return range(self.start, len(self._log) if self._stop is None else self._stop)
+    def _selection(self) -> Selection:
+        return Selection(self._log, range(self.start, len(self._log) if self._stop is None else self._stop))
 
     @property
     def runs(self) -> list[Run]:
         """Every run that began in the block."""
-        return [run for run in self._log.runs() if run.first in self._positions]
+        heard = self._selection.positions
+        return [run for run in self._log.runs() if run._first in heard]
 
     def restart(self, observer: Observer) -> None:
         """Go on in the empty recording of an observer that was cleared."""

@@ -12,7 +12,7 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 
 from pytest_lc_callbacks import _made
-from pytest_lc_callbacks._recording import EVENT_NAMES, is_start, kept_id
+from pytest_lc_callbacks._recording import EVENT_NAMES, id_key, is_start
 from pytest_lc_callbacks._scopes import ScopedRecording
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]
         if event_name in ("interrupt", "resume"):
             # langgraph sends their run's id inside.
             run_id = run_id or getattr(payload.get("event"), "run_id", None)
-        ids = kept_id(run_id), kept_id(parent_run_id)
+        ids = id_key(run_id), id_key(parent_run_id)
         described = (_copied(metadata) or None) if issubclass(type(metadata), dict) else None
         found = _tagged(tags), described, perf_counter(), get_ident()
         self._extend((event_name, *ids, *found, None, payload, None, None))
@@ -136,7 +136,7 @@ def _on_chain_start(
         (
             "chain_start",
             run_id.int,
-            None if parent_run_id is None else kept_id(parent_run_id),
+            None if parent_run_id is None else id_key(parent_run_id),
             _tagged(tags) if tags else None,
             metadata.copy() if metadata else None,
             perf_counter(),
@@ -166,7 +166,7 @@ def _on_chain_end(
         (
             "chain_end",
             run_id.int,
-            None if parent_run_id is None else kept_id(parent_run_id),
+            None if parent_run_id is None else id_key(parent_run_id),
             _tagged(tags) if tags else None,
             None,
             perf_counter(),
@@ -198,7 +198,7 @@ def _on_llm_new_token(
         (
             "llm_new_token",
             run_id.int,
-            None if parent_run_id is None else kept_id(parent_run_id),
+            None if parent_run_id is None else id_key(parent_run_id),
             _tagged(tags) if tags else None,
             None,
             perf_counter(),
@@ -226,13 +226,13 @@ class RecordingHandler(ScopedRecording, _HandlerBase):
 
     def __init__(self) -> None:
         super().__init__()
-        self._extend = self._log.flat.extend
+        self._extend = self._log.extend
         self._is_made()
 
     def clear(self) -> None:
         """Forget everything, and let go of the payloads; runs that are open go on in the empty recording."""
         super().clear()
-        self._extend = self._log.flat.extend
+        self._extend = self._log.extend
 
     def _is_made(self) -> None:
         """Tell whoever listens. The observer and the spy's recordings do not: no test made them."""

@@ -122,7 +122,7 @@ class Spy(ScopedRecording):
                 self._by_handler[id(handler)] = (handler, _HandlerRecording(handler))
             recording = self._by_handler[id(handler)][1]
             getattr(recording, f"on_{name}")(*args, **kwargs)
-            self._log.flat += recording._log.record(len(recording._log) - 1)
+            self._log.extend(recording._log.record(len(recording._log) - 1))
 
 
 class _HandlerRecording(RecordingHandler):

@@ -1,8 +1,12 @@
 """What a handler received, and the questions a test asks about it."""
 
-from pytest_lc_callbacks._recording.events import EVENT_NAMES, Event, EventName, Run, RunTree, is_end, is_start, kept_id
+from pytest_lc_callbacks._recording.events import Event, Run
+from pytest_lc_callbacks._recording.names import EVENT_NAMES, EventName, is_end, is_start
 from pytest_lc_callbacks._recording.patterns import any_order, event, many
 from pytest_lc_callbacks._recording.recording import Recording
+from pytest_lc_callbacks._recording.records import id_key
+from pytest_lc_callbacks._recording.selection import Selection
+from pytest_lc_callbacks._recording.tree import RunTree
 
 __all__ = [
     "EVENT_NAMES",
@@ -11,10 +15,11 @@ __all__ = [
     "Recording",
     "Run",
     "RunTree",
+    "Selection",
     "any_order",
     "event",
+    "id_key",
     "is_end",
     "is_start",
-    "kept_id",
     "many",
 ]

@@ -4,79 +4,76 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import groupby, takewhile
 
-from pytest_lc_callbacks._recording.events import Log, Run
-from pytest_lc_callbacks._recording.matching import names_at
+from pytest_lc_callbacks._recording.events import Run
+from pytest_lc_callbacks._recording.names import TOKENS
 from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many
+from pytest_lc_callbacks._recording.selection import Selection
 
-_TOKENS = ("llm_new_token", "stream_event")
 # A list to paste has at most this many entries on one level; its middle becomes `...`.
 _HEAD, _TAIL, _BRANCHES = 12, 8, 6
 # Runs inside runs beyond this depth are written in the order they had.
 _DEPTH = 20
-# Beyond this many events only the two ends are looked at, so that a message stays quick.
+# Of more events than this the list has the two ends alone, as they were recorded.
 _LARGE = 2_000
 
 
-def expectation(log: Log, positions: Sequence[int]) -> str:
+def expectation(selection: Selection) -> str:
     """``assert_events([...])`` with what was recorded: tokens folded, long middles cut, concurrent runs as such."""
-    return f"assert_events({_written(recorded_items(log, positions), '')})"
+    return f"assert_events({_render(recorded_items(selection), '')})"
 
 
-def recorded_items(log: Log, positions: Sequence[int]) -> list[Item]:
-    """The items that match the events at these *positions*."""
-    if len(positions) > _LARGE:
-        head, tail = (names_at(log, list(part)) for part in (positions[:_HEAD], positions[-_TAIL:]))
-        return [*_fold(head), ..., *_fold(tail)]
-    items = _Writer(log, positions).level(range(len(positions)))
+def recorded_items(selection: Selection) -> list[Item]:
+    """The items that match the events of the *selection*."""
+    if len(selection) > _LARGE:
+        return [*_fold(selection[:_HEAD].names), ..., *_fold(selection[-_TAIL:].names)]
+    items = _Writer(selection).write(range(len(selection)))
     if all(item is ... for item in items):
-        items = _cut(_fold(names_at(log, positions)))
+        items = _cut(_fold(selection.names))
     return items
 
 
 class _Writer:
-    """Writes the events of concurrent runs apart."""
+    """Writes what concurrent runs sent as branches of `any_order`."""
 
-    def __init__(self, log: Log, positions: Sequence[int]) -> None:
-        self._names = names_at(log, positions)
-        self._runs = [log.run_at(position) for position in positions]
+    def __init__(self, selection: Selection) -> None:
+        self._names = selection.names
+        self._runs = [selection.run(index) for index in range(len(selection))]
 
-    def level(self, indices: Sequence[int], around: Run | None = None, depth: int = 0) -> list[Item]:
-        """These events: those of the run *around* as they are, the runs under it one by one or in any order."""
+    def write(self, indices: Sequence[int], around: Run | None = None, depth: int = 0) -> list[Item]:
+        """These events: those of the run *around* one by one, each run under it by itself or in any order."""
         items: list[Item] = []
         done = 0
         for cluster in _clusters(self._runs_under(indices, around)):
             first, stop = bisect_left(indices, cluster[0][0]), bisect_right(indices, max(run[-1] for run in cluster))
-            items += self._written(indices[done:first])
-            items += self._cluster(cluster, indices[first:stop], depth)
+            items += self._list(indices[done:first])
+            items += self._write_cluster(cluster, indices[first:stop], depth)
             done = stop
-        return _cut(_fold(items + self._written(indices[done:])))
+        return _cut(_fold(items + self._list(indices[done:])))
 
-    def _written(self, indices: Iterable[int]) -> list[Item]:
+    def _list(self, indices: Iterable[int]) -> list[Item]:
         return [self._names[index] for index in indices]
 
     def _runs_under(self, indices: Iterable[int], around: Run | None) -> dict[Run, list[int]]:
         """The indices of each run that begins here, with the runs under it."""
         runs: dict[Run, list[int]] = {}
-        seen: set[Run] = set()
+        top_of: dict[Run, Run] = {}
         for index in indices:
             run = self._runs[index]
             if run is None or run is around:
                 continue
-            top = run if run in runs else next((r for r in run.ancestors() if r in runs), None)
-            if top is None and run not in seen:
-                top = run
-            seen.add(run)
-            if top is not None:
-                runs.setdefault(top, []).append(index)
+            if run not in top_of:
+                inside = takewhile(lambda outer: outer is not around, run.ancestors())
+                top_of[run] = next((top_of[outer] for outer in inside if outer in top_of), run)
+            runs.setdefault(top_of[run], []).append(index)
         return runs
 
-    def _cluster(self, cluster: list[list[int]], indices: Sequence[int], depth: int) -> list[Item]:
+    def _write_cluster(self, cluster: list[list[int]], indices: Sequence[int], depth: int) -> list[Item]:
         """Runs whose events overlap, and the *indices* from the first to the last of them."""
         if sum(map(len, cluster)) != len(indices) or depth == _DEPTH:
-            return self._written(indices)
-        branches = [tuple(self.level(run, self._runs[run[0]], depth + 1)) for run in cluster]
+            return self._list(indices)
+        branches = [tuple(self.write(run, self._runs[run[0]], depth + 1)) for run in cluster]
         if len(branches) == 1:
             return list(branches[0])
         return [AnyOrder(tuple(branches))] if len(branches) <= _BRANCHES else [...]
@@ -88,7 +85,7 @@ def _clusters(runs: dict[Run, list[int]]) -> list[list[list[int]]]:
     end = -1
     before: Run | None = None
     for run, indices in sorted(runs.items(), key=lambda pair: pair[1][0]):
-        follows = before is not None and indices[0] == end + 1 and run.is_parallel_to(before)
+        follows = before is not None and indices[0] == end + 1 and run._started_beside(before)
         if indices[0] > end and not follows:
             clusters.append([])
         clusters[-1].append(indices)
@@ -99,7 +96,7 @@ def _clusters(runs: dict[Run, list[int]]) -> list[list[list[int]]]:
 def _fold(items: Iterable[Item]) -> list[Item]:
     """Several tokens in a row become one `many`."""
     folded: list[Item] = []
-    for is_token, group in groupby(items, lambda item: item in _TOKENS):
+    for is_token, group in groupby(items, lambda item: item in TOKENS):
         row = list(group)
         tokens = tuple(dict.fromkeys(item for item in row if isinstance(item, str)))
         folded += [Many(tokens, 1)] if is_token and len(row) > 1 else row
@@ -113,9 +110,9 @@ def _cut(items: list[Item]) -> list[Item]:
     return [*items[:_HEAD], ..., *items[-_TAIL:]]
 
 
-def _written(items: Sequence[Item], indent: str) -> str:
-    """The list in the user's own words, broken into lines where it is long."""
-    parts = [_word(item, indent + "    ") for item in items]
+def _render(items: Sequence[Item], indent: str) -> str:
+    """The list as a formatter would lay it out."""
+    parts = [_render_item(item, indent + "    ") for item in items]
     line = f"[{', '.join(parts)}]"
     if len(line) <= 88 and "\n" not in line:
         return line
@@ -123,12 +120,12 @@ def _written(items: Sequence[Item], indent: str) -> str:
     return "[\n" + "".join(f"{inner}{part},\n" for part in parts) + f"{indent}]"
 
 
-def _word(item: Item, indent: str) -> str:
+def _render_item(item: Item, indent: str) -> str:
     if isinstance(item, str):
         return f'"{item}"'
     if isinstance(item, (Many, EventPattern)):
         return repr(item).replace("'", '"')
     if isinstance(item, AnyOrder):
-        branches = [_written(branch, indent + "    ") for branch in item.branches]
+        branches = [_render(branch, indent + "    ") for branch in item.branches]
         return "any_order(\n" + "".join(f"{indent}    {branch},\n" for branch in branches) + f"{indent})"
     return "..."

@@ -2,92 +2,41 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from pytest_lc_callbacks._recording.events import Log, Run
-from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many, render_items
-from pytest_lc_callbacks._words import truncate
-
-# How many events a search through `any_order` may look at before it gives up, loudly.
-SEARCH_LIMIT = 5_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mismatch:
-    """Where a list and the events part."""
-
-    at: int
-    """Which event, counted from 0; one past the last if events are missing."""
-
-    expected: tuple[Item, ...]
-    """What would have been right there; empty if nothing more was expected."""
-
-    rest: tuple[Item, ...]
-    """What the list has after that."""
-
-    anywhere: bool = False
-    """Whether it would have been right anywhere from there on."""
-
-    detail: str | None = None
-    """Why the runs that were there do not match `any_order`, in one line."""
-
-    evidence: tuple[str, ...] = ()
-    """What shows it."""
+from pytest_lc_callbacks._recording.attributes import Comparison
+from pytest_lc_callbacks._recording.concurrent_runs import Budget, ConcurrentRuns
+from pytest_lc_callbacks._recording.events import Log
+from pytest_lc_callbacks._recording.mismatch import Mismatch, NoConcurrentRuns, NoSuchEvent, SurplusEvent, WrongEvent
+from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many
+from pytest_lc_callbacks._recording.selection import Selection
 
 
-class SearchLimitError(ValueError):
-    """The search through `any_order` passed its limit."""
-
-
-def find_mismatch(items: Sequence[Item], log: Log, positions: Sequence[int]) -> Mismatch | None:
+def find_mismatch(items: Sequence[Item], selection: Selection) -> Mismatch | None:
     """
-    Where *items* and the events at these *positions* of *log* part; None if they match.
+    Where *items* and the events of the *selection* part; None if they match.
 
     Exact lists take a step per event, patterns at most one per event and item, `any_order` at most `SEARCH_LIMIT`.
 
     Raises:
         SearchLimitError: If that limit was passed, with the branches that made the search long.
     """
-    names = names_at(log, positions)
-    if set(map(type, items)) <= {str}:
-        return _exact_mismatch(items, names)
-    return _Search(_Automaton(items, len(names)), _Events(log, positions, names), _Budget()).mismatch()
-
-
-def names_at(log: Log, positions: Sequence[int]) -> list[str]:
-    """The names of the events at these *positions*."""
-    names = log.names()
-    return names[positions.start : positions.stop] if isinstance(positions, range) else [names[p] for p in positions]
-
-
-def _exact_mismatch(items: Sequence[Item], recorded: list[str]) -> Mismatch | None:
-    if recorded == list(items):
+    names = selection.names
+    if names == list(items):
         return None
-    at = _common(items, recorded)
-    return Mismatch(at=at, expected=tuple(items[at : at + 1]), rest=tuple(items[at + 1 :]))
+    if all(isinstance(item, str) for item in items):
+        return _exact_mismatch(items, names)
+    return _Search(_Automaton(items, len(names)), selection, _Shared(selection.log)).mismatch()
 
 
-def _common(one: Sequence[Item], other: Sequence[Item]) -> int:
-    """How many entries are the same from the beginning on."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _Events:
-    """The events that a list is held against: some positions of a log, and the names there."""
-
-    log: Log
-    positions: Sequence[int]
-    names: list[str]
-
-    def run(self, index: int) -> Run | None:
-        return self.log.run_at(self.positions[index])
-
-    def chosen(self, indices: Sequence[int]) -> _Events:
-        return _Events(self.log, [self.positions[i] for i in indices], [self.names[i] for i in indices])
+def _exact_mismatch(items: Sequence[Item], names: Sequence[str]) -> Mismatch:
+    """The first entry in which a list of names and the recorded *names* differ."""
+    pairs = enumerate(zip(items, names, strict=False))
+    at = next((i for i, (wanted, found) in pairs if wanted != found), min(len(items), len(names)))
+    if at == len(items):
+        return SurplusEvent(at=at, expected=(), rest=())
+    return WrongEvent(at=at, expected=(items[at],), rest=tuple(items[at + 1 :]))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -100,48 +49,8 @@ class _Step:
     repeats: bool = False
 
 
-class _State:
-    """The steps that may take the next event, with the states that follow where the event's name decides."""
-
-    __slots__ = ("furthest", "moves", "steps", "straight")
-
-    def __init__(self, steps: frozenset[int], straight: bool) -> None:
-        self.steps = steps
-        self.furthest = max(steps, default=-1)
-        self.straight = straight
-        """Whether the list goes on with names alone, which are compared as slices."""
-        self.moves: dict[str, _State] = {}
-
-
-class _Automaton:
-    """A list, read in all possible ways at once."""
-
-    def __init__(self, items: Sequence[Item], events: int) -> None:
-        self.items = items
-        self.steps = _steps(items, events)
-        self._in_steps = [step.item for step in self.steps]
-        self._names_until = _names_until(self._in_steps)
-        self._states: dict[frozenset[int], _State] = {}
-
-    def state(self, steps: Iterable[int]) -> _State:
-        """The state for these steps and those behind them that are reached without an event."""
-        closed = set(steps)
-        for number in tuple(closed):
-            while number < len(self.steps) and self.steps[number].optional:
-                number += 1  # noqa: PLW2901 - on to the step behind the optional one
-                closed.add(number)
-        key = frozenset(closed)
-        if key not in self._states:
-            straight = len(key) == 1 and len(self.names_ahead(*key)) > 1
-            self._states[key] = _State(key, straight)
-        return self._states[key]
-
-    def names_ahead(self, number: int) -> Sequence[Item]:
-        """The steps from this one on that are names alone."""
-        return self._in_steps[number : self._names_until[number]]
-
-
 def _steps(items: Iterable[Item], events: int) -> list[_Step]:
+    """The steps of a list that is held against so many *events*."""
     steps: list[_Step] = []
     for index, item in enumerate(items):
         if isinstance(item, Many):
@@ -153,341 +62,195 @@ def _steps(items: Iterable[Item], events: int) -> list[_Step]:
     return steps
 
 
-def _names_until(items: Sequence[Item]) -> list[int]:
-    """For each step the first one from there on that is more than a name."""
-    until = [len(items)] * (len(items) + 1)
-    for number in range(len(items) - 1, -1, -1):
-        until[number] = until[number + 1] if isinstance(items[number], str) else number
-    return until
+class _State:
+    """The *steps* that may take the next event."""
+
+    __slots__ = ("by_attributes", "by_name", "furthest", "groups", "patterns", "steps", "takes_all")
+
+    def __init__(self, steps: frozenset[int], groups: Sequence[tuple[int, AnyOrder]], *, takes_all: bool) -> None:
+        self.steps = steps
+        self.furthest = max(steps, default=-1)
+        self.groups = groups
+        """The steps that are `any_order`."""
+        self.takes_all = takes_all
+        """Whether the list matches whatever comes from here on, since it ends with ``...``."""
+        self.by_name: dict[str, _State] = {}
+        """The state after an event of this name, where the name decides."""
+        self.patterns: dict[str, tuple[EventPattern, ...]] = {}
+        """The patterns that an event of this name may fit or not."""
+        self.by_attributes: dict[tuple[str, frozenset[EventPattern]], _State] = {}
+        """The state after an event of this name that fits these patterns."""
 
 
-class _Budget:
-    """How many more events one search may look at, over all its branches."""
+class _Automaton:
+    """A list as a nondeterministic automaton that keeps the states that were reached; it knows no events."""
 
-    def __init__(self) -> None:
-        self._left = SEARCH_LIMIT
+    def __init__(self, items: Sequence[Item], events: int) -> None:
+        self.items = items
+        self.events = events
+        """How many events it can meet at most."""
+        self.steps = _steps(items, events)
+        self.end = len(self.steps)
+        """The number behind the last step."""
+        self._states: dict[frozenset[int], _State] = {}
 
-    def spend(self, events: int, group: AnyOrder) -> None:
-        self._left -= events
-        if self._left < 0:
-            alike = Counter(render_items(branch) for branch in group.branches).most_common()
-            shown = [f"  {truncate(text)}{f' ({count} times)' if count > 1 else ''}" for text, count in alike[:6]]
-            more = [f"  ... {len(alike) - 6} more"] if len(alike) > 6 else []
-            raise SearchLimitError(
-                f"expected to decide any_order within {SEARCH_LIMIT:,} steps, but these branches fit too many runs:\n"
-                + "\n".join([*shown, *more])
-                + "\nhint: name more of what tells the runs apart, as in event('chain_start', run='...'), and leave "
-                "out any ... before any_order."
-            )
+    def state(self, steps: Iterable[int]) -> _State:
+        """The state for these steps and those behind them that are reached without an event."""
+        closed = set(steps)
+        for number in tuple(closed):
+            while number < self.end and self.steps[number].optional:
+                number += 1  # noqa: PLW2901 - on to the step behind the optional one
+                closed.add(number)
+        key = frozenset(closed)
+        if key not in self._states:
+            items = [(number, self.steps[number].item) for number in key if number < self.end]
+            groups = [(number, item) for number, item in items if isinstance(item, AnyOrder)]
+            takes_all = self.end - 1 in key and self.steps[-1].item is ...
+            self._states[key] = _State(key, groups, takes_all=takes_all)
+        return self._states[key]
+
+    def patterns(self, state: _State, name: str) -> tuple[EventPattern, ...]:
+        """The patterns that decide where *state* goes with an event of this *name*, beside the name."""
+        if name not in state.patterns:
+            items = [self.steps[number].item for number in state.steps if number < self.end]
+            state.patterns[name] = tuple(pattern for item in items for pattern in _patterns(item, name))
+        return state.patterns[name]
+
+    def follow(self, state: _State, name: str, fitting: frozenset[EventPattern]) -> _State:
+        """The state after an event of this *name* that has the attributes of the *fitting* patterns."""
+        reached = set()
+        for number in state.steps:
+            if number < self.end and _takes(self.steps[number].item, name, fitting):
+                reached.add(number if self.steps[number].repeats else number + 1)
+        return self.state(reached)
 
 
-# How much a reason says, from a run that does not begin there to one that differs from its branch.
-_NO_START, _NOT_THESE, _UNSERVED = range(3)
+def _patterns(item: Item, name: str) -> tuple[EventPattern, ...]:
+    """The patterns in *item* that an event of this *name* fits or not, by its attributes."""
+    if isinstance(item, Many):
+        return tuple(pattern for alternative in item.alternatives for pattern in _patterns(alternative, name))
+    if isinstance(item, EventPattern) and item.attributes and item.name in (None, name):
+        return (item,)
+    return ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Reason:
-    """Why `any_order` cannot begin at an event; of several the one with the highest *rank* is told."""
+def _takes(item: Item, name: str, fitting: frozenset[EventPattern]) -> bool:
+    """Whether *item* takes an event of this *name* that has the attributes of the *fitting* patterns."""
+    if isinstance(item, Many):
+        return any(_takes(alternative, name, fitting) for alternative in item.alternatives)
+    if isinstance(item, EventPattern):
+        return item in fitting if item.attributes else item.name == name
+    return item is ... or item == name
 
-    rank: int
-    at: int
-    detail: str
-    evidence: tuple[str, ...] = ()
+
+class _Shared:
+    """What the search for a list shares with the searches for the branches of its `any_order`."""
+
+    def __init__(self, log: Log) -> None:
+        self.budget = Budget()
+        self._log = log
+        self._branches: dict[int, _Automaton] = {}
+        self._comparisons: dict[EventPattern, Comparison] = {}
+
+    def automaton(self, branch: Sequence[Item], events: int) -> _Automaton:
+        """The automaton for a *branch*, which is read once for each run that may serve it."""
+        if id(branch) not in self._branches:
+            self._branches[id(branch)] = _Automaton(branch, events)
+        return self._branches[id(branch)]
+
+    def fits(self, pattern: EventPattern, position: int) -> bool:
+        """Whether the event at this *position* has the attributes of *pattern*."""
+        if pattern not in self._comparisons:
+            self._comparisons[pattern] = Comparison(pattern.attributes, self._log)
+        return self._comparisons[pattern].differing(position) is None
 
 
 class _Search:
-    """One attempt to read events as a list."""
+    """One attempt to read a selection as a list."""
 
-    def __init__(self, automaton: _Automaton, events: _Events, budget: _Budget) -> None:
+    def __init__(self, automaton: _Automaton, selection: Selection, shared: _Shared) -> None:
         self._automaton = automaton
         self._steps = automaton.steps
-        self._events = events
-        self._names = events.names
-        self._budget = budget
-        # Steps that take the event at a later index, behind an `any_order` that swallows what is before it.
+        self._selection = selection
+        self._names = selection.names
+        self._shared = shared
+        self._concurrent = ConcurrentRuns(selection, shared.budget, self._read)
+        # Step numbers by the index at which the search goes on with them: where an `any_order` that was entered ends.
         self._arrivals: dict[int, set[int]] = {}
-        self._reason: _Reason | None = None
-        # The first and the last index of each run among the events searched, where `any_order` asked for it.
-        self._extents: dict[Run | None, tuple[int, int]] = {}
-        self._branches: dict[int, _Automaton] = {}
-        self._accepted: dict[tuple[EventPattern, Run], bool] = {}
 
     def mismatch(self) -> Mismatch | None:
         """Where the list and the events part; None if they match."""
-        names, count = self._names, len(self._names)
-        state, at = self._automaton.state({0}), 0
+        state = self._automaton.state({0})
         furthest, reached_at = state.furthest, 0
-        while at < count:
-            if state.straight and (skipped := self._straight_on(state, at)):
-                following, at = self._automaton.state({state.furthest + skipped}), at + skipped
-            else:
-                following, at = state.moves.get(names[at]) or self._follow(state, at), at + 1
-            if self._arrivals and at in self._arrivals:
-                following = self._automaton.state(following.steps | self._arrivals.pop(at))
-            if following is not state:
-                if not following.steps and not self._arrivals:
-                    return self._dead_end(state, at - 1)
-                state = following
-                if state.furthest > furthest:
-                    furthest, reached_at = state.furthest, at
-        if len(self._steps) in state.steps:
-            return None
-        return self._out_of_events(state, furthest, reached_at)
-
-    def _straight_on(self, state: _State, at: int) -> int:
-        """How many events from *at* on are the very names that the list has there."""
-        wanted = self._automaton.names_ahead(state.furthest)
-        return 0 if self._arrivals else _common(wanted, self._names[at : at + len(wanted)])
-
-    def _follow(self, state: _State, at: int) -> _State:
-        """The state after the event *at* this index."""
-        name = self._names[at]
-        reached: set[int] = set()
-        by_name = True
-        for number in state.steps:
-            if number == len(self._steps):
+        for at, name in enumerate(self._names):
+            following = state.by_name.get(name) or self._follow(state, name, at)
+            if self._arrivals and at + 1 in self._arrivals:
+                following = self._automaton.state(following.steps | self._arrivals.pop(at + 1))
+            if following is state:
                 continue
-            step = self._steps[number]
-            by_name = by_name and not _depends_on_more(step.item, name)
-            if isinstance(step.item, AnyOrder):
-                self._enter(step.item, number, at)
-            elif self._accepts(step.item, at):
-                reached.add(number if step.repeats else number + 1)
-        following = self._automaton.state(reached)
-        if by_name:
-            state.moves[name] = following
+            if not following.steps and not self._arrivals:
+                return self._stop(state, at)
+            state = following
+            if state.takes_all:
+                return None
+            if state.furthest > furthest:
+                furthest, reached_at = state.furthest, at + 1
+        if self._automaton.end in state.steps:
+            return None
+        return self._run_out(state, furthest, reached_at)
+
+    def _follow(self, state: _State, name: str, at: int) -> _State:
+        """The state after the event *at* this index."""
+        for number, group in state.groups:
+            end = self._concurrent.enter(group, at)
+            if end is not None:
+                self._arrivals.setdefault(end, set()).add(number + 1)
+        patterns = self._automaton.patterns(state, name)
+        position = self._selection.positions[at]
+        fitting = frozenset(pattern for pattern in patterns if self._shared.fits(pattern, position))
+        if (name, fitting) not in state.by_attributes:
+            state.by_attributes[name, fitting] = self._automaton.follow(state, name, fitting)
+        following = state.by_attributes[name, fitting]
+        if not patterns and not state.groups:
+            state.by_name[name] = following
         return following
 
-    def _accepts(self, item: Item, at: int) -> bool:
-        if item is ...:
-            return True
-        if isinstance(item, str):
-            return self._names[at] == item
-        if isinstance(item, Many):
-            return any(self._accepts(alternative, at) for alternative in item.alternatives)
-        assert isinstance(item, EventPattern)
-        if item.name is not None and item.name != self._names[at]:
-            return False
-        return not item.attributes or self._has_attributes(item, at)
-
-    def _has_attributes(self, pattern: EventPattern, at: int) -> bool:
-        position = self._events.positions[at]
-        run = self._events.log.run_at(position)
-        if run is None or not pattern.is_about_run:
-            return pattern.accepts(self._events.log.event(position))
-        key = pattern, run
-        if key not in self._accepted:
-            self._accepted[key] = pattern.accepts(self._events.log.event(position))
-        return self._accepted[key]
-
-    def _dead_end(self, state: _State, at: int) -> Mismatch:
-        """No step takes the event *at* this index."""
+    def _stop(self, state: _State, at: int) -> Mismatch:
+        """No step of *state* takes the event *at* this index."""
         wanted = [self._steps[number] for number in sorted(state.steps) if number < len(self._steps)]
         expected = tuple(dict.fromkeys(step.item for step in wanted))
-        behind = wanted[-1].index + 1 if wanted else len(self._automaton.items)
-        return self._explained(Mismatch(at=at, expected=expected, rest=tuple(self._automaton.items[behind:])))
+        if not expected:
+            return SurplusEvent(at=at, expected=(), rest=())
+        rest = tuple(self._automaton.items[wanted[-1].index + 1 :])
+        return self._explain(WrongEvent(at=at, expected=expected, rest=rest), anywhere=False)
 
-    def _out_of_events(self, state: _State, furthest: int, reached_at: int) -> Mismatch:
+    def _run_out(self, state: _State, furthest: int, reached_at: int) -> Mismatch:
         """All events are taken, and the list is not at its end."""
         if furthest == len(self._steps):
-            return Mismatch(at=reached_at, expected=(), rest=())
+            return SurplusEvent(at=reached_at, expected=(), rest=())
         if not any(self._steps[number].item is ... for number in state.steps):
-            return self._dead_end(state, len(self._names))
+            return self._stop(state, len(self._names))
         step = self._steps[furthest]
-        before = self._steps[furthest - 1].item if furthest else None
         rest = tuple(self._automaton.items[step.index + 1 :])
-        return self._explained(Mismatch(at=reached_at, expected=(step.item,), rest=rest, anywhere=before is ...))
+        if furthest and self._steps[furthest - 1].item is ...:
+            return self._explain(NoSuchEvent(at=reached_at, expected=(step.item,), rest=rest), anywhere=True)
+        return self._explain(WrongEvent(at=reached_at, expected=(step.item,), rest=rest), anywhere=False)
 
-    def _explained(self, mismatch: Mismatch) -> Mismatch:
-        if self._reason is None or not any(isinstance(item, AnyOrder) for item in mismatch.expected):
+    def _explain(self, mismatch: Mismatch, *, anywhere: bool) -> Mismatch:
+        """*mismatch* with the reason why no `any_order` could begin, if it expects one."""
+        reason = self._concurrent.reason
+        if reason is None or not any(isinstance(item, AnyOrder) for item in mismatch.expected):
             return mismatch
-        reason = self._reason
-        detail = f"from event {reason.at + 1:,} on {reason.detail}" if mismatch.anywhere else reason.detail
-        return replace(mismatch, at=reason.at, detail=detail, evidence=reason.evidence)
+        return NoConcurrentRuns(
+            at=reason.at,
+            expected=mismatch.expected,
+            rest=mismatch.rest,
+            detail=reason.detail,
+            runs=reason.evidence,
+            anywhere=anywhere,
+        )
 
-    def _enter(self, group: AnyOrder, number: int, at: int) -> None:
-        """Let concurrent runs that begin *at* this index take all their events, if they match the branches."""
-        runs = self._concurrent_runs(group, at)
-        if isinstance(runs, _Reason):
-            self._reason = max(filter(None, [self._reason, runs]), key=lambda reason: reason.rank)
-            return
-        branch, served = self._served(group, runs)
-        if branch is None:
-            end = max(indices[-1] for indices in runs.values())
-            self._arrivals.setdefault(end + 1, set()).add(number + 1)
-        elif self._reason is None or self._reason.rank < _UNSERVED:
-            self._reason = self._unserved(group, at, runs, branch, served)
-
-    def _concurrent_runs(self, group: AnyOrder, at: int) -> dict[Run, list[int]] | _Reason:
-        """The indices of the events of each run that begins from *at* on, with the runs under it; or why not."""
-        runs: dict[Run, list[int]] = {}
-        tops: dict[Run, Run | None] = {}
-        index, end = at, at + 1
-        while index < end or len(runs) < len(group.branches):
-            if index == len(self._names):
-                return _Reason(rank=_NOT_THESE, at=at, detail=f"only {_runs(len(runs))} began there")
-            top = self._top(index, runs, tops)
-            if top is None or (top not in runs and len(runs) == len(group.branches)):
-                self._budget.spend(index - at, group)
-                return self._intruder(at, index, runs, top)
-            if top not in runs:
-                runs[top] = []
-                end = max(end, self._end_of(top))
-            runs[top].append(index)
-            index += 1
-        self._budget.spend(index - at, group)
-        return runs
-
-    def _top(self, index: int, runs: dict[Run, list[int]], tops: dict[Run, Run | None]) -> Run | None:
-        """The run among *runs* that this event belongs to, or its own run if it begins here."""
-        run = self._events.run(index)
-        if run is None or run in runs:
-            return run
-        if run not in tops:
-            around = next((ancestor for ancestor in run.ancestors() if ancestor in runs), None)
-            tops[run] = around or (run if self._extent(run)[0] == index else None)
-        return tops[run]
-
-    def _extent(self, run: Run) -> tuple[int, int]:
-        """The first and the last index of the run's own events; none where no event of it is searched."""
-        where = self._events.positions
-        if isinstance(where, range) and where.start <= run.first and run.last < where.stop:
-            return run.first - where.start, run.last - where.start
-        if not self._extents:
-            for index in range(len(self._names)):
-                run_there = self._events.run(index)
-                first, _ = self._extents.get(run_there, (index, index))
-                self._extents[run_there] = first, index
-        return self._extents.get(run, (-1, -1))
-
-    def _end_of(self, top: Run) -> int:
-        """The index after the last event of *top* and the runs under it."""
-        return 1 + max(self._extent(run)[1] for run in top.subtree())
-
-    def _intruder(self, at: int, index: int, runs: dict[Run, list[int]], top: Run | None) -> _Reason:
-        run = top or self._events.run(index)
-        event = f"event {index + 1:,} ({self._names[index]} of {run.label if run else 'no run'})"
-        if not runs:
-            return _Reason(rank=_NO_START, at=at, detail=f"{event} does not begin a run")
-        if top is not None:
-            return _Reason(rank=_NOT_THESE, at=at, detail=f"another run began beside the {_runs(len(runs))}: {event}")
-        return _Reason(rank=_NOT_THESE, at=at, detail=f"{event} came between and belongs to none of those runs")
-
-    def _served(self, group: AnyOrder, runs: dict[Run, list[int]]) -> tuple[int | None, dict[int, int]]:
-        """A branch that is left without a run, or None; and which branch each run serves."""
-        if {type(item) for branch in group.branches for item in branch} <= {str}:
-            return _served_by_name(group.branches, [tuple(self._sent(indices)) for indices in runs.values()])
-        self._budget.spend(len(group.branches) * len(runs), group)
-        fits = [[self._fits(group, branch, indices) for indices in runs.values()] for branch in group.branches]
-        return _served(fits)
-
-    def _sent(self, indices: Iterable[int]) -> list[str]:
-        return [self._names[index] for index in indices]
-
-    def _unserved(
-        self, group: AnyOrder, at: int, runs: dict[Run, list[int]], branch: int, served: dict[int, int]
-    ) -> _Reason:
-        """In words and evidence: this *branch* is left without a run."""
-        lines = [f"  branch {branch + 1} is {render_items(group.branches[branch])}"]
-        for number, (run, indices) in enumerate(runs.items()):
-            as_branch = f"   = branch {served[number] + 1}" if number in served else ""
-            lines.append(f"    {run.label} sent {_listed(self._sent(indices))}{as_branch}")
-        more = [f"    ... {_runs(len(lines) - 7)} more"] if len(lines) > 7 else []
-        left = [run for number, run in enumerate(runs) if number not in served]
-        detail = f"none of the {_runs(len(runs))} that began there is left for branch {branch + 1}"
-        if len(left) == 1:
-            detail = self._parting(group, branch, left[0], runs[left[0]])
-        return _Reason(rank=_UNSERVED, at=at, detail=detail, evidence=(*lines[:7], *more))
-
-    def _parting(self, group: AnyOrder, branch: int, run: Run, indices: list[int]) -> str:
-        """Where the only run that is left parts from the only branch that is left."""
-        mismatch = self._read(group.branches[branch], indices)
-        assert mismatch is not None, "a run that matches a branch serves it"
-        expected = " or ".join("..." if item is ... else truncate(repr(item)) for item in mismatch.expected)
-        there = self._names[indices[mismatch.at]] if mismatch.at < len(indices) else None
-        sent = f"the run {run.label} sent {repr(there) if there else 'no more'}"
-        return f"in branch {branch + 1} {sent} as its event {mismatch.at + 1:,}, not {expected or 'nothing more'}"
-
-    def _fits(self, group: AnyOrder, branch: Sequence[Item], indices: list[int]) -> bool:
-        self._budget.spend(len(indices), group)
-        return self._read(branch, indices) is None
-
-    def _read(self, branch: Sequence[Item], indices: list[int]) -> Mismatch | None:
-        automaton = self._branches.get(id(branch))
-        if automaton is None:
-            automaton = self._branches[id(branch)] = _Automaton(branch, len(self._names))
-        return _Search(automaton, self._events.chosen(indices), self._budget).mismatch()
-
-
-def _depends_on_more(item: Item, name: str) -> bool:
-    """Whether it takes more than an event's *name* to know if *item* takes it."""
-    if isinstance(item, Many):
-        return any(_depends_on_more(alternative, name) for alternative in item.alternatives)
-    if isinstance(item, EventPattern):
-        return bool(item.attributes) and item.name in (None, name)
-    return isinstance(item, AnyOrder)
-
-
-def _runs(count: int) -> str:
-    return f"{count} run{'' if count == 1 else 's'}"
-
-
-def _listed(names: Sequence[str], limit: int = 8) -> str:
-    """Names for a message, cut in the middle."""
-    if len(names) > limit:
-        names = [*names[: limit - 2], f"... {len(names) - limit + 1} more ...", names[-1]]
-    return ", ".join(names)
-
-
-def _served_by_name(
-    branches: Sequence[Sequence[Item]], sent: list[tuple[str, ...]]
-) -> tuple[int | None, dict[int, int]]:
-    """As `_served`, where every branch is a list of names: equal ones serve each other."""
-    waiting: dict[Sequence[Item], list[int]] = {}
-    for run, names in enumerate(sent):
-        waiting.setdefault(names, []).append(run)
-    served: dict[int, int] = {}
-    unserved = []
-    for number, branch in enumerate(branches):
-        if waiting.get(branch):
-            served[waiting[branch].pop()] = number
-        else:
-            unserved.append(number)
-    return (unserved[0] if unserved else None), served
-
-
-def _served(fits: list[list[bool]]) -> tuple[int | None, dict[int, int]]:
-    """
-    A branch that is left without a run when each run serves one branch, or None; and which branch each run serves.
-
-    Augmenting paths, as in the assignment problem: polynomial, where trying every order would not end.
-    """
-    branch_of: dict[int, int] = {}
-    run_of: dict[int, int] = {}
-    unserved = []
-    for start in range(len(fits)):
-        reached_from: dict[int, int] = {}
-        free = _free_run(fits, start, branch_of, reached_from)
-        if free is None:
-            unserved.append(start)
-        while free is not None:
-            branch = reached_from[free]
-            branch_of[free] = branch
-            run_of[branch], free = free, run_of.get(branch)
-    return (unserved[0] if unserved else None), branch_of
-
-
-def _free_run(
-    fits: list[list[bool]], start: int, branch_of: dict[int, int], reached_from: dict[int, int]
-) -> int | None:
-    """A run that serves no branch yet and can be had for *start* if others move over; *reached_from* tells how."""
-    waiting = [start]
-    for branch in waiting:
-        for run, fit in enumerate(fits[branch]):
-            if not fit or run in reached_from:
-                continue
-            reached_from[run] = branch
-            if run not in branch_of:
-                return run
-            waiting.append(branch_of[run])
-    return None
+    def _read(self, branch: Sequence[Item], sent: Selection) -> Mismatch | None:
+        """Where a *branch* and what a run *sent* part."""
+        automaton = self._shared.automaton(branch, self._automaton.events)
+        return _Search(automaton, sent, self._shared).mismatch()

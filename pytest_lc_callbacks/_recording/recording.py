@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import Any
-from uuid import UUID
+from typing import Any, Unpack
 
-from pytest_lc_callbacks._recording import message as _text
-from pytest_lc_callbacks._recording.events import Event, EventName, Log, MethodName, Run, RunTree, is_end
+from pytest_lc_callbacks._recording.attributes import Attributes, Comparison
+from pytest_lc_callbacks._recording.events import Event, Log, Run
 from pytest_lc_callbacks._recording.expectation import expectation
 from pytest_lc_callbacks._recording.hints import NOTHING_RECORDED, hint
-from pytest_lc_callbacks._recording.matching import find_mismatch, names_at
-from pytest_lc_callbacks._recording.patterns import (
-    _ANY,
-    EventPattern,
-    Expected,
-    Item,
-    compile_items,
-    event_name,
-    pattern_of,
-)
+from pytest_lc_callbacks._recording.matching import find_mismatch
+from pytest_lc_callbacks._recording.message import event_lines, not_reached, tree_lines, window
+from pytest_lc_callbacks._recording.names import EventName, MethodName, event_name
+from pytest_lc_callbacks._recording.patterns import EventPattern, Expected, Item, compile_items, pattern_of
+from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.snapshot import snapshot
-from pytest_lc_callbacks._recording.tree import RunTreeText
-from pytest_lc_callbacks._words import repr_short
+from pytest_lc_callbacks._recording.tree import RunTree, RunTreeText
+from pytest_lc_callbacks._words import count, listing, repr_short
 
 
 class Recording:
@@ -38,36 +32,34 @@ class Recording:
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self._log = Log.of(events)
-        self._chosen: list[int] | None = None
+        self._chosen: Selection | None = None
+        """The events that `where` or `without` chose; None in a recording of a whole log."""
         self._cleared_at = 0.0
 
     def __repr__(self) -> str:
         """How much is in there."""
-        return (
-            f"<{type(self).__name__}: {_text.events_count(len(self._positions))}, {_text.runs_count(len(self.runs))}>"
-        )
+        events, runs = count(len(self._selection), "event"), count(len(self.runs), "run")
+        return f"<{type(self).__name__}: {events}, {runs}>"
 
     @property
-    def _positions(self) -> Sequence[int]:
-        return range(len(self._log)) if self._chosen is None else self._chosen
+    def _selection(self) -> Selection:
+        """The events that it has at this moment."""
+        return Selection(self._log, range(len(self._log))) if self._chosen is None else self._chosen
 
     @property
     def events(self) -> list[Event]:
         """Every event, in the order in which it was recorded."""
-        return [self._log.event(position) for position in self._positions]
+        return self._selection.events()
 
     @property
     def names(self) -> list[str]:
         """Every event's name: the shortest thing to compare with ``==``."""
-        return names_at(self._log, self._positions)
+        return list(self._selection.names)
 
     @property
     def runs(self) -> list[Run]:
         """Every run that an event belongs to, in the order of the first events."""
-        positions = self._positions
-        if len(positions) == len(self._log):
-            return self._log.runs()
-        return list(dict.fromkeys(run for run in map(self._log.run_at, positions) if run is not None))
+        return self._selection.runs()
 
     @property
     def tree(self) -> RunTree:
@@ -82,7 +74,8 @@ class Recording:
         Empty if no model reported usage. Each run counts once, also where the handler got its end twice.
         """
         total: dict[str, Any] = {}
-        by_run = {event.run or id(event): event.usage for event in self._select(EventPattern("llm_end"))}
+        ends = self._select(EventPattern("llm_end")).events()
+        by_run = {event.run or id(event): event.usage for event in ends}
         for usage in by_run.values():
             _add(total, usage or {})
         return total
@@ -93,9 +86,9 @@ class Recording:
         errors = [event.error for event in self._error_events()]
         return list({id(error): error for error in errors if error is not None}.values())
 
-    def count(self, name: EventName | MethodName | None = None, **where: Any) -> int:
+    def count(self, name: EventName | MethodName | None = None, **attributes: Unpack[Attributes]) -> int:
         """
-        How many events there are with this *name* and these attributes; they are those of `event`.
+        How many events there are with this *name* and these *attributes*, which are those of `event`.
 
         Raises:
             ValueError: If LangChain has no event of that name.
@@ -103,23 +96,11 @@ class Recording:
             TypeError: If an attribute is unknown.
         """
         __tracebackhide__ = True
-        return len(self.where(name, **where)._positions)
+        return len(self.where(name, **attributes)._selection)
 
-    def where(
-        self,
-        name: EventName | MethodName | None = None,
-        *,
-        run: str | Run = _ANY,
-        run_type: str = _ANY,
-        run_id: UUID = _ANY,
-        tags: Iterable[str] = _ANY,
-        metadata: Mapping[str, Any] = _ANY,
-        parent: str | Run | None = _ANY,
-        under: str | Run = _ANY,
-        **attributes: Any,
-    ) -> Recording:
+    def where(self, name: EventName | MethodName | None = None, **attributes: Unpack[Attributes]) -> Recording:
         """
-        The events with this *name* and these attributes, which are those of `event`, as a Recording.
+        The events with this *name* and these *attributes*, which are those of `event`, as a Recording.
 
         Raises:
             ValueError: If LangChain has no event of that name.
@@ -127,12 +108,9 @@ class Recording:
             TypeError: If an attribute is unknown.
         """
         __tracebackhide__ = True
-        given: dict[str, Any] = {"run": run, "run_type": run_type, "run_id": run_id, "tags": tags, "metadata": metadata}
-        given |= {"parent": parent, "under": under, **attributes}
-        given = {key: value for key, value in given.items() if value is not _ANY}
-        if name is None and not given:
-            return self._view(list(self._positions))
-        return self._view(self._matching(pattern_of(name, given)))
+        if name is None and not attributes:
+            return self._view(self._selection)
+        return self._view(self._select(pattern_of(name, attributes)))
 
     def without(self, *names: EventName | MethodName) -> Recording:
         """
@@ -142,35 +120,35 @@ class Recording:
             ValueError: If LangChain has no event of one of these *names*.
         """
         __tracebackhide__ = True
-        unwanted = set(map(event_name, names))
-        pairs = zip(self._positions, self.names, strict=False)
-        return self._view([position for position, name in pairs if name not in unwanted])
+        return self._view(self._selection.without(*map(event_name, names)))
 
-    def one(self, name: EventName | MethodName | None = None, **where: Any) -> Event:
+    def one(self, name: EventName | MethodName | None = None, **attributes: Unpack[Attributes]) -> Event:
         """
-        The one event with this *name* and these attributes.
+        The one event with this *name* and these *attributes*, which are those of `event`.
 
         Raises:
             AssertionError: If there is none or more than one, with the candidates.
         """
         __tracebackhide__ = True
-        found = self.where(name, **where).events
+        found = self.where(name, **attributes).events
         if len(found) == 1:
             return found[0]
-        wanted = _wanted(name, where)
+        wanted = _render_wanted(name, attributes)
         if found:
-            raise AssertionError(
-                _joined(f"expected one {wanted}, but there are {len(found)}", _text.event_lines(found))
-            )
+            raise AssertionError(_join(f"expected one {wanted}, but there are {len(found):,}", event_lines(found)))
         same_name = self.where(name).events if name else []
-        near = same_name or self.events
-        evidence = _candidates(near, bool(same_name)) if near else [f"  {self._emptiness}"]
-        raise AssertionError(_joined(f"expected one {wanted}, but there is none", evidence))
+        raise AssertionError(_join(f"expected one {wanted}, but there is none", self._candidates(same_name)))
+
+    def _candidates(self, same_name: Sequence[Event]) -> list[str]:
+        """The events that somebody may have meant: those of the *same name*, or else all."""
+        if same_name:
+            return ["  there are:", *event_lines(same_name)]
+        return ["  recorded were:", *event_lines(self.events)] if self._selection else [f"  {self._emptiness}"]
 
     def clear(self) -> None:
         """Forget everything, and let go of the payloads."""
         self._log = Log()
-        self._chosen = None if self._chosen is None else []
+        self._chosen = None if self._chosen is None else Selection(self._log, [])
         self._cleared_at = perf_counter()
 
     def snapshot(self) -> list[dict[str, Any]]:
@@ -197,34 +175,33 @@ class Recording:
         """
         __tracebackhide__ = True
         items = compile_items(expected)
-        log, positions = self._log, self._positions
-        if not positions and items:
-            hints = [] if len(log) else [NOTHING_RECORDED]
-            raise AssertionError(_joined(f"expected {_first(items)}, but {self._emptiness}", hints))
-        mismatch = find_mismatch(items, log, positions)
+        selection = self._selection
+        if items and not selection:
+            hints = [] if len(self._log) else [NOTHING_RECORDED]
+            raise AssertionError(_join(f"expected {_render_first(items)}, but {self._emptiness}", hints))
+        mismatch = find_mismatch(items, selection)
         if mismatch is None:
             return
-        lines = [*mismatch.evidence, *_text.window(log, positions, mismatch)]
-        lines += _text.not_reached(mismatch.rest)
-        lines += filter(None, [hint(mismatch, items, log, positions)])
-        lines += [f"as recorded: {expectation(log, positions)}"]
-        raise AssertionError(_joined(_text.first_line(mismatch, log, positions), lines))
+        lines = [*mismatch.evidence, *window(mismatch, selection), *not_reached(mismatch.rest)]
+        lines += filter(None, [hint(mismatch, items, selection)])
+        lines += [f"as recorded: {expectation(selection)}"]
+        raise AssertionError(_join(mismatch.line(selection), lines))
 
-    def assert_no_events(self, name: EventName | MethodName | None = None, **where: Any) -> None:
+    def assert_no_events(self, name: EventName | MethodName | None = None, **attributes: Unpack[Attributes]) -> None:
         """
-        Check that there is no event with this *name* and these attributes, or none at all if nothing is given.
+        Check that there is no event with this *name* and these *attributes*, or none at all if nothing is given.
 
         Raises:
             AssertionError: With the events that there are; also if nothing was recorded, unless that is what is asked.
         """
         __tracebackhide__ = True
-        found = self.where(name, **where).events
-        wanted = _wanted(name, where) if name or where else "event"
+        found = self.where(name, **attributes).events
+        wanted = _render_wanted(name, attributes)
         if found:
-            first = f"expected no {wanted}, but the handler recorded {len(found)}"
-            raise AssertionError(_joined(first, _text.event_lines(found)))
-        selected = name or where or (self._chosen is not None and not len(self._log))
-        if selected and not self._positions:
+            first = f"expected no {wanted}, but the handler recorded {len(found):,}"
+            raise AssertionError(_join(first, event_lines(found)))
+        is_selective = name or attributes or (self._chosen is not None and not len(self._log))
+        if is_selective and not self._selection:
             raise AssertionError(
                 f"expected no {wanted} among the recorded events, but {self._emptiness}, so nothing was checked\n"
                 "hint: if the handler is to hear nothing at all, write assert_no_events() of the handler itself."
@@ -243,14 +220,14 @@ class Recording:
             AssertionError: With the errors and the run tree; also if nothing was recorded.
         """
         __tracebackhide__ = True
-        ignored = _classes(ignore)
-        if not self._positions:
+        ignored = _read_classes(ignore)
+        if not self._selection:
             raise AssertionError(f"expected runs without errors, but {self._emptiness}, so nothing was checked")
         failed = [event for event in self._error_events() if not isinstance(event.error, ignored)]
-        failed += [event for event in self._select(EventPattern("tool_end")) if event.tool_failed]
+        failed += [event for event in self._select(EventPattern("tool_end")).events() if event.tool_failed]
         if failed:
-            lines = [*_text.event_lines(failed), "  the runs:", *_text.tree_lines(self.tree)]
-            raise AssertionError(_joined(f"expected no errors, but {_failure(failed[0])}", lines))
+            lines = [*event_lines(failed), "  the runs:", *tree_lines(self.tree)]
+            raise AssertionError(_join(f"expected no errors, but {_describe_failure(failed[0])}", lines))
 
     def assert_finished(self) -> None:
         """
@@ -265,10 +242,10 @@ class Recording:
             raise AssertionError(f"expected runs that have ended, but {self._emptiness}, so nothing was checked")
         still_open = [run for run in runs if not run.ended]
         if still_open:
-            names = ", ".join(dict.fromkeys(run.label for run in still_open))
+            names = listing(run.label for run in still_open)
             verb = "is" if len(still_open) == 1 else "are"
-            first = f"expected every run to have ended, but {len(still_open)} of {len(runs)} {verb} open: {names}"
-            raise AssertionError(_joined(first, _text.tree_lines(self.tree)))
+            first = f"expected every run to have ended, but {len(still_open):,} of {len(runs):,} {verb} open: {names}"
+            raise AssertionError(_join(first, tree_lines(self.tree)))
 
     def assert_run_tree(self, expected: str, *, any_order: bool = False) -> None:
         """
@@ -299,7 +276,7 @@ class Recording:
         """Why there is no event, for a message."""
         if not len(self._log):
             return "nothing was recorded"
-        return f"none of the {_text.events_count(len(self._log))} that were recorded was selected"
+        return f"none of the {count(len(self._log), 'event')} that were recorded was selected"
 
     @property
     def _asked_since(self) -> float:
@@ -315,24 +292,27 @@ class Recording:
         """Whether the handler declines events of this *name*: with ``ignore_llm = True`` it declines ``llm_end``."""
         return False
 
-    def _view(self, positions: list[int]) -> Recording:
+    def _view(self, selection: Selection) -> Recording:
         view = Recording()
         view._log = self._log
-        view._chosen = positions
+        view._chosen = selection
         return view
 
-    def _matching(self, pattern: EventPattern) -> list[int]:
-        pairs = zip(self._positions, self.names, strict=False)
-        named = [p for p, name in pairs if pattern.name is None or name == pattern.name]
-        return [p for p in named if pattern.accepts(self._log.event(p))] if pattern.attributes else named
-
-    def _select(self, pattern: EventPattern) -> list[Event]:
-        return [self._log.event(position) for position in self._matching(pattern)]
+    def _select(self, pattern: EventPattern) -> Selection:
+        """The events that *pattern* accepts."""
+        selection = self._selection
+        pairs = zip(selection.positions, selection.names, strict=True)
+        positions = [position for position, name in pairs if pattern.name in (None, name)]
+        if pattern.attributes:
+            differing = Comparison(pattern.attributes, self._log).differing
+            positions = [position for position in positions if differing(position) is None]
+        return Selection(self._log, positions)
 
     def _error_events(self) -> list[Event]:
-        pairs = zip(self._positions, self.names, strict=False)
-        events = [self._log.event(position) for position, name in pairs if is_end(name) and name.endswith("_error")]
-        return [event for event in events if not _is_control_flow(event.error)]
+        """The events that end a run badly, without those by which langgraph steers a graph."""
+        selection = self._selection
+        ends = [index for index, name in enumerate(selection.names) if name.endswith("_error")]
+        return [event for event in selection.at(ends).events() if not _is_control_flow(event.error)]
 
 
 def _is_control_flow(error: BaseException | None) -> bool:
@@ -349,7 +329,7 @@ def _add(total: dict[str, Any], usage: Mapping[str, Any]) -> None:
             total[key] = total.get(key, 0) + value
 
 
-def _classes(ignore: Any) -> tuple[type[BaseException], ...]:
+def _read_classes(ignore: Any) -> tuple[type[BaseException], ...]:
     classes = (ignore,) if isinstance(ignore, (type, str)) or not isinstance(ignore, Iterable) else tuple(ignore)
     for entry in classes:
         if not (isinstance(entry, type) and issubclass(entry, BaseException)):
@@ -357,25 +337,23 @@ def _classes(ignore: Any) -> tuple[type[BaseException], ...]:
     return classes
 
 
-def _failure(event: Event) -> str:
+def _describe_failure(event: Event) -> str:
     run = event.run.label if event.run else "a run"
     return f"{run} answered with an error" if event.tool_failed else f"{run} raised {repr_short(event.error)}"
 
 
-def _wanted(name: str | None, where: Mapping[str, Any]) -> str:
-    if not where:
+def _render_wanted(name: str | None, attributes: Mapping[str, Any]) -> str:
+    """What was asked for: ``'llm_end'``, ``event('llm_end', run='b')``, or ``event`` for any."""
+    if not attributes:
         return repr(name) if name else "event"
-    return repr(pattern_of(name, where))
+    return repr(pattern_of(name, attributes))
 
 
-def _first(items: Sequence[Item]) -> str:
-    named = [item for item in items if item is not ...]
-    return f"{named[0]!r} as event 1" if named[0] is items[0] else repr(named[0])
+def _render_first(items: Sequence[Item]) -> str:
+    """The first item that is no ``...``, and where it is expected."""
+    named = next(item for item in items if item is not ...)
+    return f"{named!r} as event 1" if named is items[0] else repr(named)
 
 
-def _candidates(events: list[Event], same_name: bool) -> list[str]:
-    return ["  there are:" if same_name else "  recorded were:", *_text.event_lines(events)]
-
-
-def _joined(first: str, lines: Iterable[str]) -> str:
+def _join(first: str, lines: Iterable[str]) -> str:
     return "\n".join([first, *lines])

@@ -147,19 +147,19 @@ def takes_constructor_callbacks(run: Run) -> bool:
 
 def has_option(run: Run, *names: str) -> bool:
     """Whether a model's call had one of these options."""
-    payload = run._log.payload(run.first)
+    payload = run._start.payload
     places = (payload.get("invocation_params"), payload.get("options"))
     return any(options.get(name) for options in places if isinstance(options, dict) for name in names)
 
 
 def thread_of(run: Run) -> int:
     """The thread in which *run* began, as far as its handlers were called there."""
-    return run._log.event(run.first).thread
+    return run._start.thread
 
 
 def _last_open(runs: Iterable[Run], run: Run) -> Run | None:
-    earlier = [other for other in runs if other.first < run.first]
-    still_open = [other for other in earlier if not other.ended or other.last > run.first]
+    earlier = [other for other in runs if other._first < run._first]
+    still_open = [other for other in earlier if not other.ended or other._last > run._first]
     return still_open[-1] if still_open else None
 
 

@@ -9,8 +9,8 @@ from uuid import UUID, uuid5
 import pytest
 from hypothesis import strategies as st
 
-from pytest_lc_callbacks import RecordingHandler
-from pytest_lc_callbacks._recording.events import is_start
+from pytest_lc_callbacks import Recording, RecordingHandler
+from pytest_lc_callbacks._recording import Selection, is_start
 
 _FIRST = UUID(int=0)
 
@@ -59,6 +59,11 @@ def send(handler: RecordingHandler, event: str, *, name: str = "", **ids: Any) -
         method(None, [[]] if event == "chat_model_start" else {}, name=name.partition("#")[0], **ids)
     else:
         method(ValueError("boom") if event.endswith("_error") else {}, **ids)
+
+
+def select(recording: Recording) -> Selection:
+    """The events that *recording* has now."""
+    return recording._selection
 
 
 def failure(check: Callable[..., object], *args: Any, **kwargs: Any) -> str:

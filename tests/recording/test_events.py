@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -15,8 +15,7 @@ from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 from recordings import CHAIN, moves, play, record, run_id
 
 from pytest_lc_callbacks import Event, EventName, Recording, RecordingHandler
-from pytest_lc_callbacks._recording import events as _events
-from pytest_lc_callbacks._recording.events import EVENT_NAMES, Run
+from pytest_lc_callbacks._recording.names import EVENT_NAMES
 
 ID = run_id("run")
 
@@ -232,7 +231,6 @@ def test_what_a_run_knows() -> None:
     assert list(model.ancestors()) == [sequence]
     assert list(sequence.subtree()) == [sequence, prompt, model]
     assert (model.parent, model.parent_run_id, model.run_id) == (sequence, sequence.run_id, run_id("FakeChatModel"))
-    assert (sequence.is_component, model.is_component) == (False, True)
     assert prompt.outputs == {}
     assert (prompt.tags, prompt.metadata) == ((), {})
     assert sequence.duration is not None
@@ -279,34 +277,9 @@ def test_runs_are_the_same_however_often_one_looks(happenings: Any, looks: list[
             log._extend(at_once._log.record(position))
         assert len(log.runs) >= 0
     assert log.events == at_once.events
-    assert [(run.label, run.positions, run.status) for run in log.runs] == [
-        (run.label, run.positions, run.status) for run in at_once.runs
+    assert [(run.label, [e.time for e in run.events], run.status) for run in log.runs] == [
+        (run.label, [e.time for e in run.events], run.status) for run in at_once.runs
     ]
-
-
-AFTER_THE_END = [("root", 0), ("end", 0), ("again", 7), ("token", 0), ("child", 0)]
-
-
-@example(AFTER_THE_END, 3)
-@given(moves(), st.integers(0, 30))
-def test_events_of_a_long_recording(happenings: Any, start: int) -> None:
-    """
-    The few events that a message shows of a long recording are the same as when all of it is sorted into runs.
-    """
-    # A run whose start was not heard is known by its first event alone, which may be far away.
-    handler = play((move, 0 if (number == 7 and move != "again") else number) for move, number in happenings)
-    positions = range(len(handler.names))[start : start + 4]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_events, "LONG", 0)
-        quick = handler._log.events_at(positions)
-    slow = [handler.events[position] for position in positions]
-    assert quick == slow
-    assert [around(event.run) for event in quick] == [around(event.run) for event in slow]
-
-
-def around(run: Run | None) -> list[str]:
-    """A run's label and those of the runs around it that have one."""
-    return [run.label, *(other.label for other in run.ancestors() if other.started)] if run else []
 
 
 @given(moves())
@@ -318,7 +291,9 @@ def test_a_recording_of_events(happenings: Any) -> None:
     again = Recording(handler.events)
     assert again.events == handler.events
     assert again.tree == handler.tree
-    assert [run.positions for run in again.runs] == [run.positions for run in handler.runs]
+    assert [[e.time for e in run.events] for run in again.runs] == [
+        [e.time for e in run.events] for run in handler.runs
+    ]
 
 
 def test_events_made_by_hand() -> None:

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 from hypothesis import example, given
-from recordings import CHAIN, CHAIN_NAMES, moves, play, record, run_id
+from recordings import CHAIN, CHAIN_NAMES, moves, play, record, run_id, select
 
-from pytest_lc_callbacks import Recording, RecordingHandler, any_order, event, many
+from pytest_lc_callbacks import Recording, any_order, event, many
 from pytest_lc_callbacks._recording import expectation as _expectations
 from pytest_lc_callbacks._recording.expectation import expectation
 
 WORDS = {"any_order": any_order, "event": event, "many": many}
 
 
-def written(handler: RecordingHandler) -> str:
+def written(handler: Recording) -> str:
     """What a failure would print."""
-    return expectation(handler._log, handler._positions)
+    return expectation(select(handler))
 
 
 def paste(text: str, handler: Recording) -> None:
@@ -41,7 +41,7 @@ def test_the_printed_expectation_passes_for_a_selection(happenings: Any) -> None
     A selection prints an expectation that holds for the selection.
     """
     view = play(happenings).without("chain_end", "custom_event")
-    paste(expectation(view._log, view._positions), view)
+    paste(written(view), view)
 
 
 @given(moves(60))

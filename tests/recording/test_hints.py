@@ -10,38 +10,51 @@ from recordings import CHAIN, CHAIN_NAMES, failure, record
 from pytest_lc_callbacks import any_order, event, many
 
 ALONE = """\
-hint: the handler heard FakeChatModel but not its parent run: it was given to that component alone (its constructor, or with_config
-      on that step), and such callbacks do not reach the chain around it. To hear the whole chain, pass it at run time:
-      chain.invoke(..., config={"callbacks": [handler]})."""  # noqa: E501 - as it is printed
+hint: the handler heard FakeChatModel but not its parent run. Callbacks that are given to one
+      component, with its constructor or with with_config on that step, do not reach the chain
+      around it. To hear the whole chain, pass it at run time: chain.invoke(...,
+      config={"callbacks": [handler]}). [one-component]"""
 SEVERAL = """\
-hint: the handler heard A, B, but not the run around them.
-      Possible causes: it was given to each of them alone (constructor callbacks, with_config on a step);
-      or it was passed as one of the inheritable_handlers of a CallbackManager, which do not hear the run
-      that they are passed to."""
-RAISED = "hint: m raised ValueError('boom'); a run that raises reports 'llm_error' instead of 'llm_end'."
+hint: the handler heard A, B, but not the run around them. Possible causes:
+      - the handler was given to each of them alone (constructor, or with_config on a step)
+        [one-component]
+      - the handler is one of the inheritable_handlers of a CallbackManager, which do not hear the
+        run that they are passed to [inheritable-handlers]"""
+RAISED = """\
+hint: m raised ValueError('boom'). A run that raises reports an error event (llm_error, chain_error,
+      tool_error, retriever_error) instead of its end. [run-failed]"""
 STREAMED = """\
-hint: the model streamed, and each token is an event. Expect them with many("llm_new_token"), or leave them
-      out: recording.without("llm_new_token").assert_events([...])."""
-DOUBLED = """\
-hint: the handler got 'chain_start' of the same a run more than once. LangChain joins
-      lists of callbacks without removing doubles: it is in one list twice ([h, h]), or given both with
-      with_config and at run time."""
-CONCURRENT = """\
-hint: the same events in another order: runs that are open at the same time share no order. Write what each
-      of them sends as a branch: any_order([...], [...])."""
-SILENT = """\
-hint: the handler heard no run inside search. Possible causes: nothing ran there; the handler was given to
-      the constructor of search, and constructor callbacks do not reach the runs inside it; the code inside
-      passes callbacks of its own, or runs in a thread without LangChain's context.
-      assert_runtime_scope() tells which."""
-NOTHING = """\
-hint: possible causes: the handler was not passed to what ran; nothing ran, or a stream was never iterated; the handler
-      was given to a component that ignores constructor callbacks (a prompt, a retriever). To hear a whole chain,
-      pass it at run time: chain.invoke(..., config={"callbacks": [handler]})."""
-
+hint: without llm_new_token, the recorded events are the expected ones. A model that streams sends
+      an event for each token. Expect them with many(...), or leave them out with
+      recording.without(...). [tokens-are-events]"""
 PIPELINE = """\
-hint: the model streamed: each token is an event, to expect with many("llm_new_token"), and the steps after the
-      model begin with its first token, so that their runs overlap: any_order([...], [...])."""
+hint: without llm_new_token, the recorded events are the expected ones, in another order. In a
+      stream, each token is an event, many(...), and the steps after the model begin with its first
+      token, so that their runs overlap: write what each of them sends as a branch, any_order([...],
+      [...]). [streamed-steps]"""
+DOUBLED = """\
+hint: the handler got 'chain_start' of the same a run more than once. LangChain joins lists of
+      callbacks without removing doubles: the handler stands twice in one list ([h, h]), or came
+      with with_config and again at run time. Give it to the call, or to with_config, but not to
+      both. [heard-twice]"""
+CONCURRENT = """\
+hint: the recorded events are the expected ones, in another order. Runs that are open at the same
+      time share no order. Write what each of them sends as a branch: any_order([...], [...]).
+      [concurrent-runs]"""
+SILENT = """\
+hint: the handler heard no run inside search; assert_runtime_scope() tells why. Possible causes:
+      - nothing was called, or a stream was never iterated [nothing-ran]
+      - the handler was given to its constructor, and constructor callbacks do not reach the runs
+        inside [not-inherited]
+      - the code inside passes callbacks of its own, which replace the inherited ones
+        [replaced-callbacks]
+      - the code inside runs in a thread without LangChain's context [other-thread]"""
+NOTHING = """\
+hint: the handler heard nothing. Possible causes:
+      - the handler was not passed to what ran: pass it at run time: chain.invoke(...,
+        config={"callbacks": [handler]}) [not-passed]
+      - nothing was called, or a stream was never iterated [nothing-ran]
+      - the constructor of a prompt or a retriever, which ignores callbacks [ignored-constructor]"""
 
 MODEL_ALONE = ["chat_model_start FakeChatModel < ?", "llm_end FakeChatModel < ?"]
 STREAM = ["chat_model_start m", "llm_new_token m", "llm_new_token m", "llm_end m"]
@@ -156,17 +169,3 @@ def test_a_selection_of_one_component_heard_the_chain() -> None:
     """
     model = record(*CHAIN).where(run="FakeChatModel")
     assert "hint" not in failure(model.assert_events, CHAIN_NAMES)
-
-
-def test_a_hint_in_a_long_recording(monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Where a recording is too long to look at all of it, the causes at the mismatch itself are told all the same.
-    """
-    monkeypatch.setattr("pytest_lc_callbacks._recording.hints.LONG", 3)
-    monkeypatch.setattr("pytest_lc_callbacks._recording.events.LONG", 3)
-    assert (
-        hint_of([*CHAIN, "chat_model_start m", "llm_error m"], [*CHAIN_NAMES, "chat_model_start", "llm_end"]) == RAISED
-    )
-    doubled = [*CHAIN, "chain_start a", "chain_start a", "chain_end a", "chain_end a"]
-    assert hint_of(doubled, [*CHAIN_NAMES, "chain_start", "chain_end"]) == DOUBLED
-    assert hint_of([*MODEL_ALONE, *MODEL_ALONE], [*CHAIN_NAMES[:1], ...]) is None

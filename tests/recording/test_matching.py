@@ -9,17 +9,19 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from recordings import CHAIN, CHAIN_NAMES, failure, moves, play, record, run_id
+from recordings import CHAIN, CHAIN_NAMES, failure, moves, play, record, run_id, select
 
 from pytest_lc_callbacks import RecordingHandler, any_order, event, many
-from pytest_lc_callbacks._recording import matching as _matching
-from pytest_lc_callbacks._recording.matching import Mismatch, SearchLimitError, find_mismatch
+from pytest_lc_callbacks._recording import concurrent_runs
+from pytest_lc_callbacks._recording.concurrent_runs import SearchLimitError
+from pytest_lc_callbacks._recording.matching import find_mismatch
+from pytest_lc_callbacks._recording.mismatch import Mismatch, NoSuchEvent
 from pytest_lc_callbacks._recording.patterns import compile_items
 
 
 def mismatch(expected: list[Any], handler: RecordingHandler) -> Mismatch | None:
     """Where *expected* and what the handler received part."""
-    return find_mismatch(compile_items(expected), handler._log, handler._positions)
+    return find_mismatch(compile_items(expected), select(handler))
 
 
 def matches(expected: list[Any], handler: RecordingHandler) -> bool:
@@ -114,7 +116,7 @@ def test_a_mismatch_is_where_the_last_reading_ends(items: list[str], letters: st
     What comes before a mismatch could be the beginning of a match; with the event there it could not.
     """
     found = mismatch([ITEMS[item] for item in items], spell(letters))
-    if found is None or found.anywhere or ".*" in items:
+    if found is None or isinstance(found, NoSuchEvent) or ".*" in items:
         return
 
     def begins(text: str) -> bool:
@@ -453,7 +455,7 @@ def test_a_search_past_its_limit_is_loud(monkeypatch: pytest.MonkeyPatch) -> Non
     """
     A search that would take too long raises and names the branches; it neither hangs nor passes.
     """
-    monkeypatch.setattr(_matching, "SEARCH_LIMIT", 500)
+    monkeypatch.setattr(concurrent_runs, "SEARCH_LIMIT", 500)
     starts = [f"tool_start t#{n}" for n in range(30)]
     handler = record(*starts, *(line.replace("start", "end") for line in starts))
     with pytest.raises(SearchLimitError) as caught:
@@ -471,7 +473,7 @@ def test_the_limit_holds_for_gaps_before_any_order(monkeypatch: pytest.MonkeyPat
     """
     A gap before `any_order`, which may begin anywhere, counts against the limit.
     """
-    monkeypatch.setattr(_matching, "SEARCH_LIMIT", 500)
+    monkeypatch.setattr(concurrent_runs, "SEARCH_LIMIT", 500)
     handler = record(*["tool_start t", "tool_end t"] * 300)
     with pytest.raises(SearchLimitError, match="tool_error"):
         handler.assert_events([..., any_order(["tool_start", ..., "tool_error"], ["tool_start", ...]), ...])
@@ -481,5 +483,5 @@ def test_a_match_needs_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A list without `any_order` is never limited.
     """
-    monkeypatch.setattr(_matching, "SEARCH_LIMIT", 0)
+    monkeypatch.setattr(concurrent_runs, "SEARCH_LIMIT", 0)
     assert matches([..., *CHAIN_NAMES, ...], record(*CHAIN * 20))

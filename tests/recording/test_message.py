@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from recordings import CHAIN, CHAIN_NAMES, failure, record
+from recordings import CHAIN, CHAIN_NAMES, failure, record, run_id, send
 
 from pytest_lc_callbacks import any_order, event, many
 
@@ -16,10 +16,11 @@ expected 'chain_start' as event 1, but the handler recorded 'chat_model_start'
     1  chat_model_start  FakeChatModel   <- expected chain_start
     2  llm_end           FakeChatModel
   not reached: chain_start, chain_end, chat_model_start, llm_end, chain_end
-hint: the handler heard FakeChatModel but not its parent run: it was given to that component alone (its constructor, or with_config
-      on that step), and such callbacks do not reach the chain around it. To hear the whole chain, pass it at run time:
-      chain.invoke(..., config={"callbacks": [handler]}).
-as recorded: assert_events(["chat_model_start", "llm_end"])"""  # noqa: E501 - as it is printed
+hint: the handler heard FakeChatModel but not its parent run. Callbacks that are given to one
+      component, with its constructor or with with_config on that step, do not reach the chain
+      around it. To hear the whole chain, pass it at run time: chain.invoke(...,
+      config={"callbacks": [handler]}). [one-component]
+as recorded: assert_events(["chat_model_start", "llm_end"])"""
 
 
 def test_the_whole_message() -> None:
@@ -92,7 +93,8 @@ def test_hundred_thousand_events_make_a_small_message() -> None:
     However long the recording, the message has the size that a person reads.
     """
     handler = record("chat_model_start m")
-    handler._log.flat.extend(record("llm_new_token m")._log.flat * 100_000)
+    for _ in range(100_000):
+        send(handler, "llm_new_token", run_id=run_id("m"))
     message = failure(handler.assert_events, ["chat_model_start", many("llm_new_token"), "llm_end"])
     assert (
         message

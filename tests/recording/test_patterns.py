@@ -13,8 +13,7 @@ from langchain_core.messages import HumanMessage
 from recordings import CHAIN, failure, record, run_id
 
 from pytest_lc_callbacks import Event, RecordingHandler, any_order, event, many
-from pytest_lc_callbacks._recording.events import EVENT_NAMES
-from pytest_lc_callbacks._recording.patterns import event_name
+from pytest_lc_callbacks._recording.names import EVENT_NAMES, event_name
 
 MODEL_RUN = run_id("FakeChatModel")
 
@@ -38,8 +37,8 @@ def test_an_event_is_named_with_or_without_on(name: str) -> None:
             "embeddings_start",
             "'embeddings_start' is not a callback event: LangChain sends no callbacks for embeddings.",
         ),
-        ("llm_strat", "'llm_strat' is not a callback event: did you mean 'llm_start' or 'tool_start'?"),
-        ("LLM_END", "'LLM_END' is not a callback event: did you mean 'llm_end' or 'tool_end'?"),
+        ("llm_strat", "'llm_strat' is not a callback event (did you mean 'llm_start' or 'tool_start'?)"),
+        ("LLM_END", "'LLM_END' is not a callback event (did you mean 'llm_end' or 'tool_end'?)"),
         ("", "'' is not a callback event: the events are agent_action, agent_finish, chain_end, chain_error,"),
     ],
 )
@@ -96,7 +95,7 @@ ENTRY = "assert_events: an entry is an event's name, ..., event(), many() or any
             ValueError,
             "assert_events: [..., many('text', min=0)] matches everything; name at least one event",
         ),
-        (["llm_endd"], ValueError, "'llm_endd' is not a callback event: did you mean 'llm_end' or 'tool_end'?"),
+        (["llm_endd"], ValueError, "'llm_endd' is not a callback event (did you mean 'llm_end' or 'tool_end'?)"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -200,7 +199,7 @@ def test_what_runs_code_of_its_own_is_refused() -> None:
         (
             lambda: event("text", tag="prod"),
             TypeError,
-            "'tag' is no attribute of an event: did you mean 'tags'? the attributes are run, run_type, run_id, tags, "
+            "'tag' is no attribute of an event (did you mean 'tags'?): the attributes are run, run_type, run_id, tags, "
             "metadata, parent, under, inputs, outputs, messages, text, token, tool_calls, usage, error, custom, data, "
             "payload, thread",
         ),
@@ -214,7 +213,7 @@ def test_what_runs_code_of_its_own_is_refused() -> None:
         (
             lambda: event(run_type="chatmodel"),
             ValueError,
-            "run_type='chatmodel' is none of LangChain's: did you mean 'chat_model'?",
+            "run_type='chatmodel' is none of LangChain's (did you mean 'chat_model'?)",
         ),
     ],
 )
@@ -324,7 +323,7 @@ def test_what_an_attribute_selects(handler: RecordingHandler, attributes: Any, p
     """
     Tags and metadata need to be contained, an exception class matches its instances, everything else is ``==``.
     """
-    assert list(handler.where(**attributes)._positions) == list(positions)
+    assert [handler.events.index(chosen) for chosen in handler.where(**attributes).events] == list(positions)
 
 
 def test_a_run_as_an_attribute(handler: RecordingHandler) -> None:

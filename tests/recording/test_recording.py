@@ -122,13 +122,13 @@ def test_a_selection_stays_as_it_was() -> None:
             lambda r: r.where("chat_model_end"),
             "'chat_model_end' is not a callback event: a chat model reports 'llm_end'.",
         ),
-        (lambda r: r.without("llm_stop"), "'llm_stop' is not a callback event: did you mean "),
+        (lambda r: r.without("llm_stop"), "'llm_stop' is not a callback event (did you mean "),
         (lambda r: r.count(nmae="x"), "'nmae' is no attribute of an event: the attributes are run, "),
-        (lambda r: r.one("llm_end", runs="x"), "'runs' is no attribute of an event: did you mean 'run'? "),
+        (lambda r: r.one("llm_end", runs="x"), "'runs' is no attribute of an event (did you mean 'run'?): "),
         (lambda r: r.assert_no_events("chat_model_end"), "'chat_model_end' is not a callback event"),
         (
             lambda r: r.assert_no_events(run_typ="tool"),
-            "'run_typ' is no attribute of an event: did you mean 'run_type'? ",
+            "'run_typ' is no attribute of an event (did you mean 'run_type'?): ",
         ),
         (lambda r: r.assert_no_errors(ignore=ValueError()), "ignore= takes exception classes, not ValueError()"),
         (lambda r: r.assert_no_errors(ignore="ValueError"), "ignore= takes exception classes, not 'ValueError'"),
@@ -207,8 +207,8 @@ def test_candidates_are_cut() -> None:
     Of very many candidates the first few are listed.
     """
     lines = failure(record(*CHAIN * 1000).one, "chain_start").splitlines()
-    assert lines[0] == "expected one 'chain_start', but there are 2000"
-    assert lines[-1] == "    ... 1,990 events more"
+    assert lines[0] == "expected one 'chain_start', but there are 2,000"
+    assert lines[-1] == "    ... and 1,990 more events"
     assert len(lines) == 12
 
 
@@ -292,7 +292,9 @@ def test_an_expectation_fails_where_nothing_was_recorded(expected: list[Any]) ->
     """
     Whatever is expected, it was not met where nothing was recorded.
     """
-    assert ", but nothing was recorded\nhint: possible causes: " in failure(RecordingHandler().assert_events, expected)
+    assert ", but nothing was recorded\nhint: the handler heard nothing. Possible causes:\n" in failure(
+        RecordingHandler().assert_events, expected
+    )
 
 
 @pytest.mark.parametrize(

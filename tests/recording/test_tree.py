@@ -152,7 +152,7 @@ def test_a_large_tree_makes_a_small_message() -> None:
     text = "\n".join(f"r{n}" for n in range(5000)).replace("r2500", "other")
     message = failure(record(*names).assert_run_tree, text)
     assert message.startswith("expected 'other' as a root, but the handler heard 'r2500' as a root\n")
-    assert "    ... 2480 before\n" in message
+    assert "    ... 2,480 before\n" in message
     assert len(message.splitlines()) < 100
 
 

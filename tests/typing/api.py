@@ -57,6 +57,8 @@ def questions_have_answers(recording: Recording) -> None:
     assert_type(recording.errors, list[BaseException])
     assert_type(recording.count("llm_end", run="FakeChatModel"), int)
     assert_type(recording.where("llm_end", tags={"prod"}, under="agent"), Recording)
+    assert_type(recording.where(run=recording.runs[0], run_id=recording.runs[0].run_id), Recording)
+    assert_type(recording.count(tags=(tag for tag in ["prod"]), metadata={"team": "x"}, token="a", thread=1), int)
     assert_type(recording.without("llm_new_token"), Recording)
     assert_type(recording.one("tool_start", parent=None).inputs, Any)
     assert_type(recording.one("llm_end").name, str)
@@ -75,6 +77,7 @@ def the_grammar_nests(recording: Recording, names: list[EventName]) -> None:
     recording.assert_no_errors(ignore=TimeoutError)
     recording.assert_no_errors(ignore=(TimeoutError, ValueError))
     recording.assert_no_events("llm_error", run_type="llm")
+    recording.assert_no_events(parent=None, error=ValueError, inputs={"q": "x"})
     recording.assert_finished()
     recording.assert_run_tree("FakeChatModel", any_order=True)
 
@@ -108,6 +111,15 @@ def mistakes_are_found(recording: Recording, model: FakeChatModel) -> None:
     event(3)  # type: ignore[arg-type]
     event("llm_end", tags=3)  # type: ignore[arg-type]
     event("llm_end", run=3)  # type: ignore[arg-type]
+    event("llm_end", tag="prod")  # type: ignore[call-arg]
+    recording.where("llm_end", runs="agent")  # type: ignore[call-arg]
+    recording.where("llm_end", under=None)  # type: ignore[arg-type]
+    recording.count("llm_end", metadata="x")  # type: ignore[arg-type]
+    recording.count(nmae="llm_end")  # type: ignore[call-arg]
+    recording.one("llm_end", parent=3)  # type: ignore[arg-type]
+    recording.one("llm_end", txet="Paris")  # type: ignore[call-arg]
+    recording.assert_no_events(run_type=3)  # type: ignore[arg-type]
+    recording.assert_no_events("llm_end", run_typ="tool")  # type: ignore[call-arg]
     many("llm_new_token", min="1")  # type: ignore[arg-type]
     many("llm_new_token", max=1)  # type: ignore[call-arg]
     model.respond(3)  # type: ignore[arg-type]

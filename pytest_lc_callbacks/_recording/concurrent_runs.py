@@ -1,0 +1,343 @@
+"""Concurrent runs, as `any_order` expects them: which begin together, and which run serves which branch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from pytest_lc_callbacks._recording.events import Run
+from pytest_lc_callbacks._recording.mismatch import Mismatch
+from pytest_lc_callbacks._recording.patterns import AnyOrder, Item, Many, render_item, render_items
+from pytest_lc_callbacks._recording.selection import Selection
+from pytest_lc_callbacks._words import count, first_lines, more, truncate
+
+# How many events a search through `any_order` may look at before it gives up, loudly.
+SEARCH_LIMIT = 5_000_000
+# How much a reason says, from an event that begins no run to a run that differs from its branch.
+_NO_START, _OTHER_RUNS, _UNSERVED = range(3)
+
+
+class SearchLimitError(ValueError):
+    """The search through `any_order` passed its limit."""
+
+
+class Budget:
+    """How many more events one search may look at, over all its branches."""
+
+    def __init__(self) -> None:
+        self._left = SEARCH_LIMIT
+
+    def spend(self, events: int, group: AnyOrder) -> None:
+        """
+        Look at so many *events*.
+
+        Raises:
+            SearchLimitError: If that is more than is left, with the branches of *group*.
+        """
+        self._left -= events
+        if self._left < 0:
+            alike = Counter(render_items(branch) for branch in group.branches).most_common()
+            lines = [f"  {truncate(text)}{f' ({number} times)' if number > 1 else ''}" for text, number in alike]
+            raise SearchLimitError(
+                f"expected to decide any_order within {SEARCH_LIMIT:,} steps, but these branches fit too many runs:\n"
+                + "\n".join(first_lines(lines, 6, "  "))
+                + "\nhint: name more of what tells the runs apart, as in event('chain_start', run='...'), and leave "
+                "out any ... before any_order."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """Why `any_order` cannot begin at an event."""
+
+    rank: int
+    at: int
+    detail: str
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Span:
+    """Where the events of a run are, together with those of the runs under it."""
+
+    own: int
+    """The index of the run's own first event."""
+
+    first: int
+    """The index of the first event."""
+
+    end: int
+    """The index after the last event."""
+
+    size: int
+    """How many events there are."""
+
+    around: Run | None = None
+    """The nearest run around it that has events here."""
+
+    def is_whole_from(self, index: int) -> bool:
+        """Whether no event of another run stands between this *index* and its end."""
+        return self.first == index and self.size == self.end - index
+
+
+class ConcurrentRuns:
+    """
+    The runs of a selection, as `any_order` sees them.
+
+    Args:
+        selection: The events.
+
+        budget: What the whole search may spend.
+
+        read: Tells where a branch and the events of one run part; None if they match.
+    """
+
+    def __init__(
+        self, selection: Selection, budget: Budget, read: Callable[[Sequence[Item], Selection], Mismatch | None]
+    ) -> None:
+        self.reason: Reason | None = None
+        """Why `enter` refused; of several reasons the one that says most."""
+        self._selection = selection
+        self._budget = budget
+        self._read = read
+        self._spans: dict[Run, _Span] = {}
+
+    def enter(self, group: AnyOrder, at: int) -> int | None:
+        """
+        The index after the last event of the runs that begin *at* this index, if they match the branches of *group*.
+
+        None if they do not; `reason` may then tell why.
+        """
+        self._spans = self._spans or _measure(self._selection)
+        runs = self._find(group, at)
+        if runs is None:
+            return None
+        unserved, served = self._assign(group, runs)
+        if unserved is None:
+            return 1 + max(indices[-1] for indices in runs.values())
+        if self._says_more(_UNSERVED):
+            detail, evidence = self._explain(group, runs, unserved, served)
+            self.reason = Reason(rank=_UNSERVED, at=at, detail=detail, evidence=evidence)
+        return None
+
+    def _find(self, group: AnyOrder, at: int) -> dict[Run, Sequence[int]] | None:
+        """The runs that begin from *at* on, one for each branch of *group*, with the indices of what each sent."""
+        runs: dict[Run, Sequence[int]] = {}
+        top_of: dict[Run, Run] = {}
+        index, end = at, at + 1
+        while index < end or len(runs) < len(group.branches):
+            self._budget.spend(1, group)
+            top = self._top(index, at, top_of) if index < len(self._selection) else None
+            if top is None or (top not in runs and len(runs) == len(group.branches)):
+                rank = _OTHER_RUNS if runs else _NO_START
+                if self._says_more(rank):
+                    self.reason = Reason(rank=rank, at=at, detail=self._describe(index, runs, top))
+                return None
+            span = self._spans[top]
+            end = max(end, span.end)
+            # A run that nothing comes between is one step: of runs nested N deep, each is looked at once.
+            if top not in runs and span.is_whole_from(index):
+                runs[top] = range(index, span.end)
+                index = span.end
+                continue
+            sent = runs.setdefault(top, [])
+            assert isinstance(sent, list), "no event of a run comes after its end"
+            sent.append(index)
+            index += 1
+        return runs
+
+    def _top(self, index: int, at: int, top_of: dict[Run, Run]) -> Run | None:
+        """
+        The run that the event at this *index* belongs to, of those that begin from *at* on and are under none of them.
+
+        None if the event belongs to no such run.
+        """
+        run = each = self._selection.run(index)
+        asked = []
+        while each is not None and each not in top_of and self._spans[each].own >= at:
+            asked.append(each)
+            each = self._spans[each].around
+        if each is not None and each in top_of:
+            top_of |= dict.fromkeys(asked, top_of[each])
+        elif run is not None and self._spans[run].own == index:
+            top_of[run] = run
+        return None if run is None else top_of.get(run)
+
+    def _says_more(self, rank: int) -> bool:
+        """Whether a reason of this *rank* says more than the one so far."""
+        return self.reason is None or self.reason.rank < rank
+
+    def _describe(self, index: int, runs: Collection[Run], top: Run | None) -> str:
+        """In words: the event at this *index* cannot come after the *runs* that have begun."""
+        if index == len(self._selection):
+            return f"only {count(len(runs), 'run')} began there"
+        run = self._selection.run(index)
+        event = f"event {index + 1:,} ({self._selection.names[index]} of {run.label if run else 'no run'})"
+        if not runs:
+            return f"{event} does not begin a run"
+        if top is not None:
+            return f"another run began beside the {count(len(runs), 'run')}: {event}"
+        return f"{event} came between and belongs to none of those runs"
+
+    def _assign(self, group: AnyOrder, runs: Mapping[Run, Sequence[int]]) -> tuple[int | None, dict[int, int]]:
+        """A branch that is left without a run, or None; and which branch each run serves."""
+        sizes = list(map(_sizes, group.branches))
+        if {type(item) for branch in group.branches for item in branch} <= {str}:
+            # Where no branch has as many events as a run, it does not matter which they are.
+            wanted = {least for least, _ in sizes}
+            sent = [tuple(self._sent(indices)) if len(indices) in wanted else () for indices in runs.values()]
+            return _assign_by_name(group.branches, sent)
+        self._budget.spend(len(group.branches) * len(runs), group)
+        fits = [
+            [least <= len(indices) <= most and self._fits(group, branch, indices) for indices in runs.values()]
+            for branch, (least, most) in zip(group.branches, sizes, strict=True)
+        ]
+        return _assign(fits)
+
+    def _fits(self, group: AnyOrder, branch: Sequence[Item], indices: Sequence[int]) -> bool:
+        self._budget.spend(len(indices), group)
+        return self._read(branch, self._selection.at(indices)) is None
+
+    def _sent(self, indices: Sequence[int]) -> list[str]:
+        return self._selection.at(indices).names
+
+    def _explain(
+        self, group: AnyOrder, runs: Mapping[Run, Sequence[int]], unserved: int, served: Mapping[int, int]
+    ) -> tuple[str, tuple[str, ...]]:
+        """In words and evidence: the branch *unserved* is left without a run."""
+        lines = []
+        for number, (run, indices) in enumerate(runs.items()):
+            as_branch = f"   = branch {served[number] + 1}" if number in served else ""
+            lines.append(f"    {run.label} sent {_list_names(self._sent(indices))}{as_branch}")
+        branch = f"  branch {unserved + 1} is {render_items(group.branches[unserved])}"
+        detail = f"none of the {count(len(runs), 'run')} that began there is left for branch {unserved + 1}"
+        left = [run for number, run in enumerate(runs) if number not in served]
+        if len(left) == 1:
+            detail = self._compare(group, unserved, left[0], runs[left[0]])
+        return detail, (branch, *first_lines(lines, 6, "    ", "run"))
+
+    def _compare(self, group: AnyOrder, branch: int, run: Run, indices: Sequence[int]) -> str:
+        """In words: where the only *branch* and the only *run* that are left part."""
+        sent = self._selection.at(indices)
+        mismatch = self._read(group.branches[branch], sent)
+        assert mismatch is not None, "a run that matches a branch serves it"
+        expected = " or ".join(truncate(render_item(item)) for item in mismatch.expected)
+        there = repr(sent.names[mismatch.at]) if mismatch.at < len(sent) else "no more"
+        at = f"as its event {mismatch.at + 1:,}"
+        return f"in branch {branch + 1} the run {run.label} sent {there} {at}, not {expected or 'nothing more'}"
+
+
+def _measure(selection: Selection) -> dict[Run, _Span]:
+    """The span of each run that has events in the *selection*."""
+    spans: dict[Run, _Span] = {}
+    for index in range(len(selection)):
+        run = selection.run(index)
+        if run is None:
+            continue
+        if run not in spans:
+            spans[run] = _Span(index, index, index, 0)
+        spans[run].end = index + 1
+        spans[run].size += 1
+    around: dict[Run, Run | None] = {}
+    # A run begins after the run around it: this order has each run before the one around it.
+    for run in sorted(spans, key=lambda run: run._first, reverse=True):
+        outer = spans[run].around = _nearest(run, spans, around)
+        if outer is not None:
+            spans[outer].first = min(spans[outer].first, spans[run].first)
+            spans[outer].end = max(spans[outer].end, spans[run].end)
+            spans[outer].size += spans[run].size
+    return spans
+
+
+def _nearest(run: Run, spans: Mapping[Run, _Span], known: dict[Run, Run | None]) -> Run | None:
+    """The nearest run around *run* that has a span; *known* keeps the answers for the runs between."""
+    asked = []
+    outer = run.parent
+    while outer is not None and outer not in spans and outer not in known:
+        asked.append(outer)
+        outer = outer.parent
+    found = known.get(outer, outer) if outer is not None else None
+    known |= dict.fromkeys(asked, found)
+    return found
+
+
+def _sizes(branch: Iterable[Item]) -> tuple[int, float]:
+    """How many events *branch* takes, at least and at most."""
+    each = list(map(_sizes_of_item, branch))
+    return sum(least for least, _ in each), sum(most for _, most in each)
+
+
+def _sizes_of_item(item: Item) -> tuple[int, float]:
+    if item is ...:
+        return 0, inf
+    if isinstance(item, Many):
+        return item.min, inf
+    if isinstance(item, AnyOrder):
+        return _sizes(inner for branch in item.branches for inner in branch)
+    return 1, 1
+
+
+def _list_names(names: Sequence[str], limit: int = 8) -> str:
+    """Names for a message, cut in the middle."""
+    if len(names) <= limit:
+        return ", ".join(names)
+    return ", ".join([*names[: limit - 2], more(len(names) - limit + 1), names[-1]])
+
+
+def _assign_by_name(
+    branches: Sequence[Sequence[Item]], sent: list[tuple[str, ...]]
+) -> tuple[int | None, dict[int, int]]:
+    """As `_assign`, where every branch is a list of names: a run serves a branch that equals what it sent."""
+    waiting: dict[Sequence[Item], list[int]] = {}
+    for run, names in enumerate(sent):
+        waiting.setdefault(names, []).append(run)
+    served: dict[int, int] = {}
+    unserved = []
+    for number, branch in enumerate(branches):
+        if waiting.get(branch):
+            served[waiting[branch].pop()] = number
+        else:
+            unserved.append(number)
+    return (unserved[0] if unserved else None), served
+
+
+def _assign(fits: list[list[bool]]) -> tuple[int | None, dict[int, int]]:
+    """
+    Give each branch a run of its own that fits it, as ``fits[branch][run]`` says.
+
+    Augmenting paths, as in the assignment problem: polynomial, where trying every order would not end.
+
+    Returns:
+        A branch that is left without a run, or None; and which branch each run serves.
+    """
+    branch_of: dict[int, int] = {}
+    run_of: dict[int, int] = {}
+    unserved = []
+    for start in range(len(fits)):
+        reached_from: dict[int, int] = {}
+        free = _free_run(fits, start, branch_of, reached_from)
+        if free is None:
+            unserved.append(start)
+        while free is not None:
+            branch = reached_from[free]
+            branch_of[free] = branch
+            run_of[branch], free = free, run_of.get(branch)
+    return (unserved[0] if unserved else None), branch_of
+
+
+def _free_run(
+    fits: list[list[bool]], start: int, branch_of: dict[int, int], reached_from: dict[int, int]
+) -> int | None:
+    """A run that serves no branch yet and can be had for *start* if others move over; *reached_from* tells how."""
+    waiting = [start]
+    for branch in waiting:
+        for run, fit in enumerate(fits[branch]):
+            if not fit or run in reached_from:
+                continue
+            reached_from[run] = branch
+            if run not in branch_of:
+                return run
+            waiting.append(branch_of[run])
+    return None

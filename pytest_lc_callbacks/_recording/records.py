@@ -1,0 +1,123 @@
+"""How a log stores an event: as neighbours in one flat list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from pytest_lc_callbacks._recording.shortcuts import Content
+
+# A record is these neighbours in a flat list: what every event has, then the names of up to three payload entries and
+# their values, or None and a dict. The garbage collector walks whatever is stored: an object or a dict for each event
+# makes recording twice as slow, and so do UUIDs.
+_WIDTH = 11
+_NAME, _RUN_ID, _PARENT, _TAGS, _METADATA, _TIME, _THREAD, _KEYS, _VALUE = range(9)
+
+
+class Records:
+    """The events that a handler received, in order, at the cost of a list."""
+
+    __slots__ = ("_flat", "extend")
+
+    def __init__(self) -> None:
+        self._flat: list[Any] = []
+        self.extend = self._flat.extend
+        """Store the fields of one record; safe in any number of threads, since one call stores all of them."""
+
+    def __len__(self) -> int:
+        return len(self._flat) // _WIDTH
+
+    def record(self, position: int) -> list[Any]:
+        """The fields of the record at this *position*."""
+        return self._flat[position * _WIDTH : (position + 1) * _WIDTH]
+
+    def names(self, positions: Sequence[int]) -> list[str]:
+        """The events' names at these *positions*; for a range at the speed of a slice."""
+        if isinstance(positions, range):
+            return self._flat[positions.start * _WIDTH : positions.stop * _WIDTH : _WIDTH]
+        return [self._flat[position * _WIDTH] for position in positions]
+
+    def id_keys(self, positions: range) -> list[Any]:
+        """The events' run ids at these *positions*, as `id_key` gives them."""
+        return self._flat[positions.start * _WIDTH + _RUN_ID : positions.stop * _WIDTH : _WIDTH]
+
+    def parent_id_key(self, position: int) -> Any:
+        """The parent's run id at this *position*, as `id_key` gives it."""
+        return self._flat[position * _WIDTH + _PARENT]
+
+    def labels(self, position: int) -> tuple[Any, Any]:
+        """The event's own tags and metadata at this *position*."""
+        return self._flat[position * _WIDTH + _TAGS], self._flat[position * _WIDTH + _METADATA]
+
+    def time(self, position: int) -> float:
+        """When the event at this *position* was recorded."""
+        return float(self._flat[position * _WIDTH + _TIME])
+
+    def content(self, position: int) -> Content:
+        """The name and the payload of the event at this *position*."""
+        start = position * _WIDTH
+        return Content(self._flat[start], payload_of(*self._flat[start + _KEYS : start + _WIDTH]))
+
+
+def id_key(run_id: Any) -> Any:
+    """
+    What stands for a run id in a record, and tells runs apart.
+
+    A UUID becomes its number. Who drives a handler by hand may pass anything: ``"a"`` becomes ``("a",)``, and what
+    cannot be hashed becomes None.
+    """
+    if isinstance(run_id, UUID):
+        return run_id.int
+    return None if run_id is None or run_id.__hash__ is None else (run_id,)
+
+
+def id_of(key: Any) -> Any:
+    """The run id that *key* stands for."""
+    if key is None:
+        return None
+    return key[0] if isinstance(key, tuple) else UUID(int=key)
+
+
+def payload_of(keys: tuple[str, ...] | None, value: Any, *more: Any) -> Mapping[str, Any]:
+    """The payload, by the last fields of a record."""
+    return value if keys is None else dict(zip(keys, (value, *more), strict=False))
+
+
+class Facts(NamedTuple):
+    """What an event tells about its run, under the names that the attributes of `Event` have."""
+
+    run_id: Any = None
+    parent_run_id: Any = None
+    run_name: str | None = None
+    run_type: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] | None = None
+
+
+def read_facts(record: Sequence[Any], *, is_start: bool) -> Facts:
+    """The facts in the *record* of a run's first event; only a start has a name and a type."""
+    name, run_id, parent_id, tags, metadata, _, _, *rest = record
+    facts = Facts(run_id=id_of(run_id), parent_run_id=id_of(parent_id), tags=tags or (), metadata=metadata)
+    if not is_start:
+        return facts
+    payload = payload_of(*rest)
+    return facts._replace(run_name=_display_name(payload), run_type=_run_type(name, payload))
+
+
+def _display_name(payload: Mapping[str, Any]) -> str | None:
+    """The name that a run is displayed with: chat models, LLMs and tools have theirs in ``serialized`` alone."""
+    if payload.get("name"):
+        return str(payload["name"])
+    serialized: Any = payload.get("serialized")
+    # Not `isinstance`: what was passed may be a proxy that fails when it is asked for its class.
+    if not issubclass(type(serialized), Mapping):
+        return None
+    path = serialized.get("id") or [None]
+    name = serialized.get("name") or path[-1]
+    return None if name is None else str(name)
+
+
+def _run_type(name: str, payload: Mapping[str, Any]) -> str:
+    """The type of a run by the *name* and *payload* of its start; prompts and parsers are chains by name."""
+    return payload.get("run_type") or name.removesuffix("_start")
