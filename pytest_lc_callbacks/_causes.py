@@ -327,19 +327,18 @@ CLOSED_AROUND = _cause(
     "closed-around",
     "LangChain leaves some runs inside a stream or call that is closed or cancelled without an end, such as a chat "
     'model\'s stream_events(version="v3").',
-    maybe="the stream or call around it was closed or cancelled, and LangChain did not end what was inside",
+    maybe="the stream or call around it was closed or cancelled, and LangChain did not end it",
 )
 LEFT_BY_CANCELLATION = _cause(
     "left-by-cancellation",
     "LangChain sends no end for a retriever that is left by a BaseException such as a cancellation, nor, before "
     "langchain-core 1.7.5, for such a tool.",
-    maybe="LangChain ends no run of a retriever or, before langchain-core 1.7.5, of a tool that is left by a "
-    "BaseException such as a cancellation",
+    maybe="a BaseException such as a cancellation left it, and LangChain does not end it then",
 )
 FAILED_BATCH = _cause(
     "failed-generate",
     "When one call of a chat model's generate([...]) fails, LangChain sends no end for the others.",
-    maybe="LangChain ends none of the others when one call of a chat model's generate() fails",
+    maybe="another call of the same generate() failed, and LangChain does not end this one then",
 )
 HANDLER_RAISED = _cause(
     "handler-raised",
