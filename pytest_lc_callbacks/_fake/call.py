@@ -58,7 +58,7 @@ class Call:
         }
         self.response: AIMessage | None = None
         self.error: BaseException | None = None
-        # Messages are copied when a test reads `messages`: most calls of most tests are never looked at.
+        # `messages` makes its copies when a test reads it: most calls of most tests are never looked at.
         self._kept: list[dict[str, Any]] = [_copy_fields(message) for message in prompt]
         self._messages: list[BaseMessage] | None = None
 

@@ -47,7 +47,7 @@ def explain(call: Call, rule: Rule | None, queue: ResponseQueue, rules: Sequence
     lines += [f"prompt of call {call.number}:", *last_lines(prompt, _SHOWN_MESSAGES, "  ")]
     if twin is not None:
         lines.append(f"  (the same prompt as call {twin.number}: a retry, a fallback or a loop asks again)")
-    return "\n".join([*lines, hint(f"if it is meant, {_remedy(rule, queue, rules)}")])
+    return "\n".join([*lines, hint(f"if it is meant, {_suggest(rule, queue, rules)}")])
 
 
 def _first_line(call: Call, rule: Rule | None, queue: ResponseQueue, rules: Sequence[Rule]) -> str:
@@ -65,7 +65,7 @@ def _at_most(queue: ResponseQueue) -> str:
     return f"at most {count(queue.limit, 'call')}" if queue.limit else "no call"
 
 
-def _remedy(rule: Rule | None, queue: ResponseQueue, rules: Sequence[Rule]) -> str:
+def _suggest(rule: Rule | None, queue: ResponseQueue, rules: Sequence[Rule]) -> str:
     if rule is not None:
         if not rule.queue.responses:
             return f"give that rule a response, .{rule}.respond(...)"

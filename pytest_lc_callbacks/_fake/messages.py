@@ -124,7 +124,7 @@ def split(message: AIMessage, texts: Sequence[str] | None = None) -> Iterator[AI
     if not parts or "tool_call_chunks" in parts[-1]:
         parts.append({"content": empty})
     if message.additional_kwargs:
-        # In the chunk of the first tool call: in another one, langchain_core would read the calls from them once more.
+        # They go into the chunk of the first tool call: in another one, langchain_core would read the calls once more.
         has_calls = message.tool_calls or message.invalid_tool_calls
         parts[first_call if has_calls else 0]["additional_kwargs"] = message.additional_kwargs
     return _chunks(message, parts)

@@ -337,7 +337,7 @@ def _read_chunks(value: Any, where: str, chunks: Any, tool_calls: Any, then_rais
     if pieces[-1].tool_call_chunks:
         pieces.append(AIMessageChunk(content=empty))
     error = None if then_raise is None else _read_then_raise(then_raise, where)
-    return Chunks(tuple(pieces), _add_up(pieces, where), error, texts)
+    return Chunks(tuple(pieces), _merge(pieces, where), error, texts)
 
 
 def _read_chunk(chunk: Any, where: str) -> AIMessageChunk:
@@ -360,7 +360,7 @@ def _read_then_raise(error: Any, where: str) -> Any:
     raise TypeError(f"{where}: then_raise= is an exception, not {_describe(error)}; write then_raise=TimeoutError()")
 
 
-def _add_up(pieces: Sequence[AIMessageChunk], where: str) -> AIMessage:
+def _merge(pieces: Sequence[AIMessageChunk], where: str) -> AIMessage:
     try:
         message = message_chunk_to_message(reduce(add, pieces))
     except (TypeError, ValueError) as reason:

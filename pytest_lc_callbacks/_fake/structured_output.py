@@ -24,18 +24,18 @@ def structured_output(
     model: BaseChatModel, schema: Any, method: str, *, include_raw: bool, **options: Any
 ) -> Runnable[Any, Any]:
     """
-    *model*, bound so that it is asked for *schema*, and the parser of its answer.
+    *model*, bound to ask for *schema*, followed by the parser of its response.
 
     Args:
         model: The model.
 
         schema: A pydantic class, a TypedDict or a JSON schema.
 
-        method: Let the model call a tool, or answer with JSON text.
+        method: ``"function_calling"`` lets the model call a tool; ``"json_schema"`` or ``"json_mode"``, write JSON text.
 
         include_raw: Give a dict of `raw`, `parsed` and `parsing_error`.
 
-        options: Given to ``bind_tools`` as well, where a tool is bound.
+        options: More arguments for ``bind_tools``, where a tool is bound.
 
     Raises:
         ValueError: If *method* is another one.

@@ -147,7 +147,7 @@ def test_middleware_around_tools():
 
 def test_a_fallback():
     """
-    Middleware that swallows a model's error is seen through: the error is in the calls.
+    A model's error is in its calls, also if middleware swallows it.
     """
     model, second = FakeChatModel().respond(TimeoutError("slow")), FakeChatModel(responses=["From the second."])
 
@@ -190,7 +190,7 @@ def test_interrupt_and_resume():
 
 def test_an_agent_that_says_the_same_twice():
     """
-    The same answer in two turns of a conversation is two messages.
+    The same response in two turns of a conversation is two messages.
     """
     agent = create_agent(FakeChatModel().respond("Hm.", always=True), [], checkpointer=InMemorySaver())
     config = {"configurable": {"thread_id": "1"}}
@@ -207,7 +207,7 @@ def test_an_agent_that_says_the_same_twice():
 )
 def test_auto(mode, strategy):
     """
-    An automatic model drives any agent to its end: each tool once, then the answer, or the object that is wanted.
+    `auto()` drives any agent to its end: each tool once, then a text, or the object that the agent asks for.
     """
     model = FakeChatModel().auto()
 
@@ -220,7 +220,7 @@ def test_auto(mode, strategy):
 
 def test_auto_is_the_same_each_time():
     """
-    Two runs of an automatic model give the same messages, ids included.
+    Two runs with `auto()` give the same messages, ids included.
     """
     first, second = (create_agent(FakeChatModel().auto(), [search, book]).invoke(ASKED) for _ in range(2))
 
@@ -253,7 +253,7 @@ class Branches(TypedDict):
 
 def test_parallel_nodes():
     """
-    Nodes that run at the same time get the answers of their rules, whoever comes first.
+    Nodes that run at the same time each get the response of their own rule.
     """
     model = FakeChatModel()
     graph = StateGraph(Branches)

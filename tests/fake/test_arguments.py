@@ -1,4 +1,4 @@
-"""What FakeChatModel and respond() take besides the responses, and what they refuse."""
+"""The arguments of FakeChatModel and respond(): what they refuse."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_what_the_constructor_refuses(fields, message):
 @pytest.mark.parametrize("provider", ["gemini", "OpenAI", "", ["openai"]], ids=str)
 def test_unknown_providers(provider):
     """
-    A provider whose payloads are not known is refused with those that are.
+    An unknown provider is refused with the known ones.
     """
     with pytest.raises(ValueError, match=f"provider= is 'anthropic' or 'openai', not {re.escape(repr(provider))}"):
         FakeChatModel(provider=provider)
@@ -99,7 +99,7 @@ def test_the_latency_of_a_model(name, value):
 
 def test_a_refused_response_is_not_scripted():
     """
-    Of a line that is refused, nothing is scripted.
+    A `respond` that is refused scripts none of its responses.
     """
     model = FakeChatModel()
     with pytest.raises(TypeError, match=re.escape("respond(...): 3 (int) is no response")):

@@ -114,7 +114,7 @@ schemas = st.recursive(
 @given(schemas)
 def test_examples_always_fit(schema):
     """
-    Whatever the schema, the made value fits it.
+    The made value fits its schema, whatever the schema says.
     """
     assert Schema(schema).problem(example(Schema(schema))) is None
 
@@ -131,7 +131,7 @@ def test_examples_always_fit(schema):
 )
 def test_examples_of_recursive_schemas(part, made):
     """
-    Of a schema inside itself the choice is made that ends.
+    The example of a schema that contains itself takes a choice that ends, such as None.
     """
     other = {"properties": {"back": {"anyOf": [{"$ref": "#/$defs/Other"}, {"type": "null"}]}}, "required": ["back"]}
     schema = {"type": "object", "properties": {"a": part}, "required": ["a"], "$defs": {"Other": other}}
@@ -157,7 +157,7 @@ def test_the_example_of_a_model_inside_itself():
 
 def test_an_endless_schema():
     """
-    Where a schema demands itself without end, nothing fits, and the example says so by not fitting.
+    A schema that demands itself without end has no example that fits.
     """
     schema = {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}
 
@@ -183,7 +183,7 @@ def test_an_endless_schema():
 )
 def test_matching_text(pattern, text):
     """
-    First choices and fewest repeats make the text; where they do not match, or Python cannot read it, there is none.
+    The text has first choices and fewest repeats; it is None where that does not match, or Python cannot parse it.
     """
     assert matching_text(pattern) == text
 
@@ -195,6 +195,6 @@ REPEATS = st.sampled_from(["", "*", "+", "?", "{2}", "{1,3}", "+?"])
 @given(st.lists(st.tuples(PIECES, REPEATS).map("".join)).map("".join))
 def test_it_matches(pattern):
     """
-    Of a pattern without conditions the text is always found, and matches.
+    A pattern without anchors and lookarounds always gets a text, and the text matches.
     """
     assert re.fullmatch(pattern, str(matching_text(pattern)))

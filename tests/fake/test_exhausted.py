@@ -29,7 +29,7 @@ def text(block: str) -> str:
 
 def test_a_spent_rule_is_exhausted():
     """
-    A rule whose answers are spent does not let later rules or the queue answer.
+    A rule whose responses are spent does not let later rules or the queue respond.
     """
     model = FakeChatModel(responses=["queue"])
     model.on("a").respond("once")
@@ -93,7 +93,7 @@ def test_a_prompt_that_no_rule_matches():
 
 def test_a_predicate_is_shown_by_its_name():
     """
-    A rule by a function is shown by the function's name.
+    The message shows a rule with a function by the function's name.
     """
 
     def is_short(messages):
@@ -107,7 +107,7 @@ def test_a_predicate_is_shown_by_its_name():
 
 def test_rules_beside_an_exhausted_queue():
     """
-    Where there are rules too, an exhausted queue says that they do not count.
+    The message of an exhausted queue says that the responses of rules do not count.
     """
     model = FakeChatModel(responses=["one"])
     model.on("refund").respond("Certainly.")
@@ -118,9 +118,9 @@ def test_rules_beside_an_exhausted_queue():
     )
 
 
-def test_a_rule_without_answers():
+def test_a_rule_without_responses():
     """
-    A rule that was never given an answer says so when it matches.
+    A rule without responses says so when it matches.
     """
     model = FakeChatModel()
     model.on("refund")
@@ -132,7 +132,7 @@ def test_a_rule_without_answers():
 
 def test_long_scripts_and_prompts_are_cut():
     """
-    Of a long script the last ten lines are shown, of a long prompt the last four messages.
+    The message shows the last ten lines of a script and the last four messages of a prompt.
     """
     model = FakeChatModel(responses=[str(number) for number in range(30)])
     responses(model, *("x" for _ in range(30)))

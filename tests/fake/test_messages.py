@@ -1,4 +1,4 @@
-"""A scripted message made whole, and taken apart into the chunks of a stream."""
+"""Messages: completed, and cut into the chunks of a stream."""
 
 from __future__ import annotations
 
@@ -143,14 +143,14 @@ def test_text_pieces(text):
 )
 def test_text_pieces_are_words(text, pieces):
     """
-    A word comes with the blanks before it; a long one, or a language without blanks, in pieces of twenty.
+    A word comes with the blanks before it; a longer one, or a language without blanks, in pieces of 20 characters.
     """
     assert text_pieces(text) == pieces
 
 
 def test_tool_call_arguments_stream_in_pieces():
     """
-    The name of a tool comes first, then its arguments bit by bit.
+    The name of a tool streams first, then its arguments in pieces.
     """
     model = FakeChatModel().respond(tool_calls=[("search", {"query": "the weather in Paris", "limit": 3})])
 
@@ -207,7 +207,7 @@ def test_blocks_with_an_index_stream_at_once():
 )
 def test_what_langchain_loses(message, lost):
     """
-    What langchain_core's merging of chunks loses is lost, as the guide lists; invoke keeps it and the stream goes on.
+    `invoke` keeps what langchain_core loses when it merges chunks, as the guide lists, and the stream goes on.
     """
     model = FakeChatModel(responses=[message, message])
 
@@ -251,7 +251,7 @@ def test_chunks_of_your_own():
 
 def test_usage():
     """
-    A token is four characters begun, of the prompt and of the answer with its tool calls.
+    Usage counts a token for every four characters begun, of the prompt and of the response with its tool calls.
     """
     answer = AIMessage("12345678", tool_calls=[{"name": "f", "args": {}, "id": "1"}])
 
@@ -278,14 +278,14 @@ def test_usage():
 )
 def test_fingerprint(prompt, same):
     """
-    A fingerprint follows from what was said and by whom, and not from the ids of the messages.
+    A fingerprint depends on what was said and by whom, not on the ids of the messages.
     """
     assert (fingerprint(prompt=prompt) == fingerprint(prompt=[HumanMessage("a")])) is same
 
 
 def test_fingerprint_of_odd_content():
     """
-    Content that is no JSON counts as its type, since its repr is another one each time.
+    Content that is no JSON counts as the name of its type: its repr differs each time.
     """
     one, other = ([HumanMessage([{"type": "x", "value": object()}])] for _ in range(2))
 

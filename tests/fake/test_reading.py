@@ -202,7 +202,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize(("value", "message"), REFUSED.values(), ids=REFUSED)
 def test_what_is_refused(value, message):
     """
-    What no model could answer with is refused when it is scripted, with what to write instead.
+    A value that no model could respond with is refused when it is scripted, with what to write instead.
     """
     with pytest.raises(TypeError, match=re.escape(message)):
         read_kind(value, "respond(...)")
@@ -210,7 +210,7 @@ def test_what_is_refused(value, message):
 
 def test_a_coroutine_is_refused():
     """
-    A coroutine in place of its function is refused, and closed so that Python does not complain about it later.
+    A coroutine in place of its function is refused, and closed: Python would warn of it later.
     """
     with pytest.raises(TypeError, match="that is a coroutine; write the async function itself, without calling it"):
         read_kind(coroutine(), "respond(...)")
@@ -279,7 +279,7 @@ REFUSED_BY_NAME: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
 @pytest.mark.parametrize(("value", "options", "kind", "message"), REFUSED_BY_NAME.values(), ids=REFUSED_BY_NAME)
 def test_what_is_refused_by_name(value, options, kind, message):
     """
-    Tool calls and chunks that cannot be are refused with the argument's name and its place in it.
+    Impossible tool calls and chunks are refused with the argument's name and the place in it.
     """
     with pytest.raises(kind, match=re.escape(message)):
         read_kind(value, "respond()", **options)
@@ -287,7 +287,7 @@ def test_what_is_refused_by_name(value, options, kind, message):
 
 def test_a_pydantic_object_that_is_no_json():
     """
-    An object for structured output whose fields pydantic itself cannot write as JSON is refused.
+    An object whose fields pydantic cannot write as JSON is refused.
     """
 
     class Odd(BaseModel):
@@ -328,7 +328,7 @@ def test_what_a_function_may_return(value, text):
 )
 def test_what_a_function_may_not_return(value, message):
     """
-    A function that returns no answer is named, with what it returned.
+    A refusal names the function that returned no response, and what it returned.
     """
     with pytest.raises(TypeError, match=re.escape(message)):
         read_returned(value, Function(shout))
@@ -336,7 +336,7 @@ def test_what_a_function_may_not_return(value, message):
 
 def test_functions_without_a_signature():
     """
-    A function that does not tell its arguments, as some written in C, is taken as it is.
+    A function without a signature, such as some written in C, is accepted.
     """
 
     class Untold:
@@ -352,7 +352,7 @@ def test_functions_without_a_signature():
 
 def test_mocks_are_functions():
     """
-    A mock answers like any other function, and is asked with the messages.
+    A mock is a function like any other, and is called with the messages.
     """
     mock = Mock(return_value="Paris")
 
@@ -360,9 +360,9 @@ def test_mocks_are_functions():
     mock.assert_called_once_with([HumanMessage("x")])
 
 
-def test_computed_fields_are_not_answered():
+def test_computed_fields_are_not_written():
     """
-    An object answers with what a model would write of it: its fields, as they are read, and nothing computed.
+    An object becomes the fields that a model would write, without computed ones.
     """
     kind = read_kind(Square(side=2, text="1"), "respond()")
 

@@ -42,7 +42,7 @@ def test_matchers(matcher, prompt, matches):
 
 def test_a_predicate_may_call_a_model():
     """
-    A rule's function runs without the script being locked.
+    The script is not locked while a rule's function runs.
     """
     judge = FakeChatModel().respond("yes", always=True)
     model = FakeChatModel(responses=["queue"])
@@ -90,7 +90,7 @@ def test_what_a_rule_refuses(matcher, kind, message):
 )
 def test_a_rule_that_cannot_say(ask, predicate, kind, message):
     """
-    What a rule's function raises is raised by the call, in every mode alike, and a coroutine is no yes.
+    An error of a rule's function is raised by the call, in every mode; a coroutine is refused.
     """
     model = FakeChatModel()
     model.on(predicate).respond("x")

@@ -32,7 +32,7 @@ FITTING: dict[str, Any] = {
 
 def test_a_fitting_value():
     """
-    What pydantic accepts for a model fits the schema that pydantic writes for it.
+    A value that pydantic accepts fits the schema that pydantic writes.
     """
     assert Everything.model_validate(FITTING)
     assert Schema(SCHEMA).problem(FITTING) is None
@@ -69,7 +69,7 @@ def test_a_fitting_value():
 )
 def test_problems(changed, problem):
     """
-    The first thing that does not fit is named by its path.
+    A problem names the first part that does not fit, by its path.
     """
     assert (Schema(SCHEMA).problem({**FITTING, **changed}) or "").startswith(problem)
 
@@ -95,7 +95,7 @@ def test_what_fits_too(value):
 
 def test_unknown_keywords_fit():
     """
-    What is not checked counts as fitting, and a schema that says nothing takes anything.
+    Keywords that are not checked count as fitting, and an empty schema takes anything.
     """
     assert Schema({"properties": {"x": {"type": "string", "pattern": "^b"}}}).problem({"x": "a"}) is None
     assert Schema({"type": "object"}).problem({"x": 1}) is None
@@ -106,7 +106,7 @@ def test_unknown_keywords_fit():
 
 def test_folded_schemas():
     """
-    A single allOf, in which older pydantic wraps a reference, counts as what it wraps.
+    A single allOf, in which older pydantic wraps a reference, counts as its content.
     """
     schema = {
         "properties": {"p": {"allOf": [{"$ref": "#/$defs/P"}], "title": "P"}},
@@ -130,7 +130,7 @@ def test_folded_schemas():
 )
 def test_json_problem(value, problem):
     """
-    What a model could not have written is named by its path.
+    A problem names the part that no model could have written, by its path.
     """
     assert json_problem(value, "x") == problem
 

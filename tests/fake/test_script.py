@@ -18,7 +18,7 @@ def responses(model, *prompts):
 
 def test_times():
     """
-    A response may be given a number of times before the next one.
+    A response may be given several times before the next one.
     """
     model = FakeChatModel().respond("one", times=2).respond("two")
 
@@ -36,7 +36,7 @@ def test_always():
 
 def test_nothing_comes_after_always():
     """
-    What is scripted after a response without end could never be given, and is refused.
+    A response behind one without end is refused: it could never be given.
     """
     model = FakeChatModel().respond("one", always=True)
 
@@ -63,9 +63,9 @@ def test_rules_in_order():
     assert responses(model, "ab", "b", "c") == ["first", "third", "queue"]
 
 
-def test_a_spent_rule_of_optional_answers_steps_aside():
+def test_a_spent_rule_of_optional_responses_steps_aside():
     """
-    A rule whose answers are all optional lets others answer when they are spent.
+    A rule whose responses are all optional lets others respond when they are spent.
     """
     model = FakeChatModel(responses=["queue"])
     model.on("a").respond("once", optional=True)
@@ -75,7 +75,7 @@ def test_a_spent_rule_of_optional_answers_steps_aside():
 
 def test_unused_responses():
     """
-    A script tells what is left over: each response that was to be given, but those that are optional or without end.
+    `unused` lists each response that had to be given and was not; optional and endless ones do not count.
     """
     model = FakeChatModel(responses=["one", "two"]).respond("three", times=3).respond("four", optional=True)
     model.on("refund").respond("Certainly.").respond("Again?")
@@ -97,7 +97,7 @@ def test_nothing_is_left_over():
 
 def test_exhausted_calls_are_kept():
     """
-    A script keeps the exceptions it raised, whoever caught them.
+    A script keeps the exceptions that it raised, also if the program caught them.
     """
     model = FakeChatModel(responses=["one"])
     chain = model.with_fallbacks([FakeChatModel(responses=["fallback"])])
@@ -110,7 +110,7 @@ def test_exhausted_calls_are_kept():
 
 def test_scripting_under_threads():
     """
-    Responses scripted from many threads are all there.
+    Responses that many threads script are all in the script.
     """
     model = FakeChatModel()
     threads = [threading.Thread(target=lambda: [model.respond("x") for _ in range(200)]) for _ in range(8)]
@@ -133,6 +133,6 @@ def test_a_script_is_not_copied():
 
 def test_the_repr_of_a_script():
     """
-    A script prints as how much is left.
+    The repr of a script says how much is left.
     """
     assert repr(FakeChatModel(responses=["a"]).script) == "<Script: 1 scripted left, 0 calls>"

@@ -1,4 +1,4 @@
-"""LangChain's own tests for chat models, passed by FakeChatModel with answers that any user could script."""
+"""LangChain's own tests for chat models, passed by FakeChatModel with responses that any user could script."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def asked(message: AIMessage, *, stream: bool) -> BaseMessage:
 
 class Switches:
     """
-    Everything that LangChain's standard tests know is on.
+    All features that LangChain's standard tests know are switched on.
     """
 
     @property

@@ -71,7 +71,7 @@ def test_tool_calls():
 
 def test_a_text_where_a_tool_call_is_asked_for():
     """
-    A text in place of the tool call is refused, where LangChain's parser would give None.
+    A text instead of the demanded tool call is refused; LangChain's parser would give None.
     """
     chain = FakeChatModel(responses=['{"city": "Oslo"}']).with_structured_output(Answer)
 
@@ -123,7 +123,7 @@ def test_bad_json_text():
 
 def test_unknown_methods():
     """
-    A method that LangChain does not have is refused with those that it has.
+    An unknown method is refused with the known ones.
     """
     with pytest.raises(ValueError, match="method= is one of function_calling, json_schema, json_mode, not 'tools'"):
         FakeChatModel().with_structured_output(Answer, method="tools")
@@ -135,7 +135,7 @@ def test_unknown_methods():
 )
 def test_the_method_of_a_provider(provider, asks_for):
     """
-    Left out, the method is the one of the provider's integration.
+    Without `method`, structured output uses the default of the provider's integration.
     """
     model = FakeChatModel(provider=provider).auto()
     model.with_structured_output(Answer).invoke("x")

@@ -49,7 +49,7 @@ def plain(query: str) -> str:
 )
 def test_bound_schemas(bound, names):
     """
-    Bound tools are known by their names, with the schema of what a model fills in, in each form they are bound in.
+    Each bound tool has its name and the schema of what a model fills in, in every form of tool.
     """
     found = bound_schemas(bound)
 
@@ -75,14 +75,14 @@ def test_bound_schemas(bound, names):
 )
 def test_forced_tool(choice, name):
     """
-    A tool choice demands one tool where it names it, in any provider's form.
+    A tool choice demands a tool if it names one, in any provider's form.
     """
     assert forced_tool(choice) == name
 
 
 def test_call_problems():
     """
-    A call that does not fit is told with the tools there are, the nearest one, and what the tool takes.
+    The message for a call that does not fit names the bound tools, the nearest one, and what the tool takes.
     """
     schemas = bound_schemas([search, plain])
 
@@ -102,7 +102,7 @@ def test_call_problems():
 
 def test_what_a_tool_takes():
     """
-    The line about what a tool takes names types, choices and what may be left out.
+    The line about what a tool takes names types, choices and optional arguments.
     """
     problem = call_problem("Everything", {}, {"Everything": Schema(SCHEMA)}) or ""
 

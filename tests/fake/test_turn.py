@@ -1,4 +1,4 @@
-"""One call of a fake model: checked against the bound tools, placed where an object belongs, answered automatically."""
+"""One call of a fake model: checks against bound tools, objects, functions and auto()."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_calls_that_do_not_fit(mode, call, message):
 
 def test_calls_of_functions_are_checked_too():
     """
-    What a function answers is checked like what is scripted.
+    A response from a function is checked like a scripted one.
     """
     message = AIMessage("", tool_calls=[{"name": "f", "args": {}, "id": "1"}])
 
@@ -130,7 +130,7 @@ def test_without_bound_tools():
 
 def test_a_tool_choice_that_is_not_obeyed():
     """
-    Where a tool choice names a tool, another answer is refused: no provider would give it.
+    Under a tool choice that names a tool, another response is refused: no provider would give it.
     """
     model = FakeChatModel(responses=["Hello."]).bind_tools([search, book], tool_choice="book")
 
@@ -141,7 +141,7 @@ def test_a_tool_choice_that_is_not_obeyed():
 @pytest.mark.parametrize("provider", [None, "openai", "anthropic"])
 def test_a_tool_choice_of_none(provider):
     """
-    Where a tool choice forbids tools, a call is refused, and auto() answers without one.
+    Under a tool choice of none, a call is refused, and `auto()` responds without one.
     """
     model = FakeChatModel(provider=provider, responses=[AIMessage("", tool_calls=[CALL])])
 
@@ -166,7 +166,7 @@ def test_a_tool_choice_of_no_tool(model):
 
 def test_a_tool_choice_of_a_builtin_tool():
     """
-    What a provider's built-in tools are called in a tool choice is not known, and not checked.
+    A tool choice of a provider's built-in tool is not checked: its name there is not known.
     """
     bound = FakeChatModel(responses=["Hello."]).bind_tools(
         [{"type": "mcp"}], tool_choice={"type": "mcp", "name": "roll"}
@@ -177,7 +177,7 @@ def test_a_tool_choice_of_a_builtin_tool():
 
 def test_auto_without_arguments_that_fit():
     """
-    Where auto() finds no arguments that fit, it says so, and does not blame a script.
+    `auto()` says so if it finds no arguments that fit, and does not blame a script.
     """
     schema = {"title": "f", "description": "F.", "type": "object", "required": ["x"]}
     bound = {**schema, "properties": {"x": {"type": "integer", "minimum": 2, "maximum": 1}}}
@@ -189,7 +189,7 @@ def test_auto_without_arguments_that_fit():
 
 def test_a_choice_of_any_tool():
     """
-    A choice of any tool is not held against a text, which agents send where they mean auto.
+    A text is accepted under a choice of any tool: agents send that where they mean auto.
     """
     assert FakeChatModel(responses=["Hello."]).bind_tools([search], tool_choice="any").invoke("x").content == "Hello."
 
@@ -209,7 +209,7 @@ def test_a_choice_of_any_tool():
 )
 def test_an_object_becomes_a_call(value, bound, options, name):
     """
-    An object is the arguments of the tool of its name, of the one that is demanded, or of the one that it fits.
+    An object is the arguments of the tool of its name, of the demanded one, or of the one that it fits.
     """
     [call] = FakeChatModel(responses=[value]).bind_tools(bound, **options).invoke("x").tool_calls
 
@@ -280,7 +280,7 @@ def test_functions_get_the_prompt():
 
 def test_an_async_function_that_fails():
     """
-    The error of an async function is that of the call, also where it runs beside a loop.
+    A call raises the error of its async function, also inside a running loop.
     """
 
     async def fail(messages):
@@ -306,7 +306,7 @@ def conversation(model, *results):
 
 def test_auto():
     """
-    An automatic model calls each bound tool once, with arguments made from its schema, then answers.
+    `auto()` calls each bound tool once, with arguments made from its schema, then says its text.
     """
     model = FakeChatModel().auto()
 
@@ -319,7 +319,7 @@ def test_auto():
 
 def test_auto_starts_again_with_each_question():
     """
-    What was called for an earlier question is called again for the next one.
+    `auto()` calls a tool again for each new question.
     """
     model = FakeChatModel().auto().bind_tools([search])
     call = AIMessage("", tool_calls=[{"name": "search", "args": {"query": "a"}, "id": "1"}])
@@ -334,7 +334,7 @@ def test_auto_starts_again_with_each_question():
 @pytest.mark.parametrize("method", ["function_calling", "json_schema"])
 def test_auto_makes_objects(schema, method):
     """
-    An automatic model gives structured output, made from the schema.
+    `auto()` gives structured output, made from the schema.
     """
     made = FakeChatModel().auto().with_structured_output(schema, method=method).invoke("x")
 
@@ -343,7 +343,7 @@ def test_auto_makes_objects(schema, method):
 
 def test_auto_in_forms_of_providers():
     """
-    The schema of the JSON that is asked for is read in each provider's form.
+    `auto()` reads the wanted JSON schema in each provider's form.
     """
     model = FakeChatModel().auto()
     schema = Answer.model_json_schema()
@@ -357,7 +357,7 @@ def test_auto_in_forms_of_providers():
 
 def test_auto_leaves_built_in_tools_alone():
     """
-    A tool that runs at the provider, and has no schema, is not called.
+    `auto()` does not call a tool without a schema, such as one that runs at the provider.
     """
     model = FakeChatModel().auto().bind(tools=[{"type": "web_search_preview"}])
 
@@ -366,7 +366,7 @@ def test_auto_leaves_built_in_tools_alone():
 
 def test_auto_after_a_script():
     """
-    Scripted answers and rules go first; then an automatic model goes on by itself.
+    Scripted responses and rules go first; then `auto()` responds.
     """
     model = FakeChatModel(responses=["one"]).auto()
     model.on("bye").respond("Goodbye.", always=True)

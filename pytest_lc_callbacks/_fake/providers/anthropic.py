@@ -47,7 +47,7 @@ class AnthropicPayloads(Payloads):
     default_model = "claude-sonnet-4-6"
 
     def identifying_params(self, model: ModelSettings) -> dict[str, Any]:
-        """As `ChatAnthropic` gives them."""
+        """The identifying parameters of `ChatAnthropic`."""
         return {
             "model": model.model_name,
             "max_tokens": _max_tokens(model),
@@ -65,12 +65,12 @@ class AnthropicPayloads(Payloads):
     def ls_params(
         self, model: ModelSettings, defaults: dict[str, Any], params: Callable[[], Mapping[str, Any]]
     ) -> dict[str, Any]:
-        """As `ChatAnthropic` gives them."""
+        """The `ls_*` metadata of `ChatAnthropic`."""
         given = params()
         return langsmith_params(self.provider, given, given.get("max_tokens"))
 
     def serialized(self, model: ModelSettings) -> dict[str, Any]:
-        """As `ChatAnthropic` gives it."""
+        """The `serialized` of `ChatAnthropic`."""
         kwargs = {
             "model": model.model_name,
             "max_tokens": _max_tokens(model),
@@ -102,17 +102,17 @@ class AnthropicPayloads(Payloads):
         return {"tool_choice": tool_choice} if tool_choice else {}
 
     def shape(self, message: AIMessage) -> AIMessage:
-        """As `ChatAnthropic` gives it: the content is a text, or a list of blocks if there are tool calls."""
+        """*message* as `ChatAnthropic` gives it: the content is a text, or a list of blocks if there are tool calls."""
         return message.model_copy(
             update={
                 "content": _content(message),
                 "response_metadata": {**without_model(message.response_metadata), "model_provider": "anthropic"},
-                "usage_metadata": _usage(message),
+                "usage_metadata": _invoke_usage(message),
             }
         )
 
     def result(self, message: AIMessage, model_name: str) -> ChatResult:
-        """As `ChatAnthropic` gives it."""
+        """The result of `ChatAnthropic`, with its `llm_output`."""
         own = message.response_metadata
         shaped = self.shape(message)
         llm_output = {
@@ -131,7 +131,7 @@ class AnthropicPayloads(Payloads):
     def chunks(
         self, message: AIMessage, texts: Sequence[str] | None, model: ModelSettings, *, tools: bool
     ) -> Iterator[ChatGenerationChunk]:
-        """As `ChatAnthropic` gives them: the content is a text if no tools are bound, else blocks with an index."""
+        """The chunks of `ChatAnthropic`: their content is a text if no tools are bound, else blocks with an index."""
         blocks = _content(message)
         is_text = isinstance(blocks, str) and not tools and not message.invalid_tool_calls
         own = message.response_metadata
@@ -232,7 +232,7 @@ def _deltas(block: Any, texts: Sequence[str] | None) -> list[dict[str, Any]]:
     return [block]
 
 
-def _usage(message: AIMessage) -> Any:
+def _invoke_usage(message: AIMessage) -> Any:
     zeros = {"cache_read": 0, "cache_creation": 0, "ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}
     return usage_with_details(message, input_token_details=zeros)
 

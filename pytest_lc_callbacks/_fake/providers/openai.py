@@ -34,7 +34,7 @@ class OpenAIPayloads(Payloads):
     structured_options = MappingProxyType({"parallel_tool_calls": False})
 
     def identifying_params(self, model: ModelSettings) -> dict[str, Any]:
-        """As `ChatOpenAI` gives them."""
+        """The identifying parameters of `ChatOpenAI`."""
         chosen = {
             "stop": model.stop or None,
             "max_completion_tokens": model.max_tokens,
@@ -46,19 +46,19 @@ class OpenAIPayloads(Payloads):
     def invocation_params(
         self, model: ModelSettings, params: dict[str, Any], options: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """As `ChatOpenAI` gives them: the stop sequences of the model win over those of the call."""
+        """The invocation parameters of `ChatOpenAI`: the stop sequences of the model win over those of the call."""
         return {**params, **self.identifying_params(model), **options}
 
     def ls_params(
         self, model: ModelSettings, defaults: dict[str, Any], params: Callable[[], Mapping[str, Any]]
     ) -> dict[str, Any]:
-        """As `ChatOpenAI` gives them."""
+        """The `ls_*` metadata of `ChatOpenAI`."""
         given = params()
         limit = given.get("max_tokens", model.max_tokens) or given.get("max_completion_tokens")
         return langsmith_params(self.provider, given, limit)
 
     def serialized(self, model: ModelSettings) -> dict[str, Any]:
-        """As `ChatOpenAI` gives it."""
+        """The `serialized` of `ChatOpenAI`."""
         kwargs = {
             "model_name": model.model_name,
             "temperature": model.temperature,
@@ -81,17 +81,17 @@ class OpenAIPayloads(Payloads):
         return super().choice(tool_choice or None, parallel, tools)
 
     def shape(self, message: AIMessage) -> AIMessage:
-        """As `ChatOpenAI` gives it."""
+        """*message* as `ChatOpenAI` gives it."""
         return message.model_copy(
             update={
                 "additional_kwargs": {"refusal": None, **message.additional_kwargs},
                 "response_metadata": without_model(message.response_metadata),
-                "usage_metadata": _usage(message),
+                "usage_metadata": _detailed_usage(message),
             }
         )
 
     def result(self, message: AIMessage, model_name: str) -> ChatResult:
-        """As `ChatOpenAI` gives it."""
+        """The result of `ChatOpenAI`, with its `llm_output`."""
         own = message.response_metadata
         shaped = self.shape(message)
         info = {"finish_reason": own.get("finish_reason", _finish_reason(message)), "logprobs": own.get("logprobs")}
@@ -106,7 +106,7 @@ class OpenAIPayloads(Payloads):
         return ChatResult(generations=[ChatGeneration(message=shaped, generation_info=info)], llm_output=llm_output)
 
     def combine(self, outputs: Sequence[dict[str, Any] | None], model: ModelSettings) -> dict[str, Any]:
-        """As `ChatOpenAI` gives it: with the sum of the tokens of all prompts."""
+        """The `llm_output` of `ChatOpenAI` for several prompts, with the sum of their tokens."""
         given = [output for output in outputs if output is not None]
         usage: dict[str, Any] = {}
         for output in given:
@@ -117,7 +117,7 @@ class OpenAIPayloads(Payloads):
     def chunks(
         self, message: AIMessage, texts: Sequence[str] | None, model: ModelSettings, *, tools: bool
     ) -> Iterator[ChatGenerationChunk]:
-        """As `ChatOpenAI` gives them: the usage comes in a chunk of its own, behind the one with the finish reason."""
+        """The chunks of `ChatOpenAI`: the usage comes in a chunk of its own, behind the one with the finish reason."""
         own = message.response_metadata
         yield _generation_chunk(message, "")
         for piece in content_pieces(message.content, texts):
@@ -136,7 +136,7 @@ class OpenAIPayloads(Payloads):
             },
         )
         if model.stream_usage:
-            usage = AIMessageChunk(content="", id=message.id, usage_metadata=_usage(message))
+            usage = AIMessageChunk(content="", id=message.id, usage_metadata=_detailed_usage(message))
             yield ChatGenerationChunk(message=usage, generation_info={})
 
 
@@ -158,7 +158,7 @@ def _add_up(total: Any, count: Any) -> Any:
     return count if total is None or count is None else total + count
 
 
-def _usage(message: AIMessage) -> Any:
+def _detailed_usage(message: AIMessage) -> Any:
     return usage_with_details(
         message,
         input_token_details={"audio": 0, "cache_read": 0},
