@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from benchmarks._compare import Prepare, compare
 from pytest_lc_callbacks import FakeChatModel
 
-REPLY = "Paris is the capital of France, and a lovely city to visit in spring."
+RESPONSE = "Paris is the capital of France, and a lovely city to visit in spring."
 PROMPT: list[BaseMessage] = [
     SystemMessage("You know everything about geography."),
     HumanMessage("Hello."),
@@ -23,35 +23,35 @@ CALLS = 50
 
 
 def generic() -> BaseChatModel:
-    """LangChain's fake, with the reply without end."""
-    return GenericFakeChatModel(messages=itertools.cycle([REPLY]))
+    """LangChain's fake model, which gives the same response without end."""
+    return GenericFakeChatModel(messages=itertools.cycle([RESPONSE]))
 
 
 def fake() -> BaseChatModel:
-    """Ours, with the reply without end."""
-    return FakeChatModel().respond(REPLY, always=True)
+    """Our fake model, which gives the same response without end."""
+    return FakeChatModel().respond(RESPONSE, always=True)
 
 
 def listed() -> BaseChatModel:
-    """Ours, with a list of replies."""
-    return FakeChatModel(responses=[REPLY] * CALLS)
+    """Our fake model, with a list of responses."""
+    return FakeChatModel(responses=[RESPONSE] * CALLS)
 
 
 def invoke(model: BaseChatModel) -> None:
-    """Ask for the reply at once, as often as a round has calls."""
+    """Call `invoke` as often as a round has calls."""
     for _ in range(CALLS):
         model.invoke(PROMPT)
 
 
 def stream(model: BaseChatModel) -> None:
-    """Ask for the reply in chunks, as often as a round has calls."""
+    """Read a whole stream as often as a round has calls."""
     for _ in range(CALLS):
         for _ in model.stream(PROMPT):
             pass
 
 
 def main() -> None:
-    """The ratios, of which `invoke` is to stay below 1.3 and `stream` below 1.1."""
+    """Print the ratios: `invoke` has to stay below 1.3, `stream` below 1.1."""
     for act, goal in ((invoke, 1.3), (stream, 1.1)):
         compare(
             f"{act.__name__}, a prompt of four messages, goal {goal} x",
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def _prepared(act: Callable[[BaseChatModel], None], make: Callable[[], BaseChatModel]) -> Prepare:
-    """A model of its own for each round: the calls that ours keeps would otherwise pile up."""
+    """Make a new model for each round: our fake keeps its calls."""
     return lambda: partial(act, make())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import partners
 import pytest
 
@@ -130,6 +132,18 @@ def test_an_import_that_moved_in_the_newest_cell(run, monkeypatch):
     monkeypatch.setenv("LC_CALLBACKS_NEWEST", "1")
 
     run(IMPORT).assert_outcomes(errors=1)
+
+
+@pytest.mark.once
+def test_the_guide_names_the_compared_versions():
+    """
+    The guide and the changelog name the versions of the integrations that the fake was compared with.
+    """
+    checkout = Path(__file__).resolve().parents[1]
+    for page in ("docs/fake-chat-model.md", "CHANGELOG.md"):
+        text = " ".join(checkout.joinpath(page).read_text(encoding="utf-8").split())
+        for package in ("langchain-anthropic", "langchain-openai"):
+            assert f"{package} {partners.MADE_WITH[package]}" in text
 
 
 def test_a_partner_that_is_not_installed():

@@ -31,7 +31,7 @@ def structured_output(
 
         schema: A pydantic class, a TypedDict or a JSON schema.
 
-        method: ``"function_calling"`` lets the model call a tool; ``"json_schema"`` or ``"json_mode"``, write JSON text.
+        method: ``"function_calling"`` for a tool call, ``"json_schema"`` or ``"json_mode"`` for JSON text.
 
         include_raw: Give a dict of `raw`, `parsed` and `parsing_error`.
 
