@@ -68,8 +68,7 @@ ONE_COMPONENT = _cause(
 )
 INNER_CALL = _cause(
     "inner-call",
-    "Callbacks that are given to a call inside a function do not reach the run around that call. To hear the whole "
-    f"chain, {AT_RUN_TIME}.",
+    f"Callbacks of a call inside a function do not reach the run around it. To hear the whole chain, {AT_RUN_TIME}.",
 )
 NOT_INHERITED = _cause(
     "not-inherited",
@@ -102,7 +101,7 @@ OTHER_CONTEXT = _cause(
     "other-context",
     "A new contextvars.Context, or a copy of one that was made before the run began, holds no run. Copy the context "
     "where the call is made (contextvars.copy_context()), or pass the config on.",
-    maybe="a contextvars.Context that was copied before the run began",
+    maybe="a contextvars.Context, or a task, that was made before the run began",
 )
 NO_CONTEXT_INSIDE = _cause(
     "no-context-inside",
@@ -153,7 +152,8 @@ NOT_IN_CONSTRUCTOR = _cause(
     "not-in-constructor",
     "A constructor copies the list of its callbacks: a handler that is added to the list afterwards is not heard. Give "
     "it to the constructor, callbacks=[handler].",
-    maybe="the handler was added to a list of callbacks after the constructor had copied that list",
+    maybe="the handler was not given to the constructor of the object that ran, or was added to a list of callbacks "
+    "after the constructor had copied that list",
 )
 ANOTHER_OBJECT = _cause(
     "another-object",

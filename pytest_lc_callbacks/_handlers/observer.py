@@ -16,7 +16,7 @@ from pytest_lc_callbacks._handlers.configure_hook import SWITCHBOARD
 from pytest_lc_callbacks._handlers.earlier_runs import EarlierRuns
 from pytest_lc_callbacks._handlers.recorder import RecordingHandler
 from pytest_lc_callbacks._recording import Recording, Run, Selection, id_key, is_start
-from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, ObservedRuns, Origin, ScopeTable
+from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, ObservedRuns, Origin, ScopeTable, compare_recordings
 from pytest_lc_callbacks._stack import call_behind, is_called_by_fallbacks
 
 _PLACES = {"setup": "in the test's set-up", "call": "in the test's body", "teardown": "in the test's tear-down"}
@@ -67,7 +67,7 @@ class Observer(RecordingHandler):
         Raises:
             TypeError: If one of *recordings* is not a `Recording`.
         """
-        return ScopeTable.of(self._observed_runs(), recordings)
+        return compare_recordings(self._observed_runs(), recordings)
 
     def clear(self) -> None:
         """Forget every run so far."""

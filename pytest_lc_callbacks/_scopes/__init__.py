@@ -3,7 +3,7 @@
 from pytest_lc_callbacks._scopes.assertions import ScopedRecording
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 from pytest_lc_callbacks._scopes.observed_runs import ACTIVE_OBSERVERS, ActiveObserver, ObservedRuns, Origin
-from pytest_lc_callbacks._scopes.table import ScopeTable
+from pytest_lc_callbacks._scopes.table import ScopeTable, compare_recordings
 
 __all__ = [
     "ACTIVE_OBSERVERS",
@@ -13,4 +13,5 @@ __all__ = [
     "ScopeComparison",
     "ScopeTable",
     "ScopedRecording",
+    "compare_recordings",
 ]

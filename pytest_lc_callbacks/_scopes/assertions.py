@@ -8,9 +8,9 @@ from typing import Any
 
 from pytest_lc_callbacks._recording import Event, Recording
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison
-from pytest_lc_callbacks._scopes.failure import constructor_failure, runtime_failure
+from pytest_lc_callbacks._scopes.failure import find_constructor_failure, find_runtime_failure
 from pytest_lc_callbacks._scopes.observed_runs import active_observer
-from pytest_lc_callbacks._scopes.table import ScopeTable
+from pytest_lc_callbacks._scopes.table import ScopeTable, draw_table
 
 
 class ScopedRecording(Recording):
@@ -51,10 +51,10 @@ class ScopedRecording(Recording):
         if only and under is None:
             raise ValueError("only=True means the runs under one: say which with under=")
         comparison = self._comparison("assert_runtime_scope")
-        failure = runtime_failure(comparison, under, only=only)
+        failure = find_runtime_failure(comparison, under, only=only)
         if failure:
-            raise AssertionError(failure)
-        return ScopeTable.of_one(comparison)
+            raise AssertionError(str(failure))
+        return draw_table(comparison.tree(comparison.in_scope), {"handler": comparison})
 
     def assert_constructor_scope(self, of: Any) -> ScopeTable:
         """
@@ -77,10 +77,10 @@ class ScopedRecording(Recording):
         """
         __tracebackhide__ = True
         comparison = self._comparison("assert_constructor_scope")
-        failure = constructor_failure(comparison, of)
+        failure = find_constructor_failure(comparison, of)
         if failure:
-            raise AssertionError(failure)
-        return ScopeTable.of_one(comparison)
+            raise AssertionError(str(failure))
+        return draw_table(comparison.tree(comparison.in_scope), {"handler": comparison})
 
     def _comparison(self, asked: str) -> ScopeComparison:
         observer = active_observer()

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pytest_lc_callbacks._recording import Recording, Run, RunTree
+from pytest_lc_callbacks._recording import Recording, RunTree
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 from pytest_lc_callbacks._scopes.observed_runs import ObservedRuns
-from pytest_lc_callbacks._words import repr_short
+from pytest_lc_callbacks._words import repr_short, truncate
 
-# What a terminal shows of a line; wider tables get numbers for column heads.
+# A wider table gets numbers for column heads.
 _WIDTH = 120
 _LONGEST_NAME = 60
-# A table that has more rows repeats its heads at the end.
+# A longer table repeats its heads at the end.
 _SCREEN = 40
 
 
@@ -34,44 +34,14 @@ class ScopeTable:
     leads: list[str] = field(default_factory=list, repr=False, compare=False)
     """The branches of the tree before each run's name."""
 
-    @classmethod
-    def of(cls, ran: ObservedRuns, recordings: Mapping[str, Recording]) -> ScopeTable:
-        """
-        The table for the runs that scope assertions are about.
-
-        Raises:
-            TypeError: If one of *recordings* is not a `Recording`.
-        """
-        for name, recording in recordings.items():
-            if not isinstance(recording, Recording):
-                raise TypeError(
-                    f"table({name}=...) takes a Recording, not {repr_short(recording)}: "
-                    "for a handler of your own pass what spy_on(handler) returns"
-                )
-        comparisons = [ScopeComparison(recording, ran) for recording in recordings.values()]
-        return cls._drawn(tuple(recordings), comparisons, ran, ran.in_scope)
-
-    @classmethod
-    def of_one(cls, comparison: ScopeComparison) -> ScopeTable:
-        """The table that a scope assertion returns: the runs that it was about."""
-        return cls._drawn(("handler",), [comparison], comparison.ran, comparison.in_scope)
-
-    @classmethod
-    def _drawn(
-        cls, columns: tuple[str, ...], comparisons: Sequence[ScopeComparison], ran: ObservedRuns, runs: Sequence[Run]
-    ) -> ScopeTable:
-        walk = list(RunTree(runs, ran.parent_of).walk())
-        rows = [(run.label, *(str(comparison.hearings[run]) for comparison in comparisons)) for _, run in walk]
-        return cls(columns, rows, [lead for lead, _ in walk])
-
     def __str__(self) -> str:
         if not self.rows:
             return "(no runs)"
-        names = [_cut(lead + row[0]) for lead, row in zip(self.leads, self.rows, strict=True)]
+        names = [truncate(lead + row[0], _LONGEST_NAME) for lead, row in zip(self.leads, self.rows, strict=True)]
         lines = [(name, *row[1:]) for name, row in zip(names, self.rows, strict=True)]
         heads, legend = self._heads(max(map(len, names)))
         repeated = [("", *heads)] if heads and len(lines) > _SCREEN else []
-        return "\n".join([*legend, *_aligned([("", *heads), *lines, *repeated] if heads else lines)])
+        return "\n".join([*legend, *_align([("", *heads), *lines, *repeated] if heads else lines)])
 
     def _heads(self, width: int) -> tuple[tuple[str, ...], list[str]]:
         """The heads of the columns, and the lines that explain them where they are numbers."""
@@ -83,10 +53,30 @@ class ScopeTable:
         return numbers, [*(f"{n} = {name}" for n, name in zip(numbers, self.columns, strict=True)), ""]
 
 
-def _cut(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 3] + "..."
+def compare_recordings(observed: ObservedRuns, recordings: Mapping[str, Recording]) -> ScopeTable:
+    """
+    A row for each run in scope, a column for each of *recordings*.
+
+    Raises:
+        TypeError: If one of *recordings* is not a `Recording`.
+    """
+    for name, recording in recordings.items():
+        if not isinstance(recording, Recording):
+            raise TypeError(
+                f"table({name}=...) takes a Recording, not {repr_short(recording)}: "
+                "for a handler of your own pass what spy_on(handler) returns"
+            )
+    comparisons = {name: ScopeComparison(recording, observed) for name, recording in recordings.items()}
+    return draw_table(RunTree(observed.in_scope, observed.parent_of), comparisons)
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+def draw_table(tree: RunTree, comparisons: Mapping[str, ScopeComparison]) -> ScopeTable:
+    """A row for each run in *tree*, a column for each of *comparisons* under its name."""
+    walk = list(tree.walk())
+    rows = [(run.label, *(str(comparison.hearings[run]) for comparison in comparisons.values())) for _, run in walk]
+    return ScopeTable(tuple(comparisons), rows, [lead for lead, _ in walk])
+
+
+def _align(lines: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ["   ".join(f"{c:<{w}}" for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]

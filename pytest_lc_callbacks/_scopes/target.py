@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_lc_callbacks._recording import Run
-from pytest_lc_callbacks._scopes.comparison import ScopeComparison, occurrence
+from pytest_lc_callbacks._scopes.comparison import ScopeComparison, find_occurrence
 from pytest_lc_callbacks._words import repr_short
 
 _LLM_EVENTS = {"llm_new_token", "llm_end", "llm_error"}
@@ -43,8 +43,8 @@ class Target:
     def runs(self, comparison: ScopeComparison) -> list[Run]:
         """The observed runs that are meant; a `Run` may be out of scope, a name is looked for in it."""
         if isinstance(self.given, Run):
-            same_id = [run for run in comparison.ran.runs if run.run_id == self.given.run_id]
-            return [occurrence(self.given, same_id)] if same_id else []
+            same_id = [run for run in comparison.observed.runs if run.run_id == self.given.run_id]
+            return [find_occurrence(self.given, same_id)] if same_id else []
         named = [run for run in comparison.in_scope if run.name is not None and run.label in self.names]
         if not named and is_kind(self.given, "BaseLLM"):
             # Beside an inline handler, LangChain sends no llm_start under ainvoke (langchain-ai/langchain#39633).
