@@ -35,7 +35,7 @@ class Rule:
 
     def __init__(self, matcher: Matcher) -> None:
         self.matcher: Matcher = _read_matcher(matcher)
-        self.queue = ResponseQueue()
+        self.queue: ResponseQueue = ResponseQueue()
 
     def matches(self, call: Call) -> bool:
         """Whether the last message has the text or fits the pattern, or the function says so."""

@@ -30,7 +30,7 @@ class Script:
     """
 
     def __init__(self) -> None:
-        self.queue = ResponseQueue()
+        self.queue: ResponseQueue = ResponseQueue()
         self.rules: list[Rule] = []
         self.is_scripted: bool = False
         self.is_automatic: bool = False
