@@ -237,10 +237,20 @@ def _watch(item: pytest.Item) -> WatchedTest:
         from pytest_lc_callbacks._watching.watch import WatchedTest
 
         is_asked_for = _uses_us(item) or item.get_closest_marker("lc_callbacks") is not None
-        watched = item.stash[_watched_key] = WatchedTest(is_asked_for=is_asked_for)
+        watched = WatchedTest(is_asked_for=is_asked_for, seeks_open_runs=_is_told(item, "unfinished_run"))
+        item.stash[_watched_key] = watched
         item.config.stash[_watched_tests_key].append(watched)
         watched.begin(item.stash[_phase_key])
     return item.stash[_watched_key]
+
+
+def _settings(item: pytest.Item) -> Settings:
+    return item.stash.get(_settings_key, None) or Settings.of(item.config.getini, ())
+
+
+def _is_told(item: pytest.Item, finding: str) -> bool:
+    """Whether anybody may hear of this *finding*: it is on, or a hook may switch it on."""
+    return _settings(item).level(finding) != "off" or bool(item.ihook.pytest_lc_callbacks_finding.get_hookimpls())
 
 
 def _note_failure(item: pytest.Item, error: BaseException) -> None:
@@ -261,8 +271,7 @@ def _judge(item: pytest.Item, what: str) -> BaseException | None:
     findings: list[Finding] = watched.judge_body() if what == "body" else watched.judge_rest(lambda: living(item))
     if not findings:
         return None
-    settings: Settings = item.stash.get(_settings_key, None) or Settings.of(item.config.getini, ())
-    return failure_of(item, watched, findings, settings)
+    return failure_of(item, watched, findings, _settings(item))
 
 
 def _absorbed(item: pytest.Item) -> BaseException | None:

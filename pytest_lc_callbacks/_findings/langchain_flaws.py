@@ -1,4 +1,4 @@
-"""Runs that LangChain leaves open or without a parent (cancellation, fallbacks), so that no finding blames the user."""
+"""Runs that LangChain itself leaves open, as after a cancellation, so that no finding blames the user."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import Any
 from langchain_core.callbacks.manager import AsyncCallbackManager
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables.fallbacks import RunnableWithFallbacks
 from langchain_core.tools.base import BaseTool
 
 from pytest_lc_callbacks import _causes
 from pytest_lc_callbacks._causes import Cause
 from pytest_lc_callbacks._patches import Around, Patches
 from pytest_lc_callbacks._recording import Run
+from pytest_lc_callbacks._words import one_line
 
 _STARTS = ("on_chain_start", "on_chat_model_start", "on_llm_start", "on_retriever_start", "on_tool_start")
 
 
 class LangChainFlaws:
     """
-    Notes, from `start` to `stop`, where LangChain leaves a run without an end or without a parent.
+    Notes, from `start` to `stop`, which runs LangChain leaves without an end.
 
     A few methods of LangChain's do so when an exception passes through them. `start` wraps these methods: nothing else
     tells a cancelled call from one that was forgotten.
@@ -39,7 +39,6 @@ class LangChainFlaws:
         self._cancelled: set[Any] = set()
         self._left: Counter[str] = Counter()
         self._not_begun: Counter[str] = Counter()
-        self._fallbacks: set[str] = set()
         self._patches = Patches()
 
     def start(self) -> None:
@@ -47,19 +46,14 @@ class LangChainFlaws:
         self._wrap(BaseChatModel, ("_agenerate_with_cache",), self._note_cancelled_model)
         self._wrap(BaseTool, ("run", "arun"), self._note_left_component)
         self._wrap(BaseRetriever, ("invoke", "ainvoke"), self._note_left_component)
-        self._wrap(RunnableWithFallbacks, ("invoke", "ainvoke"), self._note_fallbacks)
         self._wrap(AsyncCallbackManager, _STARTS, self._note_cancelled_start)
 
     def stop(self) -> None:
         """Put the methods back."""
         self._patches.undo()
 
-    def has_orphans(self, run: Run) -> bool:
-        """Whether the runs in *run* have no parent because of langchain-ai/langchain#36072."""
-        return run.label in self._fallbacks or run.label.startswith("RunnableWithFallbacks")
-
     def causes(self, still_open: Iterable[Run], all_runs: Iterable[Run]) -> dict[Run, Cause]:
-        """Those of the runs that LangChain itself left open, and why."""
+        """Those of the *still_open* runs that LangChain itself left open, each with the cause."""
         left, not_begun, known = self._left.copy(), self._not_begun.copy(), list(all_runs)
         return {run: why for run in still_open if (why := self._cause(run, left, not_begun, known))}
 
@@ -109,24 +103,19 @@ class LangChainFlaws:
             self._left[_label(component, _by_name(("input", "config"), args, kwargs))] += 1
             raise
 
-    @contextmanager
-    def _note_fallbacks(self, runnable: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[None]:
-        self._fallbacks.add(_label(runnable, _by_name(("input", "config"), args, kwargs)))
-        yield
-
 
 def _label(runnable: Any, kwargs: Mapping[str, Any]) -> str:
     """What the run of this call is called."""
     config = kwargs.get("config")
     run_name = config.get("run_name") if isinstance(config, Mapping) else kwargs.get("run_name")
-    return " ".join(str(run_name or runnable.get_name()).split())
+    return one_line(str(run_name or runnable.get_name()))
 
 
 def _label_at_start(kwargs: Mapping[str, Any]) -> str:
     """What a run is called of which a manager begins to tell."""
     serialized = kwargs.get("serialized")
     named = serialized if isinstance(serialized, Mapping) else {}
-    return " ".join(str(kwargs.get("name") or named.get("name") or (named.get("id") or [None])[-1]).split())
+    return one_line(str(kwargs.get("name") or named.get("name") or (named.get("id") or [None])[-1]))
 
 
 def _by_name(names: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:

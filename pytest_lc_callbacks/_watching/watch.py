@@ -43,9 +43,11 @@ class WatchedTest:
 
     Args:
         is_asked_for: Whether the test itself wants to be watched; it is then told also that nothing ran.
+
+        seeks_open_runs: Whether to look for ``unfinished_run``; without that no class of LangChain's is patched.
     """
 
-    def __init__(self, *, is_asked_for: bool = True) -> None:
+    def __init__(self, *, is_asked_for: bool = True, seeks_open_runs: bool = True) -> None:
         self.observer: Observer = switch_on()
         self.spies = Spies(self._note_stop_iteration)
         self.scripts: list[Any] = []
@@ -60,6 +62,7 @@ class WatchedTest:
         self.is_shown = False
         """Whether a report shows the runs already."""
         self._is_asked_for = is_asked_for
+        self._seeks_open_runs = seeks_open_runs
         self._told: set[tuple[str, str]] = set()
         self._in_wider_fixture = 0
         self._swallowed = Swallowed(partial(is_of_earlier_test, self.observer))
@@ -68,7 +71,8 @@ class WatchedTest:
 
     def _listen(self) -> None:
         self._swallowed.start()
-        self._flaws.start()
+        if self._seeks_open_runs:
+            self._flaws.start()
         _made.listen(self._note_made)
 
     def close(self) -> None:
@@ -114,11 +118,8 @@ class WatchedTest:
         """
         found = [*self._raised_in_handlers(), *self._exhausted(), *self._unused()]
         found += lifecycle(observed_runs(self.observer))
-        still_open = collect_garbage(self._open_runs)
-        if still_open:
-            causes = self._flaws.causes(still_open, observed_runs(self.observer).runs)
-            rest = [run for run in still_open if run not in causes]
-            found += unfinished_runs(runs_nothing_can_end(rest, [*living(), *self._kept_exceptions()]))
+        if self._seeks_open_runs:
+            found += self._unfinished(living)
         return self._new(found)
 
     def section(self, clean: Callable[[str], str], *, whole: bool) -> str:
@@ -148,6 +149,13 @@ class WatchedTest:
 
     def _recordings(self) -> dict[str, Recording]:
         return {**self.handlers, **self.spies.recordings()}
+
+    def _unfinished(self, living: Callable[[], Iterable[Any]]) -> Iterator[Finding]:
+        still_open = collect_garbage(self._open_runs)
+        if still_open:
+            causes = self._flaws.causes(still_open, observed_runs(self.observer).runs)
+            rest = [run for run in still_open if run not in causes]
+            yield from unfinished_runs(runs_nothing_can_end(rest, [*living(), *self._kept_exceptions()]))
 
     def _exhausted(self) -> Iterator[Finding]:
         return exhausted_models((list(script.exhausted) for script in self.scripts), self._is_known)

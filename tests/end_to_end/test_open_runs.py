@@ -222,3 +222,84 @@ def test_it(fake_chat_model):
     )
 
     assert collected == []
+
+
+PATCHED = """
+import sys
+import pytest_lc_callbacks._watching.watch
+
+MODULES = [module for name, module in list(sys.modules.items()) if name.startswith("langchain_core")]
+CLASSES = {value for module in MODULES for value in list(vars(module).values()) if isinstance(value, type)}
+
+def methods():
+    return {(cls, name): value for cls in CLASSES for name, value in vars(cls).items() if callable(value)}
+
+BEFORE = methods()
+
+def replaced():
+    return {f"{cls.__name__}.{name}" for (cls, name), method in methods().items() if BEFORE.get((cls, name)) != method}
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["-olc_callbacks_unfinished_run=off", "-olc_callbacks_orphan_run=off"], set()),
+        (["-olc_callbacks_unfinished_run=off"], set()),
+        ([], {"BaseTool.run", "BaseRetriever.ainvoke", "BaseChatModel._agenerate_with_cache"}),
+    ],
+    ids=["both off", "unfinished_run off", "on"],
+)
+def test_a_finding_that_is_off_patches_nothing(run, options, expected):
+    """
+    With `unfinished_run` off no method of LangChain's classes is replaced, also in a test whose section shows its runs.
+    """
+    result = run(
+        f"""{PATCHED}
+def test_it(fake_chat_model, callback_scopes):
+    fake_chat_model.invoke("hi")
+    assert replaced() >= {expected} and bool(replaced()) is {bool(expected)}
+    assert False, "here"
+
+def test_afterwards():
+    assert not replaced()
+""",
+        *options,
+    )
+
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["E * AssertionError: here", "FakeChatModel *ms"])
+
+
+CANCELLED = """
+class Waiting(FakeChatModel):
+    async def _agenerate(self, *args, **kwargs):
+        BEGUN.set()
+        await asyncio.Event().wait()
+
+def test_cancelled(callback_scopes):
+    async def program():
+        global BEGUN
+        BEGUN = asyncio.Event()
+        call = asyncio.ensure_future(Waiting().ainvoke("hi"))
+        await BEGUN.wait()
+        call.cancel()
+        await asyncio.wait([call])
+
+    asyncio.run(program())
+    [run] = callback_scopes.runs
+    assert not run.ended
+"""
+
+
+def test_a_hook_that_switches_the_finding_on(run, pytester):
+    """
+    A hook may switch `unfinished_run` on for a test, and then too it tells LangChain's own open runs from the user's.
+    """
+    pytester.makeconftest("def pytest_lc_callbacks_finding(finding): return 'error'")
+    forgotten = "\ndef test_forgotten(fake_chat_model):\n    KEPT.append(fake_chat_model.stream('hi')); next(KEPT[0])\n"
+
+    result = run(CANCELLED + forgotten, "-olc_callbacks_unfinished_run=off")
+
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["expected every run to have ended with its test, but 1 is still open: FakeChatModel*"])

@@ -408,14 +408,13 @@ import logging, warnings
 from langchain_core.callbacks import AsyncCallbackManager, manager
 from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import RunnableWithFallbacks
 from langchain_core.tools import BaseTool
 from langchain_core.tracers import context
 from pytest_lc_callbacks import _made
 from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS
 
 def state():
-    classes = (AsyncCallbackManager, BaseCallbackHandler, BaseChatModel, BaseRetriever, BaseTool, RunnableWithFallbacks)
+    classes = (AsyncCallbackManager, BaseCallbackHandler, BaseChatModel, BaseRetriever, BaseTool)
     return [
         *({name: value for name, value in vars(cls).items() if not name.startswith("_abc")} for cls in classes),
         dict(vars(manager.logger)) | {"_cache": None},
