@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
+
+from pytest_lc_callbacks._words import did_you_mean
 
 LEVELS = ("off", "warn", "error")
 # Each finding with its default level and what it means.
@@ -63,8 +64,7 @@ def read_level(where: str, level: Any) -> str:
     """
     if isinstance(level, str) and level in LEVELS:
         return level
-    meant = _meant(level, LEVELS)
-    raise ValueError(f"{where} {level}: expected one of {', '.join(LEVELS)}{meant}")
+    raise ValueError(f"{where} {level}: expected one of {', '.join(LEVELS)}{did_you_mean(level, LEVELS)}")
 
 
 def read_marker(args: Iterable[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def read_marker(args: Iterable[Any], kwargs: Mapping[str, Any]) -> dict[str, Any
             said[name] = read_level(f"lc_callbacks({name}=...):", value)
         else:
             known = (*FINDINGS, BLOCK)
-            raise ValueError(f"lc_callbacks({name}=...): expected one of {', '.join(known)}{_meant(name, known)}")
+            raise ValueError(f"lc_callbacks({name}=...): expected one of {', '.join(known)}{did_you_mean(name, known)}")
     return said
 
 
@@ -101,9 +101,4 @@ def refuse_unknown_names(names: Iterable[str], known: Iterable[str]) -> None:
     settings = sorted(known)
     for name in names:
         if name.startswith("lc_callbacks") and name not in settings:
-            raise ValueError(f"{name}: expected one of {', '.join(settings)}{_meant(name, settings)}")
-
-
-def _meant(word: Any, known: Iterable[str]) -> str:
-    close = get_close_matches(str(word), list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
+            raise ValueError(f"{name}: expected one of {', '.join(settings)}{did_you_mean(name, settings)}")

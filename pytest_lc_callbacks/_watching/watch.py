@@ -32,7 +32,7 @@ from pytest_lc_callbacks._handlers.observer import (
 )
 from pytest_lc_callbacks._handlers.spy import Spies
 from pytest_lc_callbacks._recording import Recording, Run
-from pytest_lc_callbacks._watching.section import Section
+from pytest_lc_callbacks._watching.section import section
 
 
 class WatchedTest:
@@ -134,7 +134,7 @@ class WatchedTest:
         causes = self._flaws.causes(still_open, runs)
         remarks = {run: str(cause) for run, cause in causes.items()}
         remarks |= {run: remark for run in runs if (remark := observed.orphan_remark(run))}
-        return "\n\n".join([Section(clean).text(runs, observed.parent_of, remarks=remarks), *told])
+        return "\n\n".join([section(runs, observed.parent_of, clean=clean, remarks=remarks), *told])
 
     def _new(self, found: Iterable[Finding]) -> list[Finding]:
         """Those that were not told yet."""

@@ -15,7 +15,7 @@ from langchain_core.tools import ToolException, tool
 from pytest_lc_callbacks import FakeChatModel, observe_callbacks
 from pytest_lc_callbacks._handlers.observer import observed_runs
 from pytest_lc_callbacks._redaction import redact
-from pytest_lc_callbacks._watching.section import Section
+from pytest_lc_callbacks._watching.section import section
 
 
 @tool
@@ -24,13 +24,13 @@ def search(q: str, api_key: str = "") -> str:
     raise ToolException("no network")
 
 
-def section(program, remarks=None):
+def section_of(program, remarks=None):
     """The section of what *program* runs, with all times the same."""
     with observe_callbacks() as observer:
         program()
     observed = observed_runs(observer)
     noted = {run: remark for run in observed.runs for name, remark in (remarks or {}).items() if run.label == name}
-    text = Section(redact).text(observed.runs, observed.parent_of, remarks=noted)
+    text = section(observed.runs, observed.parent_of, clean=redact, remarks=noted)
     return re.sub(r" *\d+\.\d+ m?s", " 1 ms", text)
 
 
@@ -47,7 +47,7 @@ def test_a_chain():
         responses=["Paris"]
     )
 
-    text = section(lambda: chain.invoke({"question": "The capital of France?"}))
+    text = section_of(lambda: chain.invoke({"question": "The capital of France?"}))
 
     assert lines(text) == lines("""
 RunnableSequence 1 ms
@@ -70,7 +70,7 @@ def test_an_agent():
     llm.respond(tool_calls=[("search", {"q": "weather", "api_key": "sk-abcdefghijklmnopqrstuv"})]).respond("Sunny.")
     handled = search.model_copy(update={"handle_tool_error": True})
 
-    text = section(lambda: create_agent(llm, [handled]).invoke({"messages": ["Bearer abcdefghijk"]}))
+    text = section_of(lambda: create_agent(llm, [handled]).invoke({"messages": ["Bearer abcdefghijk"]}))
 
     assert "FakeChatModel 1 ms  calls search(q='weather', api_key='[redacted]')" in text
     assert "search(q='weather', api_key='[redacted]') 1 ms  answered with an error: 'no network'" in text
@@ -91,7 +91,7 @@ def test_a_failure():
         with pytest.raises(ValueError, match="first"):
             (RunnableLambda(str) | RunnableLambda(boom)).invoke("x")
 
-    assert lines(section(program)) == lines("""
+    assert lines(section_of(program)) == lines("""
 RunnableSequence 1 ms  failed
 ├── str 1 ms
 └── boom 1 ms  failed: ValueError: first line
@@ -108,7 +108,7 @@ def test_what_is_open():
         streams.append(FakeChatModel(responses=["one two three"]).stream("hi"))
         next(streams[0])
 
-    text = section(program, remarks={"FakeChatModel": "nobody reads it"})
+    text = section_of(program, remarks={"FakeChatModel": "nobody reads it"})
     streams[0].close()
 
     assert "FakeChatModel    open  (nobody reads it)" in text
@@ -119,9 +119,9 @@ def test_long_texts_are_cut():
     """
     Prompts keep their beginning and their end, and only the last messages are shown.
     """
-    text = section(lambda: FakeChatModel().invoke([HumanMessage(str(n) * 1000) for n in range(10)]))
+    text = section_of(lambda: FakeChatModel().invoke([HumanMessage(str(n) * 1000) for n in range(10)]))
 
-    assert "  ... 7 before\n" in text
+    assert "  ... 7 messages before\n" in text
     assert max(map(len, text.splitlines())) < 200
     assert re.search(r'human: "9{80} \.\.\. 9{80}"', text)
 
@@ -131,7 +131,7 @@ def test_secrets_are_taken_out_before_texts_are_cut():
     Half a key is a secret as well.
     """
     key = "sk-abcdefghijklmnopqrstuvwxyz"
-    text = section(
+    text = section_of(
         lambda: FakeChatModel(responses=["y" * 70 + f" {key} " + "z" * 200]).invoke("x" * 75 + f" {key} " + "x" * 200)
     )
 
@@ -150,7 +150,7 @@ def test_many_runs_are_cut():
 
     runs = RunnableLambda(lambda value: RunnableLambda(sometimes).invoke(value), name="outer")
 
-    text = section(lambda: runs.batch(list(range(80)), {"max_concurrency": 1}, return_exceptions=True))
+    text = section_of(lambda: runs.batch(list(range(80)), {"max_concurrency": 1}, return_exceptions=True))
 
     assert "... and 120 more runs, 2 of them failed or open:\n    outer  failed\n    sometimes  failed: " in text
     assert len(text.splitlines()) == 43
@@ -168,7 +168,7 @@ def test_runs_that_are_alike_are_folded():
     def outer(value):
         RunnableLambda(sometimes).batch(list(range(15)), {"max_concurrency": 1}, return_exceptions=True)
 
-    text = section(lambda: RunnableLambda(outer).invoke(1))
+    text = section_of(lambda: RunnableLambda(outer).invoke(1))
 
     assert lines(text) == lines("""
 outer 1 ms
@@ -184,7 +184,7 @@ def test_a_text_llm():
     """
     Prompts and answers may be plain text.
     """
-    text = section(lambda: FakeListLLM(responses=["Paris"]).invoke("France?"))
+    text = section_of(lambda: FakeListLLM(responses=["Paris"]).invoke("France?"))
 
     assert text.endswith('last prompt, of FakeListLLM:\n  "France?"\nits answer:\n  "Paris"')
 
@@ -209,8 +209,8 @@ def test_hostile_payloads():
         Hostile.armed = True
         return "ok"
 
-    text = section(lambda: take.invoke({"value": Hostile()}))
+    text = section_of(lambda: take.invoke({"value": Hostile()}))
     assert "take(value=<Hostile whose repr raised Runt" in text
 
-    text = section(lambda: take.invoke({"value": "a\n├── b"}))
+    text = section_of(lambda: take.invoke({"value": "a\n├── b"}))
     assert len(text.splitlines()) == 1
