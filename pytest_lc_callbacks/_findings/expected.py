@@ -1,4 +1,4 @@
-"""Whether a test expected an exception: it passed through a ``with pytest.raises(...)`` of somebody's."""
+"""Whether a test expected an exception: ``with pytest.raises(...)`` has seen it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from types import FrameType
 
 def is_expected(error: BaseException) -> bool:
     """
-    Whether *error* came to a line that is inside a ``with`` or call of something named like *raises*.
+    Whether *error* passed through ``with pytest.raises(...)``, ``self.assertRaises(...)`` or another call named so.
 
-    That is ``pytest.raises``, ``assertRaises`` and their kin: who writes one has seen the exception. The traceback
-    tells how far it came, and the source what stands around the line.
+    The traceback says which lines *error* came through, and the source says what stands around each of them.
     """
-    # unittest's assertRaises takes the traceback away, as hardly anybody else does.
+    # unittest's assertRaises takes the traceback away, and hardly anybody else does.
     return error.__traceback__ is None or any(starmap(_is_inside_raises, walk_tb(error.__traceback__)))
 
 
 def _is_inside_raises(frame: FrameType, line: int) -> bool:
     if "raises" in frame.f_code.co_name.lower():
-        # It was given the function to call, and called it.
+        # pytest.raises(ValueError, function) calls the function itself.
         return True
     lines = linecache.getlines(frame.f_code.co_filename, frame.f_globals)
     # A first look that costs little.
@@ -41,7 +40,7 @@ def _end(node: ast.stmt) -> int:
 
 
 def _raises(node: ast.stmt) -> bool:
-    """Whether *node* is a ``with ...raises(...)``, or calls one with the function to run."""
+    """Whether *node* is ``with pytest.raises(...)``, or the statement ``pytest.raises(ValueError, function)``."""
     if isinstance(node, (ast.With, ast.AsyncWith)):
         return any(_is_call_of_raises(item.context_expr) for item in node.items)
     return isinstance(node, (ast.Expr, ast.Assign)) and _is_call_of_raises(node.value)

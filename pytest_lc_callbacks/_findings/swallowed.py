@@ -1,4 +1,4 @@
-"""What LangChain swallows while a test is watched: it says so in a single place, its callback manager's logger."""
+"""The exceptions of handlers that LangChain swallows: it logs each of them with its callback manager's logger."""
 
 from __future__ import annotations
 
@@ -15,56 +15,52 @@ from pytest_lc_callbacks._findings.handler_error import HandlerError
 from pytest_lc_callbacks._patches import Patches
 from pytest_lc_callbacks._stack import is_library
 
-# Handlers that LangChain adds by itself. What goes wrong inside them is not the user's doing.
+# Modules of handlers that LangChain adds by itself. The user cannot mend what they raise.
 _TRACERS = ("langchain_core.tracers.", "langsmith.", "langgraph.")
 
 
 class Swallowed:
     """
-    The exceptions of handlers that LangChain swallows, or logs before they propagate, from `start` to `stop`.
+    Collects, from `start` to `stop`, the exceptions of handlers that LangChain swallows.
 
     Args:
-        is_foreign: Whether a run with this id and these handlers belongs to an earlier test.
+        is_of_earlier_test: Whether an earlier test began the run with this id and these handlers.
     """
 
-    def __init__(self, is_foreign: Callable[[Any, Iterable[Any]], bool]) -> None:
+    def __init__(self, is_of_earlier_test: Callable[[Any, Iterable[Any]], bool]) -> None:
         self.errors: list[HandlerError] = []
         self.propagated: set[Any] = set()
-        """The runs whose handler raised on: LangChain leaves such a run without an end."""
-        self._is_foreign = is_foreign
+        """The ids of the runs whose handler raised into the program. LangChain sends no end for such a run."""
+        self._is_of_earlier_test = is_of_earlier_test
         self._patches = Patches()
 
     def start(self) -> None:
-        """Listen to the one call that LangChain makes for each exception of a handler."""
-        # Wrapped before logging looks at any level, filter or `disabled`. The wrapper of a test around this one is
-        # passed by: the error belongs to the innermost.
+        """Replace the logger's ``warning``, which LangChain calls once for each exception of a handler."""
+        # logging has not looked at any level, filter or `disabled` by then. The replacement of a test around this one
+        # is left out: the exception belongs to the innermost test.
         before = manager.logger.warning
-        original = before.original if isinstance(before, _Warning) else before
+        original = before.original if type(before) is _Warning else before
         self._patches.replace(manager.logger, "warning", _Warning(original, self._note))
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Put the logger's ``warning`` back."""
         self._patches.undo()
 
-    def add(self, error: HandlerError) -> None:
-        """Note an exception that somebody else saw."""
-        self.errors.append(error)
-
     def _note(self, error: BaseException, frame: FrameType) -> None:
-        """Keep what the frame that caught it knows."""
-        seen = _seen(error, frame)
-        if self._is_foreign(seen.run_id, frame.f_locals.get("handlers", ())):
+        """Keep *error*, with what the frame that caught it knows."""
+        read = _read_frame(error, frame)
+        if self._is_of_earlier_test(read.run_id, frame.f_locals.get("handlers", ())):
             return
-        # LangChain re-raises these, but not a NotImplementedError.
-        raises_on = getattr(seen.handler, "raise_error", False) and not isinstance(error, NotImplementedError)
-        if raises_on and not seen.in_coroutine:
-            self.propagated.add(seen.run_id)
-        elif not _is_langchains_own(seen):
-            self.errors.append(seen)
+        # With raise_error LangChain raises the exception again, but not a NotImplementedError.
+        raises = getattr(read.handler, "raise_error", False) and not isinstance(error, NotImplementedError)
+        if raises and not read.in_coroutine:
+            self.propagated.add(read.run_id)
+        elif not _is_flaw_of_langchain(read):
+            self.errors.append(read)
 
 
 class _Warning:
-    """In the place of the logger's ``warning``."""
+    """Replaces the logger's ``warning``: it notes the exception that is being handled, and calls the *original*."""
 
     def __init__(self, original: Any, note: Callable[[BaseException, FrameType], None]) -> None:
         self.original = original
@@ -76,13 +72,13 @@ class _Warning:
         if error is not None and frame.f_globals.get("__name__") == manager.__name__:
             self._note(error, frame)
         if isinstance(getattr(self.original, "__self__", None), logging.Logger):
-            # The record names the line in LangChain, not this one.
+            # The record is to name the line in LangChain, and not this one.
             kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1
         return self.original(*args, **kwargs)
 
 
-def _seen(error: BaseException, frame: FrameType) -> HandlerError:
-    """Who raised *error*, as far as the frame that caught it and the traceback tell."""
+def _read_frame(error: BaseException, frame: FrameType) -> HandlerError:
+    """Read who raised *error* from the *frame* of LangChain's that caught it."""
     caught = frame.f_locals
     if "handler" in caught:
         return HandlerError(
@@ -93,11 +89,11 @@ def _seen(error: BaseException, frame: FrameType) -> HandlerError:
             args=tuple(caught.get("args", ())),
             kwargs=dict(caught.get("kwargs", {})),
         )
-    return _seen_in_coroutine(error, frame)
+    return _read_traceback(error, frame)
 
 
-def _seen_in_coroutine(error: BaseException, frame: FrameType) -> HandlerError:
-    """For a coroutine handler in a sync run LangChain keeps a coroutine only: the traceback has the rest."""
+def _read_traceback(error: BaseException, frame: FrameType) -> HandlerError:
+    """Read it from the traceback: of a coroutine handler in a sync run LangChain's frame has only the coroutine."""
     method = _method_frame(error.__traceback__)
     sent = _sent(frame)
     if method is None:
@@ -118,7 +114,7 @@ def _seen_in_coroutine(error: BaseException, frame: FrameType) -> HandlerError:
 
 
 def _method_frame(traceback: TracebackType | None) -> FrameType | None:
-    """The frame of the handler's own method."""
+    """The frame of the handler's method: the first method ``on_...`` of a `BaseCallbackHandler`."""
     for frame, _ in walk_tb(traceback):
         first = frame.f_code.co_varnames[:1]
         owner = frame.f_locals.get(first[0]) if first and frame.f_code.co_argcount else None
@@ -128,21 +124,20 @@ def _method_frame(traceback: TracebackType | None) -> FrameType | None:
 
 
 def _sent(frame: FrameType) -> dict[str, Any]:
-    """What LangChain sent, if the coroutine is run in the thread that sends it."""
+    """The arguments by name that LangChain sent, if the coroutine runs in the thread that sends them."""
     caller = frame.f_back
     if caller is None or caller.f_code.co_name != "handle_event":
         return {}
     return dict(caller.f_locals.get("kwargs", {}))
 
 
-def _is_langchains_own(seen: HandlerError) -> bool:
-    """Whether it is a flaw of LangChain that no user can mend."""
-    if isinstance(seen.error, NotImplementedError) and seen.event == "on_chat_model_start":
-        # How a handler asks for on_llm_start instead. Before langchain-core 1.4 it did not get it in a coroutine.
+def _is_flaw_of_langchain(read: HandlerError) -> bool:
+    if isinstance(read.error, NotImplementedError) and read.event == "on_chat_model_start":
+        # A handler asks so for on_llm_start instead. Before langchain-core 1.4 a coroutine handler did not get it.
         return True
-    return type(seen.handler).__module__.startswith(_TRACERS) and not _passed_users_code(seen.error)
+    return type(read.handler).__module__.startswith(_TRACERS) and not _passed_users_code(read.error)
 
 
 def _passed_users_code(error: BaseException) -> bool:
-    """Whether code outside LangChain took part: a function given to ``with_listeners``, say."""
+    """Whether the user's code took part, such as a function that was given to ``with_listeners``."""
     return any(not is_library(frame.f_code.co_filename) for frame, _ in walk_tb(error.__traceback__))

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from langchain_core.callbacks import BaseRunManager
 
@@ -20,10 +21,10 @@ from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._recording import Run
 
 _SHOWN = 5
-# Beyond this many objects nothing is proven, and nothing said.
-_LOOKED_AT = 200_000
-# pytest's own objects lead to everything there is, and hold no run of their own.
-_PASSED_BY = ("_pytest.", "pluggy.", "pytest_lc_callbacks.", "xdist.")
+# `_reach` gives up at this many objects: then nothing is proven, and no run is reported.
+_MOST_OBJECTS = 200_000
+# Modules whose objects `_reach` does not follow: pytest's lead to everything there is, and hold no run of their own.
+_NOT_FOLLOWED = ("_pytest.", "pluggy.", "pytest_lc_callbacks.", "xdist.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +39,29 @@ class OpenRun:
 
 @dataclass
 class _Found:
-    """What there is in the process that belongs to open runs."""
+    """The objects of this process that may belong to open runs."""
 
-    managers: dict[Any, list[Any]] = field(default_factory=dict)
-    """For each open run the objects with which LangChain would end it; without one, nothing can."""
+    managers: dict[UUID, list[object]] = field(default_factory=dict)
+    """For each open run the run managers with which LangChain would end it. Without one, nothing can end it."""
 
-    loops: list[Any] = field(default_factory=list)
+    loops: list[asyncio.AbstractEventLoop] = field(default_factory=list)
     """The event loops that are not closed."""
 
-    suspended: list[Any] = field(default_factory=list)
-    """Generators and coroutines that have begun and not ended."""
+    suspended: list[object] = field(default_factory=list)
+    """The generators and coroutines."""
 
 
 def collect_garbage(still_open: Callable[[], list[Run]]) -> list[Run]:
-    """What is open when abandoned generators and coroutines have been collected."""
+    """What *still_open* gives when abandoned generators and coroutines have been collected."""
     for _ in range(2):
         if not still_open():
             return []
-        # A generator that is closed here ends its runs, and may let go of another one.
+        # A generator that is collected here ends its runs, and may release another one.
         gc.collect()
     return still_open()
 
 
-def runs_nothing_can_end(runs: list[Run], living: Iterable[Any]) -> list[OpenRun]:
+def runs_nothing_can_end(runs: list[Run], living: Iterable[object]) -> list[OpenRun]:
     """
     Those of *runs* that neither the *living* objects nor an event loop or thread that goes on can reach.
 
@@ -70,11 +71,11 @@ def runs_nothing_can_end(runs: list[Run], living: Iterable[Any]) -> list[OpenRun
         living: The objects that are still alive when the test is over, such as the values of fixtures of a session.
     """
     found = _search({run.run_id for run in runs})
-    roots = [*living, *(root for loop in found.loops for root in _of_loop(loop))]
+    roots = [*living, *(root for loop in found.loops for root in _roots_of(loop))]
     reached = _reach(roots)
     if reached is None:
         return []
-    return [OpenRun(run, _reason(run, found)) for run in runs if not _is_in(reached, run, found)]
+    return [OpenRun(run, _reason(run, found)) for run in runs if not _may_end(reached, run, found)]
 
 
 def unfinished_runs(open_runs: Collection[OpenRun]) -> Iterator[Finding]:
@@ -95,15 +96,14 @@ def unfinished_runs(open_runs: Collection[OpenRun]) -> Iterator[Finding]:
     )
 
 
-def _search(run_ids: set[Any]) -> _Found:
+def _search(run_ids: set[UUID]) -> _Found:
     found = _Found()
-    suspended = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
     for candidate in gc.get_objects():
         # By its true type: a proxy may claim to be anything, and do anything when asked.
         kind = type(candidate)
-        if kind in suspended:
+        if kind in _SUSPENDED:
             found.suspended.append(candidate)
-            run_id = _begun_by(candidate)
+            run_id = _starting_run(candidate)
             if run_id in run_ids:
                 found.managers.setdefault(run_id, []).append(candidate)
         elif issubclass(kind, BaseRunManager):
@@ -114,16 +114,24 @@ def _search(run_ids: set[Any]) -> _Found:
     return found
 
 
-def _begun_by(suspended: Any) -> Any:
-    """The id of the run that LangChain is telling the handlers of: only after that does it make what ends the run."""
-    frame = suspended.cr_frame if type(suspended) is types.CoroutineType else None
+_SUSPENDED = {types.GeneratorType: "gi_frame", types.CoroutineType: "cr_frame", types.AsyncGeneratorType: "ag_frame"}
+
+
+def _frame(suspended: object) -> types.FrameType | None:
+    frame: types.FrameType | None = getattr(suspended, _SUSPENDED[type(suspended)])
+    return frame
+
+
+def _starting_run(suspended: object) -> Any:
+    """The id of the run whose start a coroutine of LangChain's is sending: the run has no run manager yet."""
+    frame = _frame(suspended) if type(suspended) is types.CoroutineType else None
     if frame is None or frame.f_globals.get("__name__") != BaseRunManager.__module__:
         return None
     return frame.f_locals.get("run_id")
 
 
-def _of_loop(loop: Any) -> Iterator[Any]:
-    """What an event loop that is not closed will go on with, and the generators that it closes when it shuts down."""
+def _roots_of(loop: asyncio.AbstractEventLoop) -> Iterator[object]:
+    """The event loop with the tasks that it goes on with, and the generators that it closes when it shuts down."""
     yield loop
     yield from asyncio.all_tasks(loop)
     yield from list(getattr(loop, "_asyncgens", ()))
@@ -131,28 +139,28 @@ def _of_loop(loop: Any) -> Iterator[Any]:
 
 @dataclass
 class _Reached:
-    """What can be reached from somewhere."""
+    """The objects that `_reach` came to."""
 
     ids: set[int] = field(default_factory=set)
     threads: set[int | None] = field(default_factory=set)
 
 
-def _reach(roots: Iterable[Any]) -> _Reached | None:
-    """What can be reached from *roots*; None if that is too much to say."""
+def _reach(roots: Iterable[object]) -> _Reached | None:
+    """Follow references from *roots*, as the garbage collector does. Returns None if there are too many objects."""
     waiting = deque(roots)
     reached = _Reached()
-    # Whoever has a function has its module's globals: that does not make everything in there theirs.
-    modules: list[Any] = list(sys.modules.values())
-    passed_by = {id(vars(module)) for module in modules if isinstance(module, types.ModuleType)}
-    # Kept, or else an id could come to stand for another object.
-    kept = []
+    # A function refers to the globals of its module, but what uses the function does not use all of them.
+    modules: list[object] = list(sys.modules.values())
+    module_globals = {id(vars(module)) for module in modules if isinstance(module, types.ModuleType)}
+    # Objects are kept, since a freed object's id could come to stand for another one.
+    kept: list[object] = []
     while waiting:
         candidate = waiting.popleft()
-        if id(candidate) in reached.ids or id(candidate) in passed_by or _is_passed_by(candidate):
+        if id(candidate) in reached.ids or id(candidate) in module_globals or not _is_followed(candidate):
             continue
         reached.ids.add(id(candidate))
         kept.append(candidate)
-        if len(kept) > _LOOKED_AT:
+        if len(kept) > _MOST_OBJECTS:
             return None
         if isinstance(candidate, threading.Thread):
             reached.threads.add(candidate.ident)
@@ -160,12 +168,14 @@ def _reach(roots: Iterable[Any]) -> _Reached | None:
     return reached
 
 
-def _is_passed_by(candidate: Any) -> bool:
+def _is_followed(candidate: object) -> bool:
     kind = type(candidate)
-    return issubclass(kind, (type, types.ModuleType, types.CodeType)) or str(kind.__module__).startswith(_PASSED_BY)
+    if issubclass(kind, (type, types.ModuleType, types.CodeType)):
+        return False
+    return not str(kind.__module__).startswith(_NOT_FOLLOWED)
 
 
-def _referents(candidate: Any) -> list[Any]:
+def _referents(candidate: object) -> list[Any]:
     referents = gc.get_referents(candidate)
     if isinstance(candidate, types.FrameType):
         # The frames around it are not part of it.
@@ -175,15 +185,15 @@ def _referents(candidate: Any) -> list[Any]:
     return referents
 
 
-def _is_in(reached: _Reached, run: Run, found: _Found) -> bool:
-    """Whether what was reached may still end *run*."""
+def _may_end(reached: _Reached, run: Run, found: _Found) -> bool:
+    """Whether an object or a thread that was *reached* may still end *run*."""
     if run.events[0].thread in reached.threads:
         return True
     return any(id(manager) in reached.ids for manager in found.managers.get(run.run_id, ()))
 
 
 def _reason(run: Run, found: _Found) -> str:
-    """Who forgot it, as far as the facts prove."""
+    """Who forgot *run*, as far as the facts prove it."""
     managers = {id(manager) for manager in found.managers.get(run.run_id, ())}
     thread = next((thread for thread in threading.enumerate() if _works_on(thread, managers)), None)
     if thread is not None:
@@ -199,27 +209,24 @@ def _reason(run: Run, found: _Found) -> str:
 
 
 def _works_on(thread: threading.Thread, managers: set[int]) -> bool:
-    frame = sys._current_frames().get(thread.ident or 0) if managers else None
+    # The frames of this search have the managers too.
+    if not managers or thread is threading.current_thread():
+        return False
+    frame = sys._current_frames().get(thread.ident or 0)
     while frame is not None:
-        # The frames of this search have them too.
-        if thread is not threading.current_thread() and managers & _local_ids(frame):
+        if managers & _local_ids(frame):
             return True
         frame = frame.f_back
     return False
 
 
-def _local_ids(frame: Any) -> set[int]:
-    return set() if frame is None else {id(value) for value in _flat(frame.f_locals.values())}
+def _local_ids(frame: types.FrameType | None) -> set[int]:
+    return set() if frame is None else {id(value) for value in _flatten(frame.f_locals.values())}
 
 
-def _flat(values: Iterable[Any]) -> Iterator[Any]:
-    """The values, and those of lists of them: LangChain keeps the managers of a batch in one."""
+def _flatten(values: Iterable[object]) -> Iterator[object]:
+    """Give each value, and the items of a list: LangChain keeps the run managers of a batch in a list."""
     for value in list(values):
         yield value
         if type(value) is list:
             yield from value[:100]
-
-
-def _frame(suspended: Any) -> Any:
-    names = ("gi_frame", "cr_frame", "ag_frame")
-    return next((getattr(suspended, name) for name in names if hasattr(suspended, name)), None)

@@ -193,4 +193,4 @@ class WatchedTest:
     def _note_stop_iteration(self, handler: Any, event: str, error: BaseException, kwargs: dict[str, Any]) -> None:
         seen = hanging_error(handler, event, error, kwargs)
         if seen is not None:
-            self._swallowed.add(seen)
+            self._swallowed.errors.append(seen)

@@ -89,7 +89,7 @@ def test_settings_that_do_not_exist():
     ("options", "message"),
     [
         (["-o", "lc_callbacks_lifecycle=loud"], "lc_callbacks_lifecycle = loud: expected one of off, warn, error"),
-        (["-o", "lc_callbacks_lifecicle=off"], r"lc_callbacks_lifecicle: .* \(did you mean 'lc_callbacks_lifecycle'\?\)"),
+        (["-o", "lc_callbacks_lifecicle=off"], r"lc_callbacks_lifecicle: .*did you mean 'lc_callbacks_lifecycle'\?\)"),
         (["-o", "lc_callbacks_observe=some"], "lc_callbacks_observe = some: expected one of auto, all, off"),
     ],
     ids=["level", "name", "observe"],
@@ -147,7 +147,7 @@ def test_a_wrong_marker_is_the_tests_error(pytester):
 
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(
-        ["*::test_wrong: @pytest.mark.lc_callbacks(unfinishd_run=...): expected one of *(did you mean 'unfinished_run'?)"]
+        ["*::test_wrong: @pytest.mark.lc_callbacks(unfinishd_run=...): expected one *did you mean 'unfinished_run'?)"]
     )
 
 
