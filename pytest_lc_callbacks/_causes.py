@@ -52,7 +52,7 @@ AT_RUN_TIME = 'pass it at run time: chain.invoke(..., config={"callbacks": [hand
 
 NOT_PASSED = _cause(
     "not-passed",
-    f"A handler hears what it is passed to. To hear a whole chain, {AT_RUN_TIME}.",
+    f"A handler hears what it is passed to. To let it hear a whole chain, {AT_RUN_TIME}.",
     maybe=f"the handler was not passed to what ran: {AT_RUN_TIME}",
 )
 NOTHING_RAN = _cause(
@@ -62,18 +62,19 @@ NOTHING_RAN = _cause(
 )
 ONE_COMPONENT = _cause(
     "one-component",
-    "Callbacks that are given to one component, with its constructor or with with_config on that step, do not reach "
-    f"the chain around it. To hear the whole chain, {AT_RUN_TIME}.",
+    "Callbacks that one component has from its constructor, or from with_config on that step, do not reach the chain "
+    f"around it. To let the handler hear the whole chain, {AT_RUN_TIME}.",
     maybe="the handler was given to each of them alone (constructor, or with_config on a step)",
 )
 INNER_CALL = _cause(
     "inner-call",
-    f"Callbacks of a call inside a function do not reach the run around it. To hear the whole chain, {AT_RUN_TIME}.",
+    "Callbacks of a call inside a function do not reach the run around it. To let the handler hear the whole chain, "
+    f"{AT_RUN_TIME}.",
 )
 NOT_INHERITED = _cause(
     "not-inherited",
     "Constructor callbacks, and the handlers of a CallbackManager that are not among its inheritable_handlers, do not "
-    f"reach the runs inside. To hear those, {AT_RUN_TIME}.",
+    f"reach the runs inside. To let the handler hear those, {AT_RUN_TIME}.",
     maybe="the handler was given to its constructor, and constructor callbacks do not reach the runs inside",
 )
 INHERITABLE_HANDLERS = _cause(

@@ -63,6 +63,16 @@ def test_every_paragraph_is_complete(name):
     assert mend.endswith(".")
 
 
+@pytest.mark.parametrize("name", CAUSES)
+def test_what_a_paragraph_shows_names_the_cause(name):
+    """
+    Where the test of a paragraph fails, the output that the page shows has the cause's name in brackets.
+    """
+    shown = re.findall(r"<!-- output -->\n```\n(.*?)```\n", SECTIONS[name], re.DOTALL)
+
+    assert (f"[{name}]" in "".join(shown)) == ("<!-- outcome: " in SECTIONS[name])
+
+
 @pytest.mark.parametrize("name", [name for name in CAUSES if CAUSES[name].source.startswith("langchain-ai/")])
 def test_an_issue_is_named_on_the_page(name):
     """

@@ -95,7 +95,8 @@ class ObservedRuns:
         """What a run tree says of *run* if it began without a parent although its context held a run."""
         if run.parent_run_id is not None or self.parent_of(run) is None:
             return None
-        return f"began without a parent{f': {FALLBACKS.source}' if self.is_left_by_fallbacks(run) else ''}"
+        known = f": {FALLBACKS.source} [{FALLBACKS.name}]" if self.is_left_by_fallbacks(run) else ""
+        return f"began without a parent{known}"
 
     def phase_of(self, run: Run) -> str | None:
         """The phase of the test that *run* began in: ``"call"``; None for an observer outside pytest's phases."""

@@ -210,7 +210,7 @@ def _explain_components(evidence: Evidence, components: list[Run]) -> str:
     facts = f"the handler heard {names(components)}, but not the run around them"
     if all(evidence.hearing(run).heard for run in siblings):
         causes = (_causes.INHERITABLE_HANDLERS, _causes.ONE_COMPONENT)
-        return possible(f"{facts}. To hear the whole chain, {AT_RUN_TIME}.", map(str, causes))
+        return possible(f"{facts}. To let the handler hear the whole chain, {AT_RUN_TIME}.", map(str, causes))
     return _causes.ONE_COMPONENT.hint(f"{facts}: it was given to each of them alone.")
 
 

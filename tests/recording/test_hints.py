@@ -10,10 +10,10 @@ from recordings import CHAIN, CHAIN_NAMES, failure, record
 from pytest_lc_callbacks import any_order, event, many
 
 ALONE = """\
-hint: the handler heard FakeChatModel but not its parent run. Callbacks that are given to one
-      component, with its constructor or with with_config on that step, do not reach the chain
-      around it. To hear the whole chain, pass it at run time: chain.invoke(...,
-      config={"callbacks": [handler]}). [one-component]"""
+hint: the handler heard FakeChatModel but not its parent run. Callbacks that one component has from
+      its constructor, or from with_config on that step, do not reach the chain around it. To let
+      the handler hear the whole chain, pass it at run time: chain.invoke(..., config={"callbacks":
+      [handler]}). [one-component]"""
 SEVERAL = """\
 hint: the handler heard A, B, but not the run around them. Possible causes:
       - the handler was given to each of them alone (constructor, or with_config on a step)

@@ -16,10 +16,10 @@ expected 'chain_start' as event 1, but the handler recorded 'chat_model_start'
     1  chat_model_start  FakeChatModel   <- expected chain_start
     2  llm_end           FakeChatModel
   not reached: chain_start, chain_end, chat_model_start, llm_end, chain_end
-hint: the handler heard FakeChatModel but not its parent run. Callbacks that are given to one
-      component, with its constructor or with with_config on that step, do not reach the chain
-      around it. To hear the whole chain, pass it at run time: chain.invoke(...,
-      config={"callbacks": [handler]}). [one-component]
+hint: the handler heard FakeChatModel but not its parent run. Callbacks that one component has from
+      its constructor, or from with_config on that step, do not reach the chain around it. To let
+      the handler hear the whole chain, pass it at run time: chain.invoke(..., config={"callbacks":
+      [handler]}). [one-component]
 as recorded: assert_events(["chat_model_start", "llm_end"])"""
 
 

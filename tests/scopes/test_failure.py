@@ -65,10 +65,10 @@ def test_the_whole_message(handler):
         "  missed  ├── ChatPromptTemplate",
         "  heard   └── FakeListChatModel",
         "hint: the handler heard FakeListChatModel but not the run around it: it was given to that component",
-        "      alone (its constructor, or with_config on that step). Callbacks that are given to one",
-        "      component, with its constructor or with with_config on that step, do not reach the chain",
-        "      around it. To hear the whole chain, pass it at run time: chain.invoke(...,",
-        '      config={"callbacks": [handler]}). [one-component]',
+        "      alone (its constructor, or with_config on that step). Callbacks that one component has from",
+        "      its constructor, or from with_config on that step, do not reach the chain around it. To let",
+        '      the handler hear the whole chain, pass it at run time: chain.invoke(..., config={"callbacks":',
+        "      [handler]}). [one-component]",
         "to check less: assert_runtime_scope(under=...), or `with observer.section():` around the calls.",
     ]
 

@@ -19,7 +19,7 @@ from pytest_lc_callbacks._scopes import ObservedRuns
 
 MODEL = FakeListChatModel(responses=["x"])
 CHAIN = ChatPromptTemplate.from_template("{q}") | MODEL
-KNOWN = "began without a parent: langchain-ai/langchain#36072"
+KNOWN = "began without a parent: langchain-ai/langchain#36072 [fallbacks-orphans]"
 UNKNOWN = "began without a parent"
 
 

@@ -856,7 +856,7 @@ def test_fallbacks_children_without_parent_are_marked():
     missed = words_of(lambda h: safe.invoke("q", own()))
 
     assert words_of(lambda h: safe.invoke("q", at(h))) == ""
-    assert "├── first (began without a parent: langchain-ai/langchain#36072)" in missed
+    assert "├── first (began without a parent: langchain-ai/langchain#36072 [fallbacks-orphans])" in missed
     assert "replaces the inherited" not in missed
     assert "36072" not in words_of(lambda h: outer(lambda q: MODEL.invoke(q, own())).invoke("q", at(h)))
 
