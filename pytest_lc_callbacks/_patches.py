@@ -77,9 +77,13 @@ class Patches:
         self.replace(base, "__init_subclass__", classmethod(made))
 
     def undo(self) -> None:
-        """Put back what was there, the last first; what somebody else has replaced meanwhile is theirs."""
+        """
+        Put back what was there, the last replacement first.
+
+        What somebody else has replaced since stays theirs. When they put ours back, another `undo` takes it away.
+        """
         self._is_on = False
-        kept = [entry for entry in reversed(self._done) if not _restored(*entry)]
+        kept = [entry for entry in reversed(self._done) if not _restore(*entry)]
         self._done = kept[::-1]
 
 
@@ -116,8 +120,8 @@ def _coroutine_wrapper(patches: Patches, original: Any, around: Around) -> Any:
     return wrapper
 
 
-def _restored(owner: Any, name: str, before: Any, value: Any) -> bool:
-    """Whether *name* is as it was; a replacement by somebody else may bring ours back, so it is looked at again."""
+def _restore(owner: Any, name: str, before: Any, value: Any) -> bool:
+    """Put back what was there *before*. Returns False if somebody else has replaced our *value* since."""
     if vars(owner).get(name, _ABSENT) is not value:
         return False
     if before is _ABSENT:

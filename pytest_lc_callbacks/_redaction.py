@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 REDACTED = "[redacted]"
 
 Rule = str | re.Pattern[str] | Callable[[str], str]
-"""What a project may add: a regular expression whose matches go, or a function that gives the text without them."""
+"""What a project may add: a regular expression whose matches are replaced, or a function from text to text."""
 
 _KEYS = (
-    # What providers' keys look like: OpenAI, Anthropic, LangSmith, Google, GitHub, Slack, AWS, Hugging Face, Groq, xAI.
+    # The forms of providers' keys: OpenAI, Anthropic, LangSmith, Google, GitHub, Slack, AWS, Hugging Face, Groq, xAI.
     r"\b(?:sk|pk|rk)[-_](?:[A-Za-z0-9]+[-_])*[A-Za-z0-9_-]{16,}",
     r"\blsv2_(?:pt|sk)_[A-Za-z0-9_]{16,}",
     r"\bAIza[A-Za-z0-9_-]{30,}",
@@ -23,7 +23,7 @@ _KEYS = (
     r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
 )
 _ALONE = re.compile("|".join(_KEYS))
-# Whatever follows a scheme, or stands for a name that says what it is.
+# A secret is also what follows the name of a scheme, or a name like api_key.
 _BEARER = re.compile(r"(?i)\b(bearer|basic)(\s+)[A-Za-z0-9._~+/=-]{8,}")
 _NAMES = r"(?:api[_-]?key|secret(?:[_-]?key)?|access[_-]?token|auth[_-]?token|password|passwd)"
 _NAMED = re.compile(
@@ -37,20 +37,20 @@ def redact(text: str, rules: Iterable[Rule] = ()) -> str:
     *text* without API keys, bearer tokens, passwords, and what the project's *rules* name.
 
     Raises:
-        TypeError: If a rule is none.
+        TypeError: If one of *rules* is neither a regular expression nor a function that gives a text.
     """
     for rule in rules:
         text = _apply(rule, text)
     text = _ALONE.sub(REDACTED, text)
     text = _BEARER.sub(rf"\1\2{REDACTED}", text)
     text = _CREDENTIALS.sub(rf"\1{REDACTED}\2", text)
-    return _NAMED.sub(_unnamed, text)
+    return _NAMED.sub(_replace_value, text)
 
 
-def _unnamed(match: re.Match[str]) -> str:
+def _replace_value(match: re.Match[str]) -> str:
     value = match[2]
     quote = value[0] if value[0] in "\"'" else ""
-    # What pydantic masks already, and names without a value.
+    # pydantic masks a SecretStr itself, and a name without a value hides nothing.
     if value.startswith("SecretStr(") or value.strip("\"'*") in ("", "None", "null", REDACTED, REDACTED.strip("]")):
         return match[0]
     return f"{match[1]}{quote}{REDACTED}{quote}"

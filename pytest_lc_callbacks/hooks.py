@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 @pytest.hookspec(firstresult=True)
 def pytest_lc_callbacks_finding(item: pytest.Item, finding: Finding, level: str) -> str | None:
     """
-    Say how loud one finding is to be.
+    Choose the level of one finding.
 
     Args:
         item: The test.
 
         finding: What was found: ``name``, ``summary``, ``details``, ``error``, ``handler`` and ``runs``.
 
-        level: What the marker, the project's settings and the defaults say.
+        level: The level by the marker, the project's settings and the defaults.
 
     Returns:
-        ``"off"``, ``"warn"`` or ``"error"``; None to leave the answer to other implementations, and to *level*.
+        ``"off"``, ``"warn"`` or ``"error"``; None leaves the choice to other implementations, and to *level*.
     """
 
 
 @pytest.hookspec
 def pytest_lc_callbacks_redact(config: pytest.Config) -> Iterable[Rule] | Rule | None:
     """
-    Name what must not leave the process: it is taken out of failure sections and findings.
+    Name the secrets that are taken out of failure sections and findings.
 
-    API keys, bearer tokens and passwords are taken out anyway.
+    API keys, bearer tokens and passwords are taken out without this hook.
 
     Args:
         config: pytest's.

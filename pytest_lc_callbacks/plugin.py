@@ -26,7 +26,7 @@ _watched_key: pytest.StashKey[WatchedTest] = pytest.StashKey()
 _block_key: pytest.StashKey[RealModelBlock] = pytest.StashKey()
 _settings_key = pytest.StashKey[Settings]()
 _phase_key = pytest.StashKey[str]()
-# Those that are on, the innermost last: pytest may run inside pytest.
+# The tests that are watched now, the innermost last: pytest may run inside pytest.
 _watched_tests_key: pytest.StashKey[list[WatchedTest]] = pytest.StashKey()
 
 _INI = {
@@ -82,7 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave nothing behind when pytest is interrupted in the middle of a test."""
+    """Close what is still watched: pytest may be interrupted in the middle of a test."""
     watched_tests: list[WatchedTest] = config.stash.get(_watched_tests_key, [])
     for watched in reversed(watched_tests):
         watched.close()
@@ -104,14 +104,14 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
         _note_failure(item, error)
         raise
     if mistake is not None:
-        # Not earlier: the tear-down of other plugins counts on their set-up.
+        # Raised this late because the tear-down of other plugins counts on their set-up.
         raise mistake
     return result
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Judge what happened as soon as the body is over."""
+    """Look for findings as soon as the body is over."""
     _enter(item, "call")
     try:
         result = yield
@@ -120,9 +120,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         _judge(item, "body")
         raise
     for excinfo in getattr(item, "_excinfo", None) or ():
-        # How a unittest.TestCase fails.
+        # A unittest.TestCase keeps its failures here.
         _note_failure(item, excinfo.value)
-    failure = _judge(item, "body") or _absorbed(item)
+    failure = _judge(item, "body") or _caught_refusal(item)
     if failure is not None:
         raise failure
     return result
@@ -130,7 +130,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    """Judge what was still open when the fixtures are gone, and watch no more."""
+    """Look for further findings when the fixtures are torn down, and watch no more."""
     _enter(item, "teardown")
     try:
         try:
@@ -151,7 +151,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show what ran in a test that fails."""
+    """Add the section *LangChain callbacks* to the report of a test that fails."""
     report = yield
     watched = item.stash.get(_watched_key, None)
     if watched is None:
@@ -171,7 +171,7 @@ def pytest_runtest_makereport(
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
-    """Tell what a fixture of a wider scope makes from what belongs to the test."""
+    """Keep apart what the fixture of a class, module or session makes, and what the test makes."""
     watched_tests = request.config.stash[_watched_tests_key]
     if not watched_tests or fixturedef.scope == "function":
         return (yield)
@@ -180,7 +180,7 @@ def pytest_fixture_setup(
 
 
 def _names_in_ini(config: pytest.Config) -> Iterator[str]:
-    """What the project's settings say, and ``-o``."""
+    """The names of the settings in the project's file, and of those given with ``-o name=value``."""
     # pytest 9.2 deprecates the public name, and has nothing in its place.
     kept = vars(config).get("_inicfg")
     yield from config.inicfg if kept is None else kept
@@ -195,7 +195,7 @@ def _enter(item: pytest.Item, phase: str) -> None:
 
 
 def _read_settings(item: pytest.Item) -> BaseException | None:
-    """Keep what the test is set to; what is wrong with its marker, if anything is."""
+    """Read the settings of a test, its markers included. Returns the failure to raise for a wrong marker."""
     try:
         item.stash[_settings_key] = Settings.of(item.config.getini, item.iter_markers("lc_callbacks"))
     except ValueError as error:
@@ -204,7 +204,7 @@ def _read_settings(item: pytest.Item) -> BaseException | None:
 
 
 def _begin_block(item: pytest.Item) -> None:
-    """Refuse calls of real models in this test, fixtures included."""
+    """Refuse calls of real models from now on, if the test is set to that."""
     if _settings_key not in item.stash or not item.stash[_settings_key].block_real_models:
         return
     from pytest_lc_callbacks._watching.real_models import RealModelBlock
@@ -215,7 +215,7 @@ def _begin_block(item: pytest.Item) -> None:
 
 
 def _is_watched(item: pytest.Item, is_marked: bool) -> bool:
-    """Whether the test asks for a fixture of ours, as resolved for it, or for the marker; or all tests are watched."""
+    """Whether the observer is to watch the test: it has the marker, it uses a fixture of ours, or all are watched."""
     observe = item.config.getini("lc_callbacks_observe")
     if observe == "off":
         return False
@@ -232,7 +232,7 @@ def _uses_us(item: pytest.Item) -> bool:
 
 
 def _watch(item: pytest.Item) -> WatchedTest:
-    """The watched test of *item*; it begins here if it has not begun."""
+    """The `WatchedTest` of *item*, made here if there is none yet."""
     if _watched_key not in item.stash:
         from pytest_lc_callbacks._watching.watch import WatchedTest
 
@@ -254,28 +254,28 @@ def _is_told(item: pytest.Item, finding: str) -> bool:
 
 
 def _note_failure(item: pytest.Item, error: BaseException) -> None:
-    """Remember the first thing that a test failed or was skipped with: it keeps its own outcome."""
+    """Remember the first exception that a test failed or was skipped with: the test keeps that outcome."""
     watched = item.stash.get(_watched_key, None)
     if watched is not None and watched.failure is None:
         watched.failure = error
 
 
 def _judge(item: pytest.Item, what: str) -> BaseException | None:
-    """What the test is to fail with because of what was found in it."""
+    """Look for findings. Returns the exception that the test is to fail with because of them, if there is one."""
     watched = item.stash.get(_watched_key, None)
     if watched is None or isinstance(watched.failure, (KeyboardInterrupt, pytest.exit.Exception)):
         return None
-    from pytest_lc_callbacks._watching.fixture_values import living
+    from pytest_lc_callbacks._watching.fixture_values import living_objects
     from pytest_lc_callbacks._watching.outcome import failure_of
 
-    findings: list[Finding] = watched.judge_body() if what == "body" else watched.judge_rest(lambda: living(item))
+    findings: list[Finding] = watched.judge_body() if what == "body" else watched.judge_rest(lambda: living_objects(item))
     if not findings:
         return None
     return failure_of(item, watched, findings, _settings(item))
 
 
-def _absorbed(item: pytest.Item) -> BaseException | None:
-    """The refusal of a real model that somebody absorbed, with ``except BaseException`` or by gathering exceptions."""
+def _caught_refusal(item: pytest.Item) -> BaseException | None:
+    """The refusal of a real model that somebody caught, with ``except BaseException`` or by gathering exceptions."""
     block = item.stash.get(_block_key, None)
     if block is None or not block.refused or getattr(item, "_excinfo", None):
         return None
@@ -285,7 +285,7 @@ def _absorbed(item: pytest.Item) -> BaseException | None:
 
 
 def _close(item: pytest.Item) -> None:
-    """Leave nothing of ours behind; what was seen stays until the last report is made."""
+    """Listen and refuse no more. What was seen stays until the last report is made."""
     watched, block = item.stash.get(_watched_key, None), item.stash.get(_block_key, None)
     if watched is not None:
         watched.close()
@@ -299,7 +299,11 @@ def _close(item: pytest.Item) -> None:
 
 @pytest.fixture
 def recording_handler(request: pytest.FixtureRequest) -> RecordingHandler:
-    """A fresh recording handler: pass it wherever LangChain takes callbacks, then ask it what it received."""
+    """
+    A fresh RecordingHandler: pass it wherever LangChain takes callbacks, then ask it what it received.
+
+    ``chain.invoke("hi", config={"callbacks": [recording_handler]})``
+    """
     from pytest_lc_callbacks._handlers.recorder import RecordingHandler
 
     _watch_late(request)
@@ -308,13 +312,21 @@ def recording_handler(request: pytest.FixtureRequest) -> RecordingHandler:
 
 @pytest.fixture
 def assert_events(recording_handler: RecordingHandler) -> Callable[[Sequence[Any]], None]:
-    """``assert_events([...])``: check that ``recording_handler`` recorded exactly these events, in this order."""
+    """
+    Check that ``recording_handler`` recorded exactly these events, in this order.
+
+    ``assert_events(["chain_start", "chain_end"])``
+    """
     return recording_handler.assert_events
 
 
 @pytest.fixture
 def fake_chat_model(request: pytest.FixtureRequest) -> FakeChatModel:
-    """A fresh fake chat model: it answers with a fixed text until ``.respond(...)`` scripts it."""
+    """
+    A fresh FakeChatModel: it answers each call with one fixed text until the test scripts it.
+
+    ``fake_chat_model.respond("Paris")``
+    """
     from pytest_lc_callbacks._fake import FakeChatModel
 
     _watch_late(request)
@@ -323,7 +335,11 @@ def fake_chat_model(request: pytest.FixtureRequest) -> FakeChatModel:
 
 @pytest.fixture
 def callback_scopes(request: pytest.FixtureRequest) -> Observer:
-    """Every LangChain run of this test, whatever was passed as callbacks: ``.table(...)`` tells who heard which."""
+    """
+    Every LangChain run of this test, whatever was passed as callbacks.
+
+    ``print(callback_scopes.table(audit=audit_handler))`` shows which of them a handler heard.
+    """
     if request.config.getini("lc_callbacks_observe") == "off":
         raise pytest.UsageError("callback_scopes needs the observer, and lc_callbacks_observe = off switches it off")
     return _watch(request.node).observer
@@ -332,9 +348,10 @@ def callback_scopes(request: pytest.FixtureRequest) -> Observer:
 @pytest.fixture
 def spy_on(request: pytest.FixtureRequest) -> Iterator[Spies]:
     """
-    ``spy_on(handler)`` or ``spy_on(HandlerClass)``: a Recording of what your own handlers receive from then on.
+    Record what a handler of your own receives from now on, and what it raises; it behaves as before.
 
-    ``.raised`` is what they raised, swallowed or not. The handlers stay themselves and behave as before.
+    ``spy = spy_on(handler)``, or ``spy_on(HandlerClass)`` for every instance that is made from then on. ``spy`` is a
+    Recording, and ``spy.raised`` are the exceptions, whether LangChain swallowed them or not.
     """
     from pytest_lc_callbacks._handlers.spy import Spies
 
@@ -345,6 +362,6 @@ def spy_on(request: pytest.FixtureRequest) -> Iterator[Spies]:
 
 
 def _watch_late(request: pytest.FixtureRequest) -> None:
-    """Begin to watch a test that asks for a fixture of ours with ``request.getfixturevalue``."""
+    """Begin to watch a test that gets a fixture of ours with ``request.getfixturevalue``."""
     if request.config.getini("lc_callbacks_observe") != "off":
         _watch(request.node)

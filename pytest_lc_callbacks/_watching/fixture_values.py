@@ -1,4 +1,4 @@
-"""What outlives a test by right, although the test may have used it."""
+"""Objects that are still alive after tear-down and may end an open run later: fixture values, the last exception."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 
-def living(item: Any) -> Iterator[Any]:
+def living_objects(item: Any) -> Iterator[Any]:
     """
-    What is still alive when the tear-down of the pytest *item* is over and will end, or be let go of, later.
+    Give what is still alive when the tear-down of the pytest *item* is over.
 
-    The values of fixtures of a wider scope, with the generators that will finish them; what pytest itself drops in a
-    moment; and the last failure, which Python keeps for its debugger together with the locals of all its frames.
+    That is the values of fixtures of a wider scope, with the generators that will finish them; what pytest itself drops
+    in a moment; and the last failure, which Python keeps for its debugger together with the locals of all its frames.
     """
     for definition in _fixture_definitions(item):
         if getattr(definition, "cached_result", None) is not None:
@@ -24,7 +24,7 @@ def living(item: Any) -> Iterator[Any]:
 
 
 def _fixture_definitions(item: Any) -> list[Any]:
-    """Those a test asked for in its signature or by mark, and those it got with ``request.getfixturevalue``."""
+    """The fixtures of the test's signature and marks, and those that it got with ``request.getfixturevalue``."""
     by_name = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
     asked = [definition for definitions in by_name.values() for definition in definitions]
     got = getattr(getattr(item, "_request", None), "_fixture_defs", {})

@@ -1,4 +1,4 @@
-"""What findings make of a pytest test's outcome and report."""
+"""How findings change a test's outcome and its report."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def failure_of(
 
 
 def add_section(item: pytest.Item, watched: WatchedTest, report: pytest.TestReport) -> None:
-    """Show a failing test's runs, and the findings that are told nowhere else."""
+    """Add the section: a failing test's runs, and the findings that are neither a warning nor the failure."""
     if not report.failed and not watched.reported and not watched.problems:
         return
     try:
@@ -83,7 +83,7 @@ def _warn(item: pytest.Item, finding: Finding) -> bool:
 
 
 def _level(item: pytest.Item, finding: Finding, level: str) -> tuple[str, str | None]:
-    """The level of a finding, and what is wrong with the hook that was asked for it."""
+    """The level of a finding, and the problem with the hook that was asked for it, if there is one."""
     hook = item.ihook.pytest_lc_callbacks_finding
     try:
         answer = hook(item=item, finding=finding, level=level)
@@ -96,7 +96,7 @@ def _level(item: pytest.Item, finding: Finding, level: str) -> tuple[str, str | 
 
 
 class _WithheldError(Exception):
-    """Nothing may leave the process, since a hook that names secrets went wrong."""
+    """A hook that names secrets went wrong, so that no text can be shown."""
 
 
 def _text(item: pytest.Item, finding: Finding) -> str:

@@ -1,4 +1,4 @@
-"""Real models stay unreached: a call of a model from a provider package fails before it gets to the network."""
+"""The block of real models: a call of a provider's model fails before it reaches the network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pytest_lc_callbacks._patches import Patches, subclasses
 from pytest_lc_callbacks._providers import is_of_provider
 from pytest_lc_callbacks._stack import call_behind
 
-# What a provider implements. LangChain calls these behind its caches, so that an answer from a cache is not refused.
+# The methods that a provider implements. LangChain calls them behind its caches: what a cache gives is not refused.
 _IMPLEMENTATIONS = (
     "_acall",
     "_agenerate",
@@ -38,12 +38,12 @@ class RealModelBlock:
     Args:
         packages: What else counts as a provider's package.
 
-        refuse: Makes the exception to raise. It must be no ``Exception``, which fallbacks and retries would absorb.
+        refuse: Makes an exception of a text. It must be no ``Exception``, which fallbacks and retries catch.
     """
 
     def __init__(self, packages: Iterable[str], refuse: Callable[[str], BaseException]) -> None:
         self.refused: list[BaseException] = []
-        """What was raised, so that nobody can absorb it unnoticed."""
+        """The exceptions that were raised, whoever caught them."""
         self._packages = tuple(packages)
         self._refuse = refuse
         self._patches = Patches()

@@ -37,12 +37,12 @@ from pytest_lc_callbacks._watching.section import section
 
 class WatchedTest:
     """
-    What happens in one test: the observer, and what else listens.
+    Everything that listens while one test runs: the observer, the spies, what is swallowed, what is made.
 
-    It is on from the moment it is made until `close`.
+    It listens from the moment it is made until `close`.
 
     Args:
-        is_asked_for: Whether the test itself wants to be watched; it is then told also that nothing ran.
+        is_asked_for: Whether the test itself asks to be watched. The section then also says that nothing ran.
 
         seeks_open_runs: Whether to look for ``unfinished_run``; without that no class of LangChain's is patched.
     """
@@ -53,17 +53,17 @@ class WatchedTest:
         self.scripts: list[Any] = []
         self.handlers: dict[str, Recording] = {}
         self.failure: BaseException | None = None
-        """What the test failed with, or was skipped with; it keeps its own outcome then."""
+        """The first exception that the test failed or was skipped with. The test then keeps its own outcome."""
         self.in_body = False
         self.reported: list[Finding] = []
-        """Findings that are told in the report's section, since they are told nowhere else."""
+        """The findings for the report's section: those that are neither a warning nor the failure."""
         self.problems: list[str] = []
-        """What is wrong with the project's hooks, for the same place."""
+        """What is wrong with the project's hooks, for the report's section."""
         self.is_shown = False
         """Whether a report shows the runs already."""
         self._is_asked_for = is_asked_for
         self._seeks_open_runs = seeks_open_runs
-        self._told: set[tuple[str, str]] = set()
+        self._found_before: set[tuple[str, str]] = set()
         self._in_wider_fixture = 0
         self._swallowed = Swallowed(partial(is_of_earlier_test, self.observer))
         self._flaws = LangChainFlaws(self._swallowed.propagated)
@@ -76,7 +76,7 @@ class WatchedTest:
         _made.listen(self._note_made)
 
     def close(self) -> None:
-        """Listen no more, and leave nothing behind."""
+        """Listen no more, and put back all that was replaced."""
         self.spies.stop()
         self._flaws.stop()
         self._swallowed.stop()
@@ -84,13 +84,13 @@ class WatchedTest:
         switch_off(self.observer)
 
     def begin(self, phase: str) -> None:
-        """A phase of the test begins: ``"setup"``, ``"call"`` or ``"teardown"``."""
+        """Begin a phase of the test: ``"setup"``, ``"call"`` or ``"teardown"``."""
         self.in_body = phase == "call"
         begin_phase(self.observer, phase)
 
     @contextmanager
     def wider_fixture(self) -> Iterator[None]:
-        """While the fixture of a class, a module or a session is set up: what it makes is not this test's alone."""
+        """Note no script that is made inside ``with``: the fixture of a module is made for other tests too."""
         self._in_wider_fixture += 1
         try:
             yield
@@ -98,7 +98,7 @@ class WatchedTest:
             self._in_wider_fixture -= 1
 
     def judge_body(self) -> list[Finding]:
-        """What is certain when the body is over."""
+        """The findings that are certain when the body is over."""
         self.in_body = False
         observed = observed_runs(self.observer)
         found = [*self._raised_in_handlers(), *duplicate_events(self._recordings(), observed)]
@@ -111,10 +111,10 @@ class WatchedTest:
 
     def judge_rest(self, living: Callable[[], Iterable[Any]]) -> list[Finding]:
         """
-        What is certain when the fixtures are gone.
+        The further findings that are certain when the fixtures are torn down.
 
         Args:
-            living: Gives what outlives the test by right, such as the values of fixtures of a wider scope.
+            living: Gives what is still alive and may end a run later, such as the values of a session's fixtures.
         """
         found = [*self._raised_in_handlers(), *self._exhausted(), *self._unused()]
         found += lifecycle(observed_runs(self.observer))
@@ -123,23 +123,23 @@ class WatchedTest:
         return self._new(found)
 
     def section(self, clean: Callable[[str], str], *, whole: bool) -> str:
-        """The text of the report's section: the *whole*, or what was found since it was shown."""
-        told = [*self.problems, *(clean(str(finding)) for finding in self.reported)]
+        """The text of the report's section: the *whole*, or the findings since it was shown."""
+        findings = [*self.problems, *(clean(str(finding)) for finding in self.reported)]
         observed = observed_runs(self.observer)
         runs = observed.runs if whole else []
         if not runs:
             nothing = ["no LangChain run began in this test"] if whole and self._is_asked_for else []
-            return "\n\n".join([*nothing, *told])
+            return "\n\n".join([*nothing, *findings])
         still_open = [run for run in runs if not run.ended]
         causes = self._flaws.causes(still_open, runs)
         remarks = {run: str(cause) for run, cause in causes.items()}
         remarks |= {run: remark for run in runs if (remark := observed.orphan_remark(run))}
-        return "\n\n".join([section(runs, observed.parent_of, clean=clean, remarks=remarks), *told])
+        return "\n\n".join([section(runs, observed.parent_of, clean=clean, remarks=remarks), *findings])
 
     def _new(self, found: Iterable[Finding]) -> list[Finding]:
-        """Those that were not told yet."""
-        new = [finding for finding in found if (finding.name, finding.summary) not in self._told]
-        self._told |= {(finding.name, finding.summary) for finding in new}
+        """Leave out what was *found* before, when the body was over."""
+        new = [finding for finding in found if (finding.name, finding.summary) not in self._found_before]
+        self._found_before |= {(finding.name, finding.summary) for finding in new}
         return new
 
     def _raised_in_handlers(self) -> Iterator[Finding]:
@@ -166,7 +166,7 @@ class WatchedTest:
         return unused_responses((script.unused, len(script.calls)) for script in scripts)
 
     def _is_known(self, error: BaseException) -> bool:
-        """Whether the test knows of *error*: it failed with it, or expected it."""
+        """Whether the test failed with *error*, or expected it."""
         cause = self.failure
         while cause is not None:
             if cause is error:
@@ -178,7 +178,7 @@ class WatchedTest:
         return [run for run in observed_runs(self.observer).body_runs if run.started and not run.ended]
 
     def _kept_exceptions(self) -> list[Any]:
-        """What we ourselves keep alive: an exception has its frames, and those have their locals."""
+        """The exceptions that we keep alive ourselves, with their frames and the locals of these."""
         recordings = [self.observer, *self._recordings().values()]
         recorded = [error for recording in recordings for error in recording.errors]
         raised = [error for spy in self.spies.spies for error in spy.raised]
