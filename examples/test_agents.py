@@ -40,7 +40,7 @@ def test_an_agent_calls_tools(fake_chat_model, recording_handler):
 
 
 def test_a_structured_response(fake_chat_model):
-    """The last answer is the object that the agent is to give."""
+    """The last response is the object that the agent has to give."""
     fake_chat_model.respond(tool_calls=[("weather", {"city": "Oslo"})]).respond(Report(city="Oslo", sunny=True))
 
     state = create_agent(fake_chat_model, [weather], response_format=Report).invoke(QUESTION)
@@ -49,7 +49,7 @@ def test_a_structured_response(fake_chat_model):
 
 
 def test_an_agent_without_a_script(fake_chat_model):
-    """An automatic model calls each tool once, with arguments made from its schema, and then answers."""
+    """`auto()` calls each tool once, with arguments made from its schema, and then says its text."""
     state = create_agent(fake_chat_model.auto(), [weather]).invoke(QUESTION)
 
     assert [message.type for message in state["messages"]] == ["human", "ai", "tool", "ai"]

@@ -265,6 +265,19 @@ def test_options_of_the_model(act, options, provider, server):
     assert_same(ours, events(act, provider.real(server.url, **options)))
 
 
+@pytest.mark.parametrize("act", [stream, astream])
+def test_tool_calls_without_usage(act, provider, server):
+    """
+    With `stream_usage=False` a stream of tool calls has no usage, and the same last chunk as the real one.
+    """
+    calls = [("search", {"query": "weather", "limit": 1})]
+    fake = provider.fake(stream_usage=False).respond("Let me see.", tool_calls=calls)
+    ours = events(act, fake.bind_tools([search]))
+    server.tool_calls(calls, text="Let me see.", usage=usage_of(fake))
+
+    assert_same(ours, events(act, provider.real(server.url, stream_usage=False).bind_tools([search])))
+
+
 @pytest.mark.parametrize("act", [invoke, stream])
 def test_options_of_the_call(act, provider, server):
     """

@@ -20,7 +20,7 @@ class City(BaseModel):
 
 
 def test_it_answers_what_it_is_told(fake_chat_model):
-    """A script is given out one answer after the other, and the model remembers what it was asked."""
+    """The model gives its responses one after the other, and remembers what it was asked."""
     fake_chat_model.respond("Paris").respond("Oslo")
     chain = ChatPromptTemplate.from_template("The capital of {country}?") | fake_chat_model | StrOutputParser()
 
@@ -29,7 +29,7 @@ def test_it_answers_what_it_is_told(fake_chat_model):
 
 
 def test_it_answers_by_the_question(fake_chat_model):
-    """A rule answers the prompts that match, in whatever order they come."""
+    """Each rule responds to the prompts that match, whatever their order."""
     fake_chat_model.on("France").respond("Paris")
     fake_chat_model.on("Norway").respond("Oslo")
 
@@ -38,7 +38,7 @@ def test_it_answers_by_the_question(fake_chat_model):
 
 
 def test_it_streams(fake_chat_model):
-    """The chunks of a stream are those of the script, or words."""
+    """A scripted text streams by words, scripted chunks stream as they are."""
     fake_chat_model.respond("Paris is big").respond(chunks=["Par", "is"])
 
     assert [chunk.content for chunk in fake_chat_model.stream("Tell me.")] == ["Paris", " is", " big"]
@@ -46,7 +46,7 @@ def test_it_streams(fake_chat_model):
 
 
 def test_a_retry(fake_chat_model):
-    """An error is scripted like an answer, so a retry can be seen to work."""
+    """An error is a response too, so that a test can see a retry work."""
     fake_chat_model.respond(TimeoutError("slow"), times=2).respond("Paris")
     model = fake_chat_model.with_retry(stop_after_attempt=3, wait_exponential_jitter=False)
 
@@ -55,7 +55,7 @@ def test_a_retry(fake_chat_model):
 
 
 def test_structured_output(fake_chat_model):
-    """An object is scripted as itself."""
+    """A scripted object comes out of with_structured_output."""
     fake_chat_model.respond(City(name="Oslo", country="Norway"))
 
     assert fake_chat_model.with_structured_output(City).invoke("Where?") == City(name="Oslo", country="Norway")
