@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pytest_lc_callbacks._fake import FakeChatModel
-    from pytest_lc_callbacks._findings.finding import Finding
     from pytest_lc_callbacks._handlers.observer import Observer
     from pytest_lc_callbacks._handlers.recorder import RecordingHandler
     from pytest_lc_callbacks._handlers.spy import Spies
@@ -268,7 +267,7 @@ def _judge(item: pytest.Item, what: str) -> BaseException | None:
     from pytest_lc_callbacks._watching.fixture_values import living_objects
     from pytest_lc_callbacks._watching.outcome import failure_of
 
-    findings: list[Finding] = watched.judge_body() if what == "body" else watched.judge_rest(lambda: living_objects(item))
+    findings = watched.judge_body() if what == "body" else watched.judge_rest(lambda: living_objects(item))
     if not findings:
         return None
     return failure_of(item, watched, findings, _settings(item))

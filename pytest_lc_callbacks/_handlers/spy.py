@@ -6,7 +6,7 @@ import functools
 import gc
 import inspect
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextvars import ContextVar
 from types import CoroutineType, MethodType
 from typing import Any
@@ -119,18 +119,27 @@ class Spy(ScopedRecording):
     def _record(self, handler: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         with self._lock:
             if id(handler) not in self._by_handler:
-                self._by_handler[id(handler)] = (handler, _HandlerRecording(handler))
-            recording = self._by_handler[id(handler)][1]
-            getattr(recording, f"on_{name}")(*args, **kwargs)
-            self._log.extend(recording._log.record(len(recording._log) - 1))
+                self._by_handler[id(handler)] = (handler, _HandlerRecording(handler, self))
+        getattr(self._by_handler[id(handler)][1], f"on_{name}")(*args, **kwargs)
 
 
 class _HandlerRecording(RecordingHandler):
-    """What one spied handler received."""
+    """What one spied handler received; its *spy* receives the same."""
 
-    def __init__(self, handler: Any) -> None:
+    def __init__(self, handler: Any, spy: Spy) -> None:
         super().__init__()
         self._handler = handler
+        self._spy = spy
+        self._extend = self._extend_both
+
+    def clear(self) -> None:
+        """Forget everything, and let go of the payloads."""
+        super().clear()
+        self._extend = self._extend_both
+
+    def _extend_both(self, record: Iterable[Any]) -> None:
+        self._log.extend(record)
+        self._spy._log.extend(record)
 
     def _is_made(self) -> None:
         """Tell nobody: the spy knows its recordings."""
