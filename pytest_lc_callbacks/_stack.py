@@ -15,7 +15,7 @@ from uuid import UUID
 _OURS = __name__.partition(".")[0]
 _STDLIB = tuple({sysconfig.get_path("stdlib") + os.sep, sysconfig.get_path("platstdlib") + os.sep})
 _PACKAGES = ("site-packages", "dist-packages")
-_LANGCHAIN = {"langchain", "langchain_core", "langchain_classic", "langgraph"}
+_LANGCHAINS = {"langchain", "langchain_core", "langchain_classic", "langgraph"}
 _FALLBACKS = "langchain_core.runnables.fallbacks"
 _RUNNERS = {"_pytest", "pytest", "pluggy", "unittest"}
 
@@ -50,23 +50,6 @@ UNKNOWN_CALL = CallSite(None, 0, None, False, False)
 """Of a run whose beginning the observer did not see."""
 
 
-def is_called_by_fallbacks(frame: FrameType | None, run_id: UUID) -> bool | None:
-    """
-    Whether *frame* was called by the ``invoke`` of a with_fallbacks whose own run has this id.
-
-    Returns:
-        None where the stack does not show the caller: in async runs, and in other threads.
-    """
-    while frame is not None and _kind(frame) is not _Kind.LOOP:
-        if frame.f_code.co_name == "invoke" and frame.f_globals.get("__name__") == _FALLBACKS:
-            manager = frame.f_locals.get("run_manager")
-            if getattr(manager, "run_id", None) == run_id:
-                return True
-        frame = frame.f_back
-    is_whole = frame is None and threading.current_thread() is threading.main_thread()
-    return False if is_whole else None
-
-
 def shown_place(file: str, line: int) -> str:
     """As pytest shows it: relative to the working directory if it is below that."""
     below = file.startswith(str(Path.cwd()) + os.sep)
@@ -76,6 +59,63 @@ def shown_place(file: str, line: int) -> str:
 def is_library(file: str) -> bool:
     """Whether a file is Python's own or belongs to an installed package."""
     return file.startswith(("<frozen", *_STDLIB)) or _is_installed(file)
+
+
+def call_behind(frame: FrameType | None) -> CallSite:
+    """The call outside LangChain that led to *frame*, a handler's method."""
+    langchain: FrameType | None = None
+    while frame is not None:
+        kind = _kinds.get(frame.f_code.co_filename) or _classify(frame)
+        if kind is _USER:
+            by_hand = langchain is None
+            return CallSite(frame.f_code.co_filename, frame.f_lineno, _is_nested(frame.f_back), False, True, by_hand)
+        if kind is _LOOP:
+            return CallSite(None, 0, None, True, True)
+        if kind is _LANGCHAIN:
+            langchain = frame
+        frame = frame.f_back
+    return _call_of_thread(langchain)
+
+
+def _call_of_thread(langchain: FrameType | None) -> CallSite:
+    """The call by which a thread began that shows no call from outside LangChain."""
+    if langchain is None:
+        # An event loop's executor, which was handed the handler alone.
+        return CallSite(None, 0, None, True, False)
+    # LangChain's own work for a thread is a function inside a function; a method was handed over by somebody else.
+    is_its_own = bool(langchain.f_code.co_flags & inspect.CO_NESTED)
+    return CallSite(None, 0, None if is_its_own else False, False, True)
+
+
+def _is_nested(frame: FrameType | None) -> bool | None:
+    """Whether LangChain is among the callers; None if an event loop is, which forgets who made a task."""
+    while frame is not None:
+        kind = _kinds.get(frame.f_code.co_filename) or _classify(frame)
+        if kind is _LANGCHAIN:
+            return True
+        if kind is _LOOP:
+            return None
+        if kind is _RUNNER:
+            return False
+        frame = frame.f_back
+    return False
+
+
+def is_called_by_fallbacks(frame: FrameType | None, run_id: UUID) -> bool | None:
+    """
+    Whether *frame* was called by the ``invoke`` of a with_fallbacks whose own run has this id.
+
+    Returns:
+        None where the stack does not show the caller: in async runs, and in other threads.
+    """
+    while frame is not None and (_kinds.get(frame.f_code.co_filename) or _classify(frame)) is not _LOOP:
+        if frame.f_code.co_name == "invoke" and frame.f_globals.get("__name__") == _FALLBACKS:
+            manager = frame.f_locals.get("run_manager")
+            if getattr(manager, "run_id", None) == run_id:
+                return True
+        frame = frame.f_back
+    is_whole = frame is None and threading.current_thread() is threading.main_thread()
+    return False if is_whole else None
 
 
 class _Kind(Enum):
@@ -89,62 +129,25 @@ class _Kind(Enum):
     OTHER = 6
 
 
+# As globals, since an Enum's members are slow to look up, and every frame of a stack is compared.
+_USER, _LANGCHAIN, _LOOP, _RUNNER = _Kind.USER, _Kind.LANGCHAIN, _Kind.LOOP, _Kind.RUNNER
+
 _kinds: dict[str, _Kind] = {}
+"""By the name of the file."""
 
 
-def call_behind(frame: FrameType | None) -> CallSite:
-    """The call outside LangChain that led to *frame*, a handler's method."""
-    langchain: FrameType | None = None
-    while frame is not None:
-        kind = _kind(frame)
-        if kind is _Kind.USER:
-            by_hand = langchain is None
-            return CallSite(frame.f_code.co_filename, frame.f_lineno, _nested(frame.f_back), False, True, by_hand)
-        if kind is _Kind.LOOP:
-            return CallSite(None, 0, None, True, True)
-        langchain = frame if kind is _Kind.LANGCHAIN else langchain
-        frame = frame.f_back
-    return _thread_began(langchain)
-
-
-def _thread_began(langchain: FrameType | None) -> CallSite:
-    """What a thread was begun with that shows no call from outside LangChain."""
-    if langchain is None:
-        # An event loop's executor, which was handed the handler alone.
-        return CallSite(None, 0, None, True, False)
-    # A function inside a function of LangChain's is its own work for the thread; a method was handed over by somebody.
-    its_own = bool(langchain.f_code.co_flags & inspect.CO_NESTED)
-    return CallSite(None, 0, None if its_own else False, False, True)
-
-
-def _nested(frame: FrameType | None) -> bool | None:
-    """Whether LangChain is among the callers; None if an event loop is, which forgets who made a task."""
-    while frame is not None:
-        kind = _kind(frame)
-        if kind is _Kind.LANGCHAIN:
-            return True
-        if kind is _Kind.LOOP:
-            return None
-        if kind is _Kind.RUNNER:
-            return False
-        frame = frame.f_back
-    return False
-
-
-def _kind(frame: FrameType) -> _Kind:
-    """Whose code *frame* runs; kept by file, since it is asked for every frame of a stack."""
+def _classify(frame: FrameType) -> _Kind:
+    """Whose code *frame* runs; `_kinds` keeps the answer."""
     file = frame.f_code.co_filename
-    kind = _kinds.get(file)
-    if kind is None:
-        kind = _kinds[file] = _classified(file, str(frame.f_globals.get("__name__", "")))
+    kind = _kinds[file] = _kind_of(file, str(frame.f_globals.get("__name__", "")))
     return kind
 
 
-def _classified(file: str, module: str) -> _Kind:
+def _kind_of(file: str, module: str) -> _Kind:
     root = module.partition(".")[0]
     if root == _OURS or module.startswith("langchain_core.callbacks"):
         return _Kind.DISPATCH
-    if root in _LANGCHAIN or (root.startswith("langchain_") and _is_installed(file)):
+    if root in _LANGCHAINS or (root.startswith("langchain_") and _is_installed(file)):
         return _Kind.LANGCHAIN
     if root in _RUNNERS:
         return _Kind.RUNNER

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +20,7 @@ from pytest_lc_callbacks._recording import Recording, Run, Selection, id_key, is
 from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, ObservedRuns, Origin, ScopeTable, compare_recordings
 from pytest_lc_callbacks._stack import call_behind, is_called_by_fallbacks
 
-_PLACES = {"setup": "in the test's set-up", "call": "in the test's body", "teardown": "in the test's tear-down"}
+_PLACES = {"setup": "in the test's set-up", "teardown": "in the test's tear-down"}
 
 
 class Observer(RecordingHandler):
@@ -121,9 +122,10 @@ class Observer(RecordingHandler):
         heard = self.runs
         origins = self._origins_of(heard)
         parents = _parents(heard, origins)
-        runs = self._runs_of_this_test(heard, parents)
-        phases = {run: phase for run in runs if (phase := self._phase_of(run))}
-        places = {run: place for run in runs if (place := self._place(run, phases.get(run, "call")))}
+        earlier = self._find_earlier(heard, parents)
+        runs = [run for run in heard if run not in earlier] if earlier else heard
+        phases = self._phases_of(runs)
+        places = self._places_of(runs, phases)
         limit, since = self._limit()
         return ObservedRuns(
             runs=runs,
@@ -135,7 +137,7 @@ class Observer(RecordingHandler):
             limit=limit,
             since=since,
             observer="callback_scopes" if self._phases else "observer",
-            earlier_run_ids=frozenset(run.run_id for run in heard) - {run.run_id for run in runs},
+            earlier_run_ids=frozenset({run.run_id for run in earlier} - {run.run_id for run in runs if earlier}),
         )
 
     def _origins_of(self, runs: list[Run]) -> dict[Run, Origin]:
@@ -144,27 +146,34 @@ class Observer(RecordingHandler):
         found = {run: next(noted.get(id_key(run.run_id), iter(())), None) for run in roots}
         return {run: origin for run, origin in found.items() if origin is not None}
 
-    def _phase_of(self, run: Run) -> str | None:
-        return next((phase for position, phase, _ in reversed(self._phases) if position <= run._first), None)
-
-    def _runs_of_this_test(self, heard: list[Run], parents: dict[Run, Run]) -> list[Run]:
+    def _find_earlier(self, heard: list[Run], parents: dict[Run, Run]) -> set[Run]:
+        """Those of the *heard* runs that began inside a run of an earlier test."""
         earlier: set[Run] = set()
         for run in heard:
             if parents[run] in earlier if run in parents else self._began_in_earlier_run(run):
                 earlier.add(run)
-        return [run for run in heard if run not in earlier]
+        return earlier
 
     def _began_in_earlier_run(self, run: Run) -> bool:
         """Whether *run*, which began in no run that this observer heard, began in a run of an earlier test."""
-        return self._earlier.was_told_of(id_key(run.run_id)) or is_of_earlier_test(self, run.parent_run_id)
+        if run.parent_run_id is not None and is_of_earlier_test(self, run.parent_run_id):
+            return True
+        return self._earlier.was_told_of(id_key(run.run_id))
 
-    def _place(self, run: Run, phase: str) -> str | None:
-        """Where *run* began, if that is out of scope."""
-        if not self._sections:
-            return None if phase == "call" else _PLACES[phase]
-        if run._first >= self._sections[-1].start:
-            return None
-        return "before this section()" if phase == "call" else _PLACES[phase]
+    def _phases_of(self, runs: list[Run]) -> dict[Run, str]:
+        """The phase in which each of *runs* began."""
+        begins = [position for position, _, _ in self._phases]
+        indices = {run: bisect_right(begins, run._first) - 1 for run in runs} if begins else {}
+        return {run: self._phases[index][1] for run, index in indices.items() if index >= 0}
+
+    def _places_of(self, runs: list[Run], phases: dict[Run, str]) -> dict[Run, str]:
+        """Where those of *runs* began that are out of scope."""
+        places = {run: _PLACES[phase] for run, phase in phases.items() if phase != "call"}
+        if self._sections:
+            start = self._sections[-1].start
+            # A section() that a fixture opened has all runs since then in scope, whatever the phase.
+            return {run: places.get(run, "before this section()") for run in runs if run._first < start}
+        return places
 
     def _limit(self) -> tuple[str, float]:
         """What limits the scope, and since when."""
@@ -181,13 +190,13 @@ class Observer(RecordingHandler):
 
 def _parents(runs: list[Run], origins: dict[Run, Origin]) -> dict[Run, Run]:
     """The run that each of *runs* began in: its parent, or else the run that its context held."""
+    found = {run: run.parent for run in runs if run.parent is not None}
+    inside = {run: origin.inside for run, origin in origins.items() if origin.inside is not None}
+    # An id may come back: the run that was current is the last one of that id before.
     latest: dict[UUID, Run] = {}
-    found = {}
-    for run in runs:
-        origin = origins.get(run)
-        parent = run.parent or (latest.get(origin.inside) if origin and origin.inside else None)
-        if parent is not None:
-            found[run] = parent
+    for run in runs if inside else ():
+        if run in inside and inside[run] in latest:
+            found[run] = latest[inside[run]]
         latest[run.run_id] = run
     return found
 
