@@ -28,7 +28,7 @@ from pytest_lc_callbacks._redaction import redact
 )
 def test_keys_are_known_by_their_looks(secret):
     """
-    The keys of providers and services go, wherever they stand.
+    The keys of providers and services are taken out wherever they stand.
     """
     text = redact(f"before {secret}, after")
 
@@ -49,7 +49,7 @@ def test_keys_are_known_by_their_looks(secret):
 )
 def test_secrets_are_known_by_their_names(text, without):
     """
-    What stands for a key, a token or a password goes, and the name stays.
+    The value of a key, a token or a password is taken out, and its name stays.
     """
     assert redact(text) == without
 
@@ -68,14 +68,14 @@ def test_secrets_are_known_by_their_names(text, without):
 )
 def test_other_text_stays(text):
     """
-    Words that only look a little like secrets are left alone.
+    Words that only look a little like secrets stay.
     """
     assert redact(text) == text
 
 
 def test_rules_of_a_project():
     """
-    A regular expression's matches go, and a function's text is taken as it is.
+    A project's rule is a regular expression whose matches are replaced, or a function whose text is taken.
     """
     rules = [r"cust-\d+", re.compile("ACME"), str.lower]
 
@@ -88,7 +88,7 @@ def test_rules_of_a_project():
 )
 def test_rules_that_are_none(rule, message):
     """
-    A rule that is no rule is refused, rather than letting a secret through.
+    A rule that is neither is refused with a TypeError, and lets no secret through.
     """
     with pytest.raises(TypeError, match=message):
         redact("text", [rule])

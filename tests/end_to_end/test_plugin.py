@@ -61,7 +61,7 @@ BROKEN = PROGRAMS["handler_error"]
 )
 def test_outcomes(run, source, outcome):
     """
-    A finding is a failure like any other where the test passes, and changes nothing where it does not.
+    A finding fails a test that passes, and changes no other outcome.
     """
     result = run(source)
 
@@ -70,7 +70,7 @@ def test_outcomes(run, source, outcome):
 
 def test_a_failing_test_keeps_its_error(run):
     """
-    The test's own failure is the failure; the finding stands in the section, below the runs.
+    A failing test fails with its own error, and the finding stands in the section, below the runs.
     """
     result = run(BROKEN + "    assert 1 + 1 == 3")
 
@@ -90,7 +90,7 @@ def test_a_failing_test_keeps_its_error(run):
 
 def test_a_failing_test_in_which_nothing_ran(run):
     """
-    That nothing ran may be the reason: the section says so.
+    The section of a failing test says that nothing ran, which may be the reason.
     """
     result = run("def test_it(recording_handler):\n    recording_handler.assert_events(['llm_end'])")
 
@@ -99,7 +99,7 @@ def test_a_failing_test_in_which_nothing_ran(run):
 
 def test_a_passing_test_has_no_section(run):
     """
-    Where all is well nothing is printed.
+    A test that passes without findings prints nothing.
     """
     result = run("def test_it(fake_chat_model):\n    fake_chat_model.invoke('hi')", "-rA")
 
@@ -133,7 +133,7 @@ def test_broken():
 
 def test_unittest(run):
     """
-    A `TestCase` fails in its own way; so its findings stand in the section, and those of one that passes fail it.
+    A `TestCase` that fails has its findings in the section, and one that passes fails with them.
     """
     result = run(
         """
@@ -177,7 +177,7 @@ class TestIt(unittest.TestCase):
 
 def test_subtests(run):
     """
-    A subtest that fails is the failure of its test; the runs so far are shown with it.
+    A subtest that fails is the failure of its test, and shows the runs so far.
     """
     pytest.importorskip("_pytest.subtests", reason="pytest 9 brought the fixture")
     result = run("""
@@ -196,7 +196,7 @@ def test_it(subtests, fake_chat_model):
 
 def test_doctest(pytester):
     """
-    Doctests are watched as well, where all tests are.
+    Doctests are watched where all tests are watched.
     """
     pytester.makepyfile(
         module='''
@@ -242,7 +242,7 @@ def test_stopping_early(run, option):
 )
 def test_options(run, options):
     """
-    Nothing depends on how else pytest is told to work.
+    Findings are told whatever else pytest is told to do.
     """
     result = run(BROKEN + PROGRAMS["unused_response"].replace("test_it", "test_that"), *options)
 
@@ -252,7 +252,7 @@ def test_options(run, options):
 
 def test_warnings_that_are_errors(run):
     """
-    `-W error` makes a failure of the warning, with the same words; several are listed together.
+    `-W error` makes a failure of the warning, with the same words, and lists several together.
     """
     both = """
 def test_it(fake_chat_model):
@@ -271,7 +271,7 @@ def test_it(fake_chat_model):
 
 def test_warnings_that_are_ignored(run):
     """
-    A filter silences them by their category.
+    A warning filter silences findings by their category.
     """
     result = run(PROGRAMS["orphan_run"], "-Wignore::pytest_lc_callbacks.CallbackFindingWarning")
 
@@ -280,7 +280,7 @@ def test_warnings_that_are_ignored(run):
 
 def test_filtering_imports_no_langchain(pytester, monkeypatch):
     """
-    To name the category of the warnings costs a suite without LangChain nothing.
+    A filter that names the category of the warnings imports no LangChain.
     """
     # Other plugins of the environment import LangChain.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
@@ -304,7 +304,7 @@ def test_filtering_imports_no_langchain(pytester, monkeypatch):
 )
 def test_looking_around(run, options):
     """
-    What only looks at tests runs none and finds nothing.
+    An option that only looks at tests runs none and finds nothing.
     """
     result = run(BROKEN, *options)
 
@@ -323,7 +323,7 @@ def test_switched_off(run):
 
 def test_fixtures_of_a_project_with_our_names(run):
     """
-    They win, and switch nothing on.
+    A project's own fixtures with our names win, and switch nothing on.
     """
     result = run(
         """
@@ -346,7 +346,7 @@ def test_it(fake_chat_model, spy_on):
 
 def test_our_fixtures_by_another_way(run):
     """
-    `request.getfixturevalue` watches from then on; a fixture that uses ours watches all of the test.
+    `request.getfixturevalue` watches from then on, and a fixture that uses ours watches all of the test.
     """
     result = run(
         """
@@ -465,7 +465,7 @@ def test_afterwards():
 
 def test_interrupted(pytester):
     """
-    A test that is interrupted leaves nothing on either: its tear-down is never told of.
+    A test that is interrupted leaves nothing on, although its tear-down never runs.
     """
     from pytest_lc_callbacks._handlers.observer import Observer
     from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS
@@ -492,7 +492,7 @@ def test_exit(run):
 
 def test_pytest_inside_pytest(run, recording_handler, fake_chat_model):
     """
-    A watched test may run pytest: what is found inside stays inside.
+    A watched test may run pytest, and what is found inside stays inside.
     """
     fake_chat_model.respond("outer")
     run(BROKEN + PROGRAMS["unused_response"].replace("test_it", "test_that")).assert_outcomes(failed=2)
@@ -503,7 +503,7 @@ def test_pytest_inside_pytest(run, recording_handler, fake_chat_model):
 
 def test_workers(pytester):
     """
-    Under pytest-xdist failures, sections and warnings arrive as they are.
+    Failures, sections and warnings arrive as they are under pytest-xdist.
     """
     pytest.importorskip("xdist")
     pytester.makepyfile(HEAD + BROKEN + PROGRAMS["orphan_run"].replace("test_it", "test_that"))
@@ -523,7 +523,7 @@ def test_workers(pytester):
 
 def test_reruns(run):
     """
-    pytest-rerunfailures runs a test with a finding again, and each time by itself.
+    pytest-rerunfailures runs a test with a finding again, and each run is judged by itself.
     """
     pytest.importorskip("pytest_rerunfailures")
     result = run(
@@ -562,7 +562,7 @@ def test_it(callback_scopes):
 @pytest.mark.parametrize("flags", [["-O"], ["-X", "dev"]], ids=" ".join)
 def test_other_pythons(pytester, flags):
     """
-    Python without assertions, and Python that watches closely, find the same.
+    Python without assertions (`-O`), and Python with its checks on (`-X dev`), find the same.
     """
     pytester.makepyfile(
         HEAD + "".join(program.replace("test_it", f"test_{name}") for name, program in PROGRAMS.items())
@@ -580,7 +580,7 @@ def test_other_pythons(pytester, flags):
 
 def test_a_hanging_handler_says_so(run):
     """
-    A StopIteration that no future can carry is told of as it passes through a spied handler, and in the section.
+    A StopIteration that no future can carry is logged as it passes through a spied handler, and told in the section.
     """
     result = run(
         """

@@ -119,7 +119,7 @@ def boom(value):
 
 def test_a_stream_that_is_left_early():
     """
-    `break` lets go of the generator, which closes it.
+    A stream that is left with `break` is closed, since nothing holds its generator any more.
     """
     for _ in chain().stream({"x": 1}):
         break
@@ -129,7 +129,7 @@ def test_a_stream_that_is_left_early():
 
 def test_a_stream_in_a_local_variable():
     """
-    A generator that nobody holds when the test returns is closed by then.
+    A stream in a local variable of the test is closed when the test returns.
     """
     stream = model().stream("x")
     next(stream)
@@ -137,7 +137,7 @@ def test_a_stream_in_a_local_variable():
 
 def test_a_stream_in_a_cycle():
     """
-    A generator that only refers to itself is garbage.
+    A stream that only refers to itself is garbage, and is collected.
     """
     stream = model().stream("x")
     next(stream)
@@ -147,7 +147,7 @@ def test_a_stream_in_a_cycle():
 
 def test_a_stream_beside_a_recorded_exception(recording_handler):
     """
-    A recording keeps the exceptions it got, and those the locals of this test: that is no fault of the stream's.
+    A stream is not reported because a recording keeps an exception, and thereby the locals of the test.
     """
     stream = model().stream("x")
     next(stream)
@@ -192,7 +192,7 @@ def shelf_of_session():
 @pytest.mark.parametrize("name", ["stream_with_owner", "stream_as_value", "stream_of_module"])
 def test_a_stream_of_a_fixture(request, name):
     """
-    Whoever owns a stream closes it, at the end of whatever scope.
+    A stream that a fixture closes is not reported, whatever the fixture's scope.
     """
     next(request.getfixturevalue(name))
 
@@ -200,7 +200,7 @@ def test_a_stream_of_a_fixture(request, name):
 @pytest.mark.parametrize("name", ["shelf", "shelf_of_session"])
 def test_a_stream_on_a_fixture(request, name):
     """
-    What a fixture's value holds is as alive as the fixture.
+    A stream on the value of a fixture lives as long as the fixture.
     """
     stream = model().stream("x")
     next(stream)
@@ -220,7 +220,7 @@ def joined():
 
 def test_a_thread_that_a_fixture_joins(joined):
     """
-    A run in a thread has until the fixtures are gone.
+    A run in a thread may end as late as the tear-down of the fixtures.
     """
     go, threads = joined
     begun = threading.Event()
@@ -245,7 +245,7 @@ def pool():
 
 def test_a_thread_of_a_session(pool):
     """
-    A run in a pool of the session's goes on.
+    A run in a thread pool of the session may go on after the test.
     """
     executor, go = pool
     begun = threading.Event()
@@ -279,7 +279,7 @@ PROGRAMS = [leave_a_stream, begin_in_the_background]
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_asyncio_run(program):
     """
-    A loop closes its generators and cancels its tasks when it shuts down.
+    A loop closes its generators and cancels its tasks when it shuts down, so that nothing stays open.
     """
     asyncio.run(program())
 
@@ -288,7 +288,7 @@ def test_asyncio_run(program):
 @pytest.mark.parametrize("program", PROGRAMS)
 async def test_pytest_asyncio(program):
     """
-    So does the loop that pytest-asyncio gives each test.
+    The loop that pytest-asyncio gives each test shuts down in the same way.
     """
     await program()
 
@@ -300,7 +300,7 @@ class TestClassLoop:
     @pytest.mark.parametrize("program", PROGRAMS)
     async def test_class_loop(self, program):
         """
-        What is left to the loop of a class is not judged while the loop is open.
+        A run that is left to the loop of a class is not reported while the loop is open.
         """
         await program()
 
@@ -309,7 +309,7 @@ class TestClassLoop:
 @pytest.mark.parametrize("program", PROGRAMS)
 async def test_module_loop(program):
     """
-    Nor what is left to the loop of a module.
+    A run that is left to the loop of a module is not reported while the loop is open.
     """
     await program()
 
@@ -318,7 +318,7 @@ async def test_module_loop(program):
 @pytest.mark.parametrize("program", PROGRAMS)
 async def test_session_loop(program):
     """
-    Nor what is left to the loop of the session.
+    A run that is left to the loop of the session is not reported while the loop is open.
     """
     await program()
 
@@ -333,7 +333,7 @@ def anyio_backend():
 @pytest.mark.parametrize("program", PROGRAMS)
 async def test_anyio(program):
     """
-    anyio's plugin closes its loop too.
+    anyio's plugin closes its loop, so that nothing stays open.
     """
     await program()
 
@@ -350,7 +350,7 @@ class TestUnittest(unittest.TestCase):
 
     def test_stream(self):
         """
-        tearDown is part of the test.
+        A stream that `tearDown` closes is not reported, since `tearDown` is part of the test.
         """
         next(self.stream)
 
@@ -360,7 +360,7 @@ class TestAsyncUnittest(unittest.IsolatedAsyncioTestCase):
 
     async def test_stream(self):
         """
-        It closes its generators.
+        The loop of unittest closes its generators when it shuts down.
         """
         await leave_a_stream()
 
@@ -379,7 +379,7 @@ class TestAsyncUnittest(unittest.IsolatedAsyncioTestCase):
 )
 def test_a_cancelled_call(call):
     """
-    LangChain ends no cancelled call of a chat model, a tool or a retriever; the user cannot.
+    LangChain ends no cancelled call of a chat model, a tool or a retriever, and the user cannot end it.
     """
 
     async def program():
@@ -414,7 +414,7 @@ def test_a_skip_in_a_tool():
 
 def test_generate_that_fails_half_way():
     """
-    When one of several calls fails, LangChain ends none of the others.
+    When one of several calls of `generate` fails, LangChain ends none of the others.
     """
     llm = FakeChatModel(responses=["ok", ValueError("bad")])
 
@@ -435,7 +435,8 @@ def handler(event):
 @pytest.mark.parametrize("mode", ["invoke", "ainvoke", "stream", "astream"])
 def test_a_handler_with_raise_error(event, mode):
     """
-    Its exceptions reach the program, so nothing is swallowed; LangChain leaves the run open then.
+    A handler with `raise_error = True` raises into the program: nothing is swallowed, and LangChain leaves the run
+    open.
     """
     config = {"callbacks": [handler(event)]}
 
@@ -476,7 +477,7 @@ def test_the_lost_start_of_a_text_llm():
 @pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
 def test_the_orphans_of_fallbacks(name, mode):
     """
-    What with_fallbacks calls has no parent: langchain-ai/langchain#36072.
+    A call of `with_fallbacks` leaves runs without a parent: langchain-ai/langchain#36072.
     """
     robust = RunnableLambda(boom).with_fallbacks([FakeListChatModel(responses=["ok"])])
     robust = robust.with_config(run_name=name) if name else robust
@@ -490,14 +491,14 @@ def test_the_orphans_of_fallbacks(name, mode):
 
 def test_a_coroutine_handler_without_chat_model_start():
     """
-    LangChain asks for on_llm_start instead, by a NotImplementedError that is none of the user's.
+    A coroutine handler without `on_chat_model_start` raises NotImplementedError, and the user cannot help it.
     """
     chain().invoke({"x": 1}, {"callbacks": [AsyncCallbackHandler()]})
 
 
 def test_merged_callbacks():
     """
-    To add callbacks to those of the surrounding run replaces nothing.
+    A call that adds callbacks to those of the run around it replaces nothing.
     """
     added = RecordingHandler()
 
@@ -516,7 +517,7 @@ def test_the_same_handler_for_constructor_and_call(recording_handler):
 
 def test_a_repeated_run_id():
     """
-    `with_config(run_id=...)` repeats an id, also at the same time; nothing is doubled by that.
+    `with_config(run_id=...)` repeats a run id, also at the same time, and no event is doubled by that.
     """
     runnable = RunnableLambda(lambda value: value).with_config(run_id=uuid4())
     recording = RecordingHandler()
@@ -527,7 +528,7 @@ def test_a_repeated_run_id():
 
 def test_runs_beside_each_other():
     """
-    Threads, batches and parallels.
+    Threads, batches and parallels have runs beside each other, and nothing is reported of them.
     """
 
     def fan_out(value):
@@ -543,7 +544,7 @@ def test_runs_beside_each_other():
 
 def test_retries():
     """
-    An attempt that fails is an end too.
+    An attempt that fails ends its run, and the next attempt is another run.
     """
     attempts = []
 
@@ -556,7 +557,7 @@ def test_retries():
 
 def test_handlers_of_langchains_own():
     """
-    What LangChain adds by itself: usage, collected runs, listeners, the events API.
+    Handlers that LangChain adds by itself are healthy: usage, collected runs, listeners, the events API.
     """
 
     async def read():
@@ -592,7 +593,7 @@ def scripted_agent():
 
 def test_an_agent():
     """
-    An agent, sync and async, to its end and left early.
+    An agent is healthy, sync and async, read to its end and left early.
     """
 
     async def leave_early():

@@ -155,7 +155,7 @@ def facts(handler):
 @pytest.mark.parametrize("by_class", [False, True], ids=["the handler", "its class"])
 def test_every_kind_of_handler(spy_on, kind, by_class):
     """
-    Frozen, unhashable, guarded, without a dict: it hears what it heard before, and the spy tells of it.
+    A handler hears what it heard before, and the spy hears it too: frozen, unhashable, guarded or without a dict.
     """
     if by_class:
         spy, handler = spy_on(kind), kind()
@@ -176,7 +176,7 @@ def test_every_kind_of_handler(spy_on, kind, by_class):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_handler_stays_itself(spy_on, kind):
     """
-    Identity, type, attributes, flags, signatures, which methods are coroutine functions: nothing looks different.
+    A spied handler looks as before: identity, type, attributes, flags, signatures, coroutine functions.
     """
     handler, twin = kind(), kind()
     before, equal = facts(handler), handler == twin
@@ -206,7 +206,7 @@ def test_a_copy_is_not_spied_on(spy_on):
 
 def test_a_model_that_is_copied_with_its_handler(spy_on):
     """
-    LangChain's own copies of a model work as before.
+    A model that is copied together with a spied handler works as before.
     """
     handler = Plain()
     spy = spy_on(handler)
@@ -342,7 +342,7 @@ def test_a_handler_that_runs_a_chain(spy_on):
 
 def test_a_class_is_every_instance_from_then_on(spy_on):
     """
-    Instances made before are not the test's; subclasses are; each has what it received for itself.
+    A spied class records every later instance, also of subclasses, each for itself; earlier instances are left alone.
     """
     before = Base()
     spy = spy_on(Base)
@@ -373,7 +373,7 @@ def test_two_spies_hear_the_same(spy_on):
 
 def test_a_spy_is_a_recording(spy_on, callback_scopes):
     """
-    It has the assertions of one, stands in tables, and events that the handler declines count as not offered.
+    A spy has a Recording's assertions, stands in tables, and is not asked for events that its handler declines.
     """
 
     class ModelsOnly(BaseCallbackHandler):
@@ -422,7 +422,7 @@ def test_only_what_a_test_makes_is_told(spy_on):
 
 def test_clearing_forgets(spy_on):
     """
-    `clear()` empties the Recording, what was raised included, and it goes on.
+    `clear()` empties the Recording and `.raised`, and the spy goes on.
     """
     handler = Raising(ValueError())
     spy = spy_on(handler)
@@ -590,7 +590,7 @@ def test_what_is_shown_of_a_method(spy_on):
 
 def test_a_text_llm_and_a_retriever(spy_on):
     """
-    All kinds of runs are heard, tokens passed by keyword too.
+    A spy hears all kinds of runs, and tokens that are passed by keyword.
     """
     handler = BaseCallbackHandler()
     spy = spy_on(handler)
@@ -604,7 +604,7 @@ def test_a_text_llm_and_a_retriever(spy_on):
 
 def test_a_subclass_that_is_made_later(spy_on):
     """
-    What overrides a method of a spied class is spied on too, also if it is defined or imported in the middle of a test.
+    A subclass of a spied class is spied on too, also if it is defined in the middle of a test.
     """
     spy = spy_on(Base)
 
@@ -624,7 +624,7 @@ def test_a_subclass_that_is_made_later(spy_on):
 
 def test_nothing_is_left():
     """
-    Afterwards every class has what it had, inherited methods included; the Recordings stay.
+    After the test a spied class has what it had, inherited methods included, and the Recording stays.
     """
 
     def content():
@@ -644,7 +644,7 @@ def test_nothing_is_left():
 
 def test_a_coroutine_that_is_cancelled(spy_on):
     """
-    What stops a handler is not what it raised.
+    `.raised` has no exception that stopped a handler from outside.
     """
 
     class Slow(AsyncCallbackHandler):
@@ -713,7 +713,7 @@ def test_a_coroutine_that_is_dropped(spy_on):
 )  # fmt: skip
 def test_what_cannot_be_spied_on(spy_on, target, reason):
     """
-    Whatever is no handler of the user's is refused with the reason.
+    `spy_on` refuses whatever is no handler of the user's, and says why.
     """
     with pytest.raises(TypeError, match=r"spy_on\(.*\): " + reason.replace("(", r"\(")):
         spy_on(target)
