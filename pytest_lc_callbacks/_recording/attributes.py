@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, TypedDict
 from uuid import UUID
 
@@ -106,23 +107,35 @@ class Comparison:
     """
 
     def __init__(self, attributes: Mapping[str, Any], log: Log) -> None:
-        self._attributes = attributes
         self._log = log
         self._under: dict[Run, bool] = {}
         self._inputs: dict[Run, bool] = {}
+        self._checks = [(key, self._check(key), expected) for key, expected in attributes.items()]
 
     def differing(self, position: int) -> str | None:
         """The first attribute in which the event at this *position* differs; None if it has them all."""
         __tracebackhide__ = True
-        for key, expected in self._attributes.items():
-            compare = _COMPARISONS.get(key)
-            if compare is None:
-                holds = _equal(key, expected, self._log.attribute(position, key))
-            else:
-                holds = compare(self, expected, position)
-            if not holds:
+        for key, holds, expected in self._checks:
+            if not holds(expected, position):
                 return key
         return None
+
+    def _check(self, key: str) -> Callable[[Any, int], bool]:
+        """What tells whether the event at a position has the expected value of this attribute."""
+        own = {
+            "run": self._has_run,
+            "parent": self._has_parent,
+            "under": self._has_around,
+            "inputs": self._has_inputs,
+            "tags": self._has_tags,
+            "metadata": self._has_metadata,
+            "error": self._has_error,
+        }
+        return own.get(key) or partial(self._has, key)
+
+    def _has(self, key: str, expected: Any, position: int) -> bool:
+        __tracebackhide__ = True
+        return _equal(key, expected, self._log.attribute(position, key))
 
     def _has_run(self, expected: Any, position: int) -> bool:
         __tracebackhide__ = True
@@ -178,18 +191,6 @@ class Comparison:
             # Two exceptions are never equal, however alike they are.
             return type(error) is type(expected) and error.args == expected.args
         return _equal("error", expected, error)
-
-
-_COMPARISONS: dict[str, Callable[[Comparison, Any, int], bool]] = {
-    "run": Comparison._has_run,
-    "parent": Comparison._has_parent,
-    "under": Comparison._has_around,
-    "inputs": Comparison._has_inputs,
-    "tags": Comparison._has_tags,
-    "metadata": Comparison._has_metadata,
-    "error": Comparison._has_error,
-}
-"""Every other attribute compares with `_equal` alone."""
 
 
 def _is_same_run(name_or_run: Any, run: Run) -> bool:

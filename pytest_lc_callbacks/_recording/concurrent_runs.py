@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 
 from pytest_lc_callbacks._recording.events import Run
 from pytest_lc_callbacks._recording.mismatch import Mismatch
-from pytest_lc_callbacks._recording.patterns import AnyOrder, Item, Many, render_item, render_items
+from pytest_lc_callbacks._recording.patterns import AnyOrder, Item, render_item, render_items
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._words import count, first_lines, more, truncate
 
@@ -103,6 +102,8 @@ class ConcurrentRuns:
         self._budget = budget
         self._read = read
         self._spans: dict[Run, _Span] = {}
+        self._beginnings: dict[int, Run] | None = None
+        """The runs by the index of their first events; None until `any_order` is asked for the first time."""
 
     def enter(self, group: AnyOrder, at: int) -> int | None:
         """
@@ -110,9 +111,15 @@ class ConcurrentRuns:
 
         None if they do not; `reason` may then tell why.
         """
-        self._spans = self._spans or _measure(self._selection)
+        if self._beginnings is None:
+            self._spans = _measure(self._selection)
+            self._beginnings = {span.own: run for run, span in self._spans.items()}
+        if at not in self._beginnings:
+            if self._says_more(_NO_START):
+                self.reason = Reason(rank=_NO_START, at=at, detail=f"{self._name(at)} does not begin a run")
+            return None
         runs = self._find(group, at)
-        if runs is None:
+        if runs is None or not (self._may_match(group, runs) or self._says_more(_UNSERVED)):
             return None
         unserved, served = self._assign(group, runs)
         if unserved is None:
@@ -131,9 +138,8 @@ class ConcurrentRuns:
             self._budget.spend(1, group)
             top = self._top(index, at, top_of) if index < len(self._selection) else None
             if top is None or (top not in runs and len(runs) == len(group.branches)):
-                rank = _OTHER_RUNS if runs else _NO_START
-                if self._says_more(rank):
-                    self.reason = Reason(rank=rank, at=at, detail=self._describe(index, runs, top))
+                if self._says_more(_OTHER_RUNS):
+                    self.reason = Reason(rank=_OTHER_RUNS, at=at, detail=self._describe(index, len(runs), top))
                 return None
             span = self._spans[top]
             end = max(end, span.end)
@@ -169,36 +175,43 @@ class ConcurrentRuns:
         """Whether a reason of this *rank* says more than the one so far."""
         return self.reason is None or self.reason.rank < rank
 
-    def _describe(self, index: int, runs: Collection[Run], top: Run | None) -> str:
-        """In words: the event at this *index* cannot come after the *runs* that have begun."""
+    def _describe(self, index: int, begun: int, top: Run | None) -> str:
+        """In words: after so many runs have *begun*, the event at this *index* is none of theirs."""
+        runs = count(begun, "run")
         if index == len(self._selection):
-            return f"only {count(len(runs), 'run')} began there"
-        run = self._selection.run(index)
-        event = f"event {index + 1:,} ({self._selection.names[index]} of {run.label if run else 'no run'})"
-        if not runs:
-            return f"{event} does not begin a run"
+            return f"only {runs} began there"
         if top is not None:
-            return f"another run began beside the {count(len(runs), 'run')}: {event}"
-        return f"{event} came between and belongs to none of those runs"
+            return f"another run began beside the {runs}: {self._name(index)}"
+        return f"{self._name(index)} came between and belongs to none of those runs"
+
+    def _name(self, index: int) -> str:
+        run = self._selection.run(index)
+        return f"event {index + 1:,} ({self._selection.names[index]} of {run.label if run else 'no run'})"
 
     def _assign(self, group: AnyOrder, runs: Mapping[Run, Sequence[int]]) -> tuple[int | None, dict[int, int]]:
         """A branch that is left without a run, or None; and which branch each run serves."""
-        sizes = list(map(_sizes, group.branches))
-        if {type(item) for branch in group.branches for item in branch} <= {str}:
-            # Where no branch has as many events as a run, it does not matter which they are.
-            wanted = {least for least, _ in sizes}
-            sent = [tuple(self._sent(indices)) if len(indices) in wanted else () for indices in runs.values()]
-            return _assign_by_name(group.branches, sent)
+        if group.is_exact:
+            return _assign_by_name(group.branches, [tuple(self._sent(indices)) for indices in runs.values()])
         self._budget.spend(len(group.branches) * len(runs), group)
-        fits = [
-            [least <= len(indices) <= most and self._fits(group, branch, indices) for indices in runs.values()]
-            for branch, (least, most) in zip(group.branches, sizes, strict=True)
-        ]
-        return _assign(fits)
+        numbers = range(len(group.branches))
+        return _assign([[self._fits(group, branch, indices) for indices in runs.values()] for branch in numbers])
 
-    def _fits(self, group: AnyOrder, branch: Sequence[Item], indices: Sequence[int]) -> bool:
+    def _may_match(self, group: AnyOrder, runs: Mapping[Run, Sequence[int]]) -> bool:
+        """Whether each branch of *group* has a run that it may fit: of runs nested N deep, few are read whole."""
+        numbers = range(len(group.branches))
+        return all(any(self._may_fit(group, branch, indices) for indices in runs.values()) for branch in numbers)
+
+    def _may_fit(self, group: AnyOrder, number: int, indices: Sequence[int]) -> bool:
+        """Whether the number of events, the first and the last of them are what this branch has."""
+        branch, (least, most), names = group.branches[number], group.sizes[number], self._selection.names
+        ends = (branch[0], names[indices[0]]), (branch[-1], names[indices[-1]])
+        return least <= len(indices) <= most and all(item == name or not isinstance(item, str) for item, name in ends)
+
+    def _fits(self, group: AnyOrder, number: int, indices: Sequence[int]) -> bool:
+        if not self._may_fit(group, number, indices):
+            return False
         self._budget.spend(len(indices), group)
-        return self._read(branch, self._selection.at(indices)) is None
+        return self._read(group.branches[number], self._selection.at(indices)) is None
 
     def _sent(self, indices: Sequence[int]) -> list[str]:
         return self._selection.at(indices).names
@@ -261,22 +274,6 @@ def _nearest(run: Run, spans: Mapping[Run, _Span], known: dict[Run, Run | None])
     found = known.get(outer, outer) if outer is not None else None
     known |= dict.fromkeys(asked, found)
     return found
-
-
-def _sizes(branch: Iterable[Item]) -> tuple[int, float]:
-    """How many events *branch* takes, at least and at most."""
-    each = list(map(_sizes_of_item, branch))
-    return sum(least for least, _ in each), sum(most for _, most in each)
-
-
-def _sizes_of_item(item: Item) -> tuple[int, float]:
-    if item is ...:
-        return 0, inf
-    if isinstance(item, Many):
-        return item.min, inf
-    if isinstance(item, AnyOrder):
-        return _sizes(inner for branch in item.branches for inner in branch)
-    return 1, 1
 
 
 def _list_names(names: Sequence[str], limit: int = 8) -> str:

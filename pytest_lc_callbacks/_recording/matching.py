@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_lc_callbacks._recording.attributes import Comparison
@@ -65,7 +65,7 @@ def _steps(items: Iterable[Item], events: int) -> list[_Step]:
 class _State:
     """The *steps* that may take the next event."""
 
-    __slots__ = ("by_attributes", "by_name", "furthest", "groups", "patterns", "steps", "takes_all")
+    __slots__ = ("by_name", "forks", "furthest", "groups", "steps", "takes_all")
 
     def __init__(self, steps: frozenset[int], groups: Sequence[tuple[int, AnyOrder]], *, takes_all: bool) -> None:
         self.steps = steps
@@ -76,10 +76,19 @@ class _State:
         """Whether the list matches whatever comes from here on, since it ends with ``...``."""
         self.by_name: dict[str, _State] = {}
         """The state after an event of this name, where the name decides."""
-        self.patterns: dict[str, tuple[EventPattern, ...]] = {}
-        """The patterns that an event of this name may fit or not."""
-        self.by_attributes: dict[tuple[str, frozenset[EventPattern]], _State] = {}
-        """The state after an event of this name that fits these patterns."""
+        self.forks: dict[str, _Fork] = {}
+        """Where an event of this name leads, where it takes more than the name."""
+
+
+class _Fork:
+    """Where a state goes with an event of one name: that depends on which of the *patterns* the event fits."""
+
+    __slots__ = ("patterns", "states")
+
+    def __init__(self, patterns: Sequence[EventPattern]) -> None:
+        self.patterns = patterns
+        self.states: dict[tuple[EventPattern, ...], _State] = {}
+        """The state after an event that fits just these."""
 
 
 class _Automaton:
@@ -109,14 +118,12 @@ class _Automaton:
             self._states[key] = _State(key, groups, takes_all=takes_all)
         return self._states[key]
 
-    def patterns(self, state: _State, name: str) -> tuple[EventPattern, ...]:
-        """The patterns that decide where *state* goes with an event of this *name*, beside the name."""
-        if name not in state.patterns:
-            items = [self.steps[number].item for number in state.steps if number < self.end]
-            state.patterns[name] = tuple(pattern for item in items for pattern in _patterns(item, name))
-        return state.patterns[name]
+    def fork(self, state: _State, name: str) -> _Fork:
+        """The patterns that decide, beside its name, where *state* goes with an event of this *name*."""
+        items = [self.steps[number].item for number in state.steps if number < self.end]
+        return _Fork([pattern for item in items for pattern in _patterns(item, name)])
 
-    def follow(self, state: _State, name: str, fitting: frozenset[EventPattern]) -> _State:
+    def follow(self, state: _State, name: str, fitting: Collection[EventPattern]) -> _State:
         """The state after an event of this *name* that has the attributes of the *fitting* patterns."""
         reached = set()
         for number in state.steps:
@@ -134,7 +141,7 @@ def _patterns(item: Item, name: str) -> tuple[EventPattern, ...]:
     return ()
 
 
-def _takes(item: Item, name: str, fitting: frozenset[EventPattern]) -> bool:
+def _takes(item: Item, name: str, fitting: Collection[EventPattern]) -> bool:
     """Whether *item* takes an event of this *name* that has the attributes of the *fitting* patterns."""
     if isinstance(item, Many):
         return any(_takes(alternative, name, fitting) for alternative in item.alternatives)
@@ -160,9 +167,10 @@ class _Shared:
 
     def fits(self, pattern: EventPattern, position: int) -> bool:
         """Whether the event at this *position* has the attributes of *pattern*."""
-        if pattern not in self._comparisons:
-            self._comparisons[pattern] = Comparison(pattern.attributes, self._log)
-        return self._comparisons[pattern].differing(position) is None
+        comparison = self._comparisons.get(pattern)
+        if comparison is None:
+            comparison = self._comparisons[pattern] = Comparison(pattern.attributes, self._log)
+        return comparison.differing(position) is None
 
 
 class _Search:
@@ -183,6 +191,9 @@ class _Search:
         state = self._automaton.state({0})
         furthest, reached_at = state.furthest, 0
         for at, name in enumerate(self._names):
+            for number, group in state.groups:
+                if self._enter(group, number, at):
+                    return None
             following = state.by_name.get(name) or self._follow(state, name, at)
             if self._arrivals and at + 1 in self._arrivals:
                 following = self._automaton.state(following.steps | self._arrivals.pop(at + 1))
@@ -199,19 +210,30 @@ class _Search:
             return None
         return self._run_out(state, furthest, reached_at)
 
+    def _enter(self, group: AnyOrder, number: int, at: int) -> bool:
+        """
+        Let the concurrent runs that begin *at* this index take all their events, if they match the branches of *group*.
+
+        Returns:
+            Whether they do, and the list matches whatever comes after them.
+        """
+        end = self._concurrent.enter(group, at)
+        if end is None:
+            return False
+        self._arrivals.setdefault(end, set()).add(number + 1)
+        return self._automaton.state({number + 1}).takes_all
+
     def _follow(self, state: _State, name: str, at: int) -> _State:
         """The state after the event *at* this index."""
-        for number, group in state.groups:
-            end = self._concurrent.enter(group, at)
-            if end is not None:
-                self._arrivals.setdefault(end, set()).add(number + 1)
-        patterns = self._automaton.patterns(state, name)
+        fork = state.forks.get(name)
+        if fork is None:
+            fork = state.forks[name] = self._automaton.fork(state, name)
         position = self._selection.positions[at]
-        fitting = frozenset(pattern for pattern in patterns if self._shared.fits(pattern, position))
-        if (name, fitting) not in state.by_attributes:
-            state.by_attributes[name, fitting] = self._automaton.follow(state, name, fitting)
-        following = state.by_attributes[name, fitting]
-        if not patterns and not state.groups:
+        fitting = tuple([pattern for pattern in fork.patterns if self._shared.fits(pattern, position)])
+        following = fork.states.get(fitting)
+        if following is None:
+            following = fork.states[fitting] = self._automaton.follow(state, name, fitting)
+        if not fork.patterns:
             state.by_name[name] = following
         return following
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, field
+from functools import cached_property
+from math import inf
 from types import EllipsisType
 from typing import Any, TypeAlias, Unpack
 
@@ -56,6 +58,16 @@ class AnyOrder:
 
     def __repr__(self) -> str:
         return f"any_order({', '.join(render_items(branch) for branch in self.branches)})"
+
+    @cached_property
+    def is_exact(self) -> bool:
+        """Whether the branches are lists of names alone."""
+        return all(isinstance(item, str) for branch in self.branches for item in branch)
+
+    @cached_property
+    def sizes(self) -> list[tuple[int, float]]:
+        """How many events each branch takes, at least and at most."""
+        return list(map(_count_events, self.branches))
 
 
 Item: TypeAlias = "str | EllipsisType | EventPattern | Many | AnyOrder"
@@ -226,6 +238,19 @@ def _branch(number: int, branch: Any) -> tuple[Item, ...]:
     if not items:
         raise ValueError(f"{where} is empty: a run sends at least its start")
     return items
+
+
+def _count_events(items: Iterable[Item]) -> tuple[int, float]:
+    """How many events *items* take, at least and at most."""
+    least, most = 0, 0.0
+    for item in items:
+        inner: tuple[int, float] = (1, 1)
+        if item is ... or isinstance(item, Many):
+            inner = (0 if item is ... else item.min, inf)
+        elif isinstance(item, AnyOrder):
+            inner = (sum(few for few, _ in item.sizes), sum(many for _, many in item.sizes))
+        least, most = least + inner[0], most + inner[1]
+    return least, most
 
 
 def render_items(items: Iterable[Item]) -> str:

@@ -79,6 +79,13 @@ def id_of(key: Any) -> Any:
     return key[0] if isinstance(key, tuple) else UUID(int=key)
 
 
+def payload_fields(names: tuple[str, ...], values: list[Any]) -> tuple[Any, ...]:
+    """The last fields of a record, for payload entries with these *names*."""
+    if len(names) > 3:
+        return None, dict(zip(names, values, strict=True)), None, None
+    return names, *values, *(None,) * (3 - len(names))
+
+
 def payload_of(keys: tuple[str, ...] | None, value: Any, *more: Any) -> Mapping[str, Any]:
     """The payload, by the last fields of a record."""
     return value if keys is None else dict(zip(keys, (value, *more), strict=False))
