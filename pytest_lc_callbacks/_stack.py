@@ -1,4 +1,4 @@
-"""The call outside LangChain that led to a place in its code: read off the stack, as far as that shows it."""
+"""Find the user's line that started a run, by walking the stack."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _RUNNERS = {"_pytest", "pytest", "pluggy", "unittest"}
 class CallSite(NamedTuple):
     """What the stack shows of the call that began a run."""
 
-    file: str | None
-    """The file of the call outside LangChain; None where the stack does not show it."""
+    file: str | None = None
+    """The file of the call, outside LangChain; None where the stack does not show it."""
 
-    line: int
+    line: int = 0
 
-    nested: bool | None
-    """Whether the calling code was itself called by LangChain in this thread; None where the stack does not show it."""
+    nested: bool | None = None
+    """Whether LangChain had called the calling code, in this thread; None where the stack does not show it."""
 
-    asynchronous: bool
-    """Whether the run is async: its events come from tasks and threads of LangChain's own, and tell of no caller."""
+    asynchronous: bool = False
+    """Whether the run is async. LangChain sends its events in tasks and threads that show no caller."""
 
-    thread_known: bool
-    """Whether the run began in this thread; not so where an event loop hands handlers to its executor."""
+    thread_known: bool = True
+    """Whether the run began in this thread. An event loop may call handlers in its executor instead."""
 
     by_hand: bool = False
     """Whether the calling code drives a callback manager itself, with no runnable between."""
@@ -43,21 +43,17 @@ class CallSite(NamedTuple):
     @property
     def place(self) -> str | None:
         """``test_chain.py:12``."""
-        return None if self.file is None else shown_place(self.file, self.line)
+        return None if self.file is None else render_place(self.file, self.line)
 
 
-UNKNOWN_CALL = CallSite(None, 0, None, False, False)
-"""Of a run whose beginning the observer did not see."""
-
-
-def shown_place(file: str, line: int) -> str:
-    """As pytest shows it: relative to the working directory if it is below that."""
+def render_place(file: str, line: int) -> str:
+    """``test_chain.py:12``, as pytest shows it: relative to the working directory for files below that."""
     below = file.startswith(str(Path.cwd()) + os.sep)
     return f"{os.path.relpath(file) if below else file}:{line}"
 
 
 def is_library(file: str) -> bool:
-    """Whether a file is Python's own or belongs to an installed package."""
+    """Whether *file* is Python's own or belongs to an installed package."""
     return file.startswith(("<frozen", *_STDLIB)) or _is_installed(file)
 
 
@@ -68,9 +64,9 @@ def call_behind(frame: FrameType | None) -> CallSite:
         kind = _kinds.get(frame.f_code.co_filename) or _classify(frame)
         if kind is _USER:
             by_hand = langchain is None
-            return CallSite(frame.f_code.co_filename, frame.f_lineno, _is_nested(frame.f_back), False, True, by_hand)
+            return CallSite(frame.f_code.co_filename, frame.f_lineno, _is_nested(frame.f_back), by_hand=by_hand)
         if kind is _LOOP:
-            return CallSite(None, 0, None, True, True)
+            return CallSite(asynchronous=True)
         if kind is _LANGCHAIN:
             langchain = frame
         frame = frame.f_back
@@ -78,17 +74,18 @@ def call_behind(frame: FrameType | None) -> CallSite:
 
 
 def _call_of_thread(langchain: FrameType | None) -> CallSite:
-    """The call by which a thread began that shows no call from outside LangChain."""
+    """The call in a thread whose stack begins with LangChain's frame *langchain*, or has no frame of LangChain's."""
     if langchain is None:
-        # An event loop's executor, which was handed the handler alone.
-        return CallSite(None, 0, None, True, False)
-    # LangChain's own work for a thread is a function inside a function; a method was handed over by somebody else.
+        # The executor of an event loop: LangChain has passed the handler's method to it.
+        return CallSite(asynchronous=True, thread_known=False)
+    # LangChain starts its own threads with a function inside a function, and everybody else with a method such as
+    # chain.invoke.
     is_its_own = bool(langchain.f_code.co_flags & inspect.CO_NESTED)
-    return CallSite(None, 0, None if is_its_own else False, False, True)
+    return CallSite(nested=None if is_its_own else False)
 
 
 def _is_nested(frame: FrameType | None) -> bool | None:
-    """Whether LangChain is among the callers; None if an event loop is, which forgets who made a task."""
+    """Whether LangChain is among the callers; None if an event loop is, since it does not tell who made a task."""
     while frame is not None:
         kind = _kinds.get(frame.f_code.co_filename) or _classify(frame)
         if kind is _LANGCHAIN:
@@ -123,21 +120,21 @@ class _Kind(Enum):
 
     USER = 1
     LANGCHAIN = 2
-    DISPATCH = 3  # ours, and LangChain's that hands events to handlers
+    DISPATCH = 3  # ours, and LangChain's code that sends events to handlers
     LOOP = 4
     RUNNER = 5
     OTHER = 6
 
 
-# As globals, since an Enum's members are slow to look up, and every frame of a stack is compared.
+# Globals, because looking up a member of an Enum takes as long as the rest of what is done for a frame.
 _USER, _LANGCHAIN, _LOOP, _RUNNER = _Kind.USER, _Kind.LANGCHAIN, _Kind.LOOP, _Kind.RUNNER
 
 _kinds: dict[str, _Kind] = {}
-"""By the name of the file."""
+"""What `_classify` found, by file name."""
 
 
 def _classify(frame: FrameType) -> _Kind:
-    """Whose code *frame* runs; `_kinds` keeps the answer."""
+    """Find out whose code *frame* runs, once for each file."""
     file = frame.f_code.co_filename
     kind = _kinds[file] = _kind_of(file, str(frame.f_globals.get("__name__", "")))
     return kind

@@ -9,13 +9,13 @@ from pytest_lc_callbacks._recording import Run
 from pytest_lc_callbacks._scopes.comparison import Hearing, ScopeComparison
 from pytest_lc_callbacks._scopes.observed_runs import Origin
 from pytest_lc_callbacks._scopes.target import Target
-from pytest_lc_callbacks._stack import UNKNOWN_CALL
+from pytest_lc_callbacks._stack import CallSite
 
 # The names of runs of LangChain's own chains, whose constructors take no callbacks.
 _NO_CONSTRUCTOR_CALLBACKS = ("Runnable", "LangGraph", "Pregel")
 # Kinds of runs in whose code LangChain's context holds no run (measured, langchain-core 1.0 to 1.8).
 _WITHOUT_CONTEXT = {"retriever": "retriever", "chat_model": "chat model", "llm": "LLM"}
-_UNKNOWN = Origin(None, None, UNKNOWN_CALL)
+_UNKNOWN = Origin(None, None, CallSite())
 
 
 class Evidence:

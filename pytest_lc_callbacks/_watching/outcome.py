@@ -10,7 +10,7 @@ import pytest
 
 from pytest_lc_callbacks import _words
 from pytest_lc_callbacks._redaction import Rule, redact
-from pytest_lc_callbacks._stack import shown_place
+from pytest_lc_callbacks._stack import render_place
 from pytest_lc_callbacks._watching.settings import LEVELS
 from pytest_lc_callbacks._watching.warning import CallbackFindingWarning
 
@@ -137,8 +137,8 @@ def _problem(hook: Any, expected: str, found: str, error: BaseException | None =
     """What is wrong with a hook, with the line that raised or the functions that implement the hook."""
     functions = [implementation.function for implementation in hook.get_hookimpls()]
     codes = [function.__code__ for function in functions if hasattr(function, "__code__")]
-    places = [shown_place(code.co_filename, code.co_firstlineno) for code in codes]
+    places = [render_place(code.co_filename, code.co_firstlineno) for code in codes]
     for frame, line in walk_tb(error.__traceback__) if error is not None else ():
         if frame.f_code in codes:
-            places = [shown_place(frame.f_code.co_filename, line)]
+            places = [render_place(frame.f_code.co_filename, line)]
     return f"expected the hook {hook.name} ({', '.join(places)}) {expected}, but {found}"
