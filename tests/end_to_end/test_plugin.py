@@ -501,6 +501,9 @@ def test_pytest_inside_pytest(run, recording_handler, fake_chat_model):
     assert recording_handler.names == ["chat_model_start", "llm_end"]
 
 
+LANGSMITHS_IMPORT = "ignore:'asyncio.iscoroutinefunction' is deprecated:DeprecationWarning"
+
+
 def test_workers(pytester):
     """
     Failures, sections and warnings arrive as they are under pytest-xdist.
@@ -508,7 +511,8 @@ def test_workers(pytester):
     pytest.importorskip("xdist")
     pytester.makepyfile(HEAD + BROKEN + PROGRAMS["orphan_run"].replace("test_it", "test_that"))
 
-    result = pytester.runpytest_subprocess("-n1")
+    # langsmith's import warns on Python 3.14 and later, in whichever process it is imported.
+    result = pytester.runpytest_subprocess("-n1", "-W", LANGSMITHS_IMPORT)
 
     result.assert_outcomes(failed=1, passed=1, warnings=1)
     result.stdout.fnmatch_lines(
