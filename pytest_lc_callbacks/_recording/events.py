@@ -102,7 +102,8 @@ class Log(Records):
 
     def run(self, position: int) -> Run | None:
         """The run of the event at this *position*; None where LangChain gave no run id."""
-        if position >= len(self._run_of):
+        # Also when this event is known: its run may have grown since.
+        if len(self._run_of) < len(self):
             self._find_runs()
         return self._run_of[position]
 
@@ -121,7 +122,7 @@ class Log(Records):
             run_type=facts.run_type,
             tags=facts.tags,
             metadata=facts.metadata or {},
-            payload=payload_of(*payload),
+            payload=payload_of(payload),
             time=time,
             thread=thread,
             run=run,
@@ -143,6 +144,9 @@ class Log(Records):
 
     def attribute(self, position: int, key: str) -> Any:
         """The attribute *key* of the event at this *position*, without the event where that is possible."""
+        # Of a long stream every token is asked for.
+        if key == "token":
+            return self.entry(position, key)
         if key in SHORTCUTS:
             return getattr(self.content(position), key)
         return getattr(self.facts(position) if key in Facts._fields else self.event(position), key)

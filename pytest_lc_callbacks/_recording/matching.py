@@ -228,8 +228,10 @@ class _Search:
         fork = state.forks.get(name)
         if fork is None:
             fork = state.forks[name] = self._automaton.fork(state, name)
-        position = self._selection.positions[at]
-        fitting = tuple([pattern for pattern in fork.patterns if self._shared.fits(pattern, position)])
+        fitting: tuple[EventPattern, ...] = ()
+        for pattern in fork.patterns:
+            if self._shared.fits(pattern, self._selection.positions[at]):
+                fitting += (pattern,)
         following = fork.states.get(fitting)
         if following is None:
             following = fork.states[fitting] = self._automaton.follow(state, name, fitting)

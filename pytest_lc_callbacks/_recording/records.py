@@ -54,10 +54,18 @@ class Records:
         """When the event at this *position* was recorded."""
         return float(self._flat[position * _WIDTH + _TIME])
 
+    def entry(self, position: int, name: str) -> Any:
+        """The payload entry of this *name* at this *position*; None if there is none."""
+        start = position * _WIDTH
+        names, first = self._flat[start + _KEYS : start + _VALUE + 1]
+        if names is None:
+            return first.get(name)
+        return self._flat[start + _VALUE + names.index(name)] if name in names else None
+
     def content(self, position: int) -> Content:
         """The name and the payload of the event at this *position*."""
         start = position * _WIDTH
-        return Content(self._flat[start], payload_of(*self._flat[start + _KEYS : start + _WIDTH]))
+        return Content(self._flat[start], payload_of(self._flat[start + _KEYS : start + _WIDTH]))
 
 
 def id_key(run_id: Any) -> Any:
@@ -86,9 +94,11 @@ def payload_fields(names: tuple[str, ...], values: list[Any]) -> tuple[Any, ...]
     return names, *values, *(None,) * (3 - len(names))
 
 
-def payload_of(keys: tuple[str, ...] | None, value: Any, *more: Any) -> Mapping[str, Any]:
-    """The payload, by the last fields of a record."""
-    return value if keys is None else dict(zip(keys, (value, *more), strict=False))
+def payload_of(fields: Sequence[Any]) -> Mapping[str, Any]:
+    """The payload, by the last *fields* of a record."""
+    names = fields[0]
+    payload: Mapping[str, Any] = fields[1] if names is None else dict(zip(names, fields[1:], strict=False))
+    return payload
 
 
 class Facts(NamedTuple):
@@ -108,7 +118,7 @@ def read_facts(record: Sequence[Any], *, is_start: bool) -> Facts:
     facts = Facts(run_id=id_of(run_id), parent_run_id=id_of(parent_id), tags=tags or (), metadata=metadata)
     if not is_start:
         return facts
-    payload = payload_of(*rest)
+    payload = payload_of(rest)
     return facts._replace(run_name=_display_name(payload), run_type=_run_type(name, payload))
 
 

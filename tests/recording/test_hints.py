@@ -169,3 +169,33 @@ def test_a_selection_of_one_component_heard_the_chain() -> None:
     """
     model = record(*CHAIN).where(run="FakeChatModel")
     assert "hint" not in failure(model.assert_events, CHAIN_NAMES)
+
+
+MANY_CHAINS = [*CHAIN] * 2_000
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected", "hint"),
+    [
+        (MODEL_ALONE * 6_000, CHAIN_NAMES * 2_000, ALONE),
+        ([*MANY_CHAINS, *MODEL_ALONE], [*CHAIN_NAMES * 2_000, "chain_start"], None),
+        ([*MANY_CHAINS, "chat_model_start m", "llm_error m"], [..., "chat_model_start", "llm_end"], None),
+        (
+            [*MANY_CHAINS, "chat_model_start m", "llm_error m"],
+            [*CHAIN_NAMES * 2_000, "chat_model_start", "llm_end"],
+            RAISED,
+        ),
+        (
+            ["chain_start a", "chain_start a", "chain_start b < a", "chain_end b < a", *MANY_CHAINS],
+            [*CHAIN_NAMES[:3], *CHAIN_NAMES * 2_000],
+            DOUBLED,
+        ),
+        ([*MANY_CHAINS, *OVERLAP], [*CHAIN_NAMES * 2_000, "chain_start", "chain_end", *CHAIN_NAMES[3:5]], CONCURRENT),
+    ],
+    ids=["alone", "not alone", "no error there", "an error", "a double before", "concurrent"],
+)
+def test_a_hint_in_a_long_recording(lines: list[str], expected: list[Any], hint: str | None) -> None:
+    """
+    A recording of more than ten thousand events has the hints of a short one, and no others.
+    """
+    assert hint_of(lines, expected) == hint

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from recordings import CHAIN, failure, moves, play, record
 
 from pytest_lc_callbacks import RecordingHandler
+from pytest_lc_callbacks._recording import RunTree
 
 AGENT = (
     "chain_start agent",
@@ -18,6 +19,81 @@ AGENT = (
     "chat_model_start model < agent",
     "chain_start after",
 )
+
+
+# Drawn trees.
+
+
+def test_the_tree_reads_like_a_directory_tree() -> None:
+    """
+    ``str`` of the tree draws each run under its parent, in the order in which the runs began.
+    """
+    handler = record(
+        "chain_start agent",
+        "chain_start tools < agent",
+        "tool_start search#1 < tools",
+        "tool_start search#2 < tools",
+        "chat_model_start model < agent",
+        "chain_start after",
+        "llm_end lost < ?",
+    )
+    assert (
+        str(handler.tree)
+        == """\
+agent
+├── tools
+│   ├── search
+│   └── search
+└── model
+after
+(start not heard)"""
+    )
+    assert repr(handler.tree) == "<RunTree: 7 runs, 3 roots>"
+
+
+def test_trees_compare_by_what_they_draw() -> None:
+    """
+    Two trees are equal if they read the same.
+    """
+    assert record(*CHAIN).tree == record(*CHAIN).tree
+    assert record(*CHAIN).tree != record(*CHAIN[:3]).tree
+    assert record(*CHAIN).tree != "RunnableSequence"
+
+
+def test_the_tree_of_nothing() -> None:
+    """
+    Where nothing was recorded, there is nothing to draw.
+    """
+    assert str(RecordingHandler().tree) == ""
+
+
+def test_a_tree_deeper_than_the_stack() -> None:
+    """
+    A tree may be deeper than Python's stack.
+    """
+    handler = record("chain_start r#0", *(f"chain_start r#{n} < r#{n - 1}" for n in range(1, 2000)))
+    assert str(handler.tree).count("\n") == 1999
+    assert len(list(handler.runs[0].subtree())) == 2000
+
+
+def test_deep_trees_compare_without_being_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    To compare two trees nobody draws them: a drawn tree is as long as its indentation.
+    """
+    lines = ["chain_start r#0", *(f"chain_start r#{n} < r#{n - 1}" for n in range(1, 2000))]
+    monkeypatch.delattr(RunTree, "__str__")
+    assert record(*lines).tree == record(*lines).tree
+    assert record(*lines).tree != record(*lines[:-1]).tree
+
+
+def test_names_are_one_line() -> None:
+    """
+    A run whose name has line breaks takes one line of the tree.
+    """
+    assert str(record("chain_start a\n  b").tree) == "a b"
+
+
+# Trees written by hand.
 
 
 @pytest.mark.parametrize(
