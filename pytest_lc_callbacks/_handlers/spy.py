@@ -166,7 +166,7 @@ class Spies:
         self.spies: list[Spy] = []
         self._on_stop_iteration = on_stop_iteration
         self._patches = Patches()
-        self._lookups: set[Any] = set()
+        self._lookups: list[Any] = []
         self._is_on = True
 
     def __call__(self, target: BaseCallbackHandler | type[BaseCallbackHandler]) -> Spy:
@@ -208,10 +208,10 @@ class Spies:
     def _cover(self, cls: type) -> None:
         """Let the spied instances of *cls* show their methods spied; a class that inherits this stays as it is."""
         original = type.__getattribute__(cls, "__getattribute__")
-        if original in self._lookups:
+        if any(original is look_up for look_up in self._lookups):
             return
 
-        def look_up(handler: Any, name: str) -> Any:
+        def spied_look_up(handler: Any, name: str) -> Any:
             __tracebackhide__ = True
             found = original(handler, name)
             if name not in _METHODS or _asks_for_llm_start(found) or not self._listening(handler):
@@ -221,10 +221,10 @@ class Spies:
             return _SpiedMethod(method, functools.partial(self._call, handler, name, method))
 
         try:
-            self._patches.replace(cls, "__getattribute__", look_up)
+            self._patches.replace(cls, "__getattribute__", spied_look_up)
         except TypeError as error:
             raise TypeError(f"spy_on({cls.__name__}): its methods cannot be replaced: {error}") from error
-        self._lookups.add(look_up)
+        self._lookups.append(spied_look_up)
 
     def _listening(self, handler: Any) -> list[Spy]:
         return [spy for spy in self.spies if spy._listens_to(handler)] if self._is_on else []
