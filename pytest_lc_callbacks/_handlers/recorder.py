@@ -26,7 +26,7 @@ else:
 
 
 class _Recorded:
-    """What a method returns: whoever awaits it goes on at once."""
+    """What each method returns. An async caller may await it, and goes on at once."""
 
     __slots__ = ()
 
@@ -38,7 +38,7 @@ class _Recorded:
 
 
 _RECORDED = _Recorded()
-# Lets LangChain await the methods where it would hop to a thread for a plain function; since Python 3.12.
+# LangChain awaits a marked method, and would call a plain one in a thread. Python 3.11 cannot mark functions.
 _mark: Callable[[Callable[..., Any]], Callable[..., Any]] = getattr(
     inspect, "markcoroutinefunction", lambda function: function
 )
@@ -53,7 +53,7 @@ def _methods(base: type) -> dict[str, tuple[str, ...]]:
 
 
 def _copy(value: Any) -> Any:
-    """A dict, list or set, copied one level deep without running code of its class; anything else as it is."""
+    """A copy of a dict, list or set, one level deep, made without code of its class; any other value itself."""
     kind = type(value)
     if kind is dict or kind is list:
         return value.copy()
@@ -65,7 +65,7 @@ def _copy(value: Any) -> Any:
 
 
 def _copy_batches(messages: Any) -> Any:
-    """The lists of messages that a chat model was sent; the caller owns the inner ones."""
+    """Copies of the lists of messages that a chat model was sent."""
     return [_copy(batch) for batch in messages] if issubclass(type(messages), (list, tuple)) else messages
 
 
@@ -80,7 +80,7 @@ def _read_metadata(metadata: Any) -> dict[Any, Any] | None:
 def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]:
     """The method that records events of one name."""
     starts, is_of_langgraph = is_start(event_name), event_name in ("interrupt", "resume")
-    # Events with the same entries share one tuple of their names: the garbage collector walks whatever is kept.
+    # Events with the same entries share one tuple of names: each kept object costs time in the garbage collector.
     shared: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def on_event(
@@ -100,7 +100,7 @@ def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]
         if starts and parent_run_id is None:
             self._root_begins(run_id)
         if is_of_langgraph:
-            # langgraph sends their run's id inside.
+            # langgraph sends the id of the run inside the event.
             run_id = run_id or getattr(dict(zip(names, values, strict=True)).get("event"), "run_id", None)
         ids = id_key(run_id), id_key(parent_run_id)
         about = _read_tags(tags), _read_metadata(metadata), perf_counter(), get_ident()
@@ -110,8 +110,8 @@ def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]
     return on_event
 
 
-# Tokens are most of any recording: they have a method of their own, since each allocation and each call counts there
-# (benchmarks/recording.py). It leaves what LangChain rarely sends to the method that records anything.
+# Most events of a recording are tokens. Their method saves what it can (benchmarks/recording.py), and leaves arguments
+# that LangChain rarely sends to the method that records anything.
 _record_any_token = _recorder("llm_new_token", ("token",))
 _TOKEN = ("token", "chunk")
 
@@ -192,7 +192,7 @@ class RecordingHandler(ScopedRecording, _HandlerBase):
 
 
 def _as_method(record: Callable[..., Any], event_name: str) -> Callable[..., Any]:
-    """The method of `RecordingHandler` that does this."""
+    """*record* under the name that the method has on `RecordingHandler`."""
     record.__name__ = f"on_{event_name}"
     record.__qualname__ = f"RecordingHandler.on_{event_name}"
     record.__doc__ = f"Record ``{event_name!r}``."

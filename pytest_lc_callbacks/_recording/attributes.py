@@ -41,7 +41,7 @@ _TYPES = "chain prompt parser chat_model llm tool retriever".split()
 
 def read_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """
-    The *attributes* as `Comparison` takes them.
+    Check the *attributes*, and read tags into a collection that can be read for every event.
 
     Raises:
         TypeError: If an attribute is unknown or has the wrong type.
@@ -56,7 +56,7 @@ def read_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_tags(tags: Any) -> Any:
-    """``"prod"`` is one tag, not four letters; a generator is read once, since every event is asked for its tags."""
+    """``"prod"`` is one tag, not four letters; a generator of tags gives them once, and each event needs them."""
     if isinstance(tags, str):
         return frozenset([tags])
     return tuple(tags) if isinstance(tags, Iterator) else tags
@@ -82,17 +82,17 @@ def _check_run(key: str, value: Any) -> None:
     if isinstance(value, (str, Run)) or (key == "parent" and value is None):
         return
     takes = "a run's name, a Run or None for a root" if key == "parent" else "a run's name or a Run"
-    # A runnable is no name, though it has one.
+    # A runnable has a name and is none: its runs may have another one.
     if hasattr(value, "get_name"):
         raise TypeError(f"{key}= takes {takes}, not {repr_short(value)}: write {key}={value.get_name()!r}")
-    # A class of somebody's own with `__eq__`, such as dirty-equals have it, may equal a name.
+    # A value with an `__eq__` of its own may equal a name, as those of dirty-equals do.
     compares = any("__eq__" in vars(kind) for kind in type(value).__mro__[:-1])
     if type(value).__module__ == "builtins" or not compares:
         raise TypeError(f"{key}= takes {takes}, not {repr_short(value)}")
 
 
 def _check_run_type(value: str) -> None:
-    """Refuse ``"chatmodel"``; ``"my_type"`` may be a type of somebody's own."""
+    """Refuse ``"chatmodel"``, but take ``"my_type"``: a program may have run types of its own."""
     __tracebackhide__ = True
     nearest = did_you_mean(value.lower(), _TYPES)
     if nearest:
@@ -101,9 +101,9 @@ def _check_run_type(value: str) -> None:
 
 class Comparison:
     """
-    One set of *attributes*, compared with those of events in a *log*.
+    Compares *attributes* with those of events in a *log*.
 
-    It is made for one question: it asks each run once what is the same for all events of the run.
+    One question makes one comparison. It asks each run once for what all events of the run share.
     """
 
     def __init__(self, attributes: Mapping[str, Any], log: Log) -> None:
@@ -121,7 +121,7 @@ class Comparison:
         return None
 
     def _check(self, key: str) -> Callable[[Any, int], bool]:
-        """What tells whether the event at a position has the expected value of this attribute."""
+        """The method that compares this attribute."""
         own = {
             "run": self._has_run,
             "parent": self._has_parent,
@@ -155,7 +155,7 @@ class Comparison:
         return run is not None and self._is_under(expected, run)
 
     def _is_under(self, expected: Any, run: Run) -> bool:
-        """Whether one of the runs around *run* is the *expected* one; what is known of a parent is not asked again."""
+        """Whether one of the runs around *run* is the *expected* one; `_under` keeps the answer for each run."""
         inner = [run]
         while inner[-1] not in self._under and (parent := inner[-1].parent) is not None:
             inner.append(parent)
@@ -188,20 +188,20 @@ class Comparison:
         if isinstance(expected, type) and issubclass(expected, BaseException):
             return isinstance(error, expected)
         if isinstance(expected, BaseException):
-            # Two exceptions are never equal, however alike they are.
+            # Python compares exceptions by identity: ValueError("x") != ValueError("x").
             return type(error) is type(expected) and error.args == expected.args
         return _equal("error", expected, error)
 
 
 def _is_same_run(name_or_run: Any, run: Run) -> bool:
-    """Whether *run* is that run, also as another handler heard it, or has that name."""
+    """Whether *run* has this name, or is this run; another handler's `Run` of the same id is the same run."""
     if not isinstance(name_or_run, Run):
         return bool(name_or_run == run.name)
     return run is name_or_run or (run.run_id == name_or_run.run_id and not run._same_recording_as(name_or_run))
 
 
 def _equal(key: str, expected: Any, actual: Any) -> bool:
-    """``expected == actual`` as one answer, also for arrays, which answer for each element."""
+    """``expected == actual`` as one answer; arrays answer for each element."""
     __tracebackhide__ = True
     if expected is actual:
         return True
@@ -213,7 +213,7 @@ def _equal(key: str, expected: Any, actual: Any) -> bool:
             shapes = getattr(expected, "shape", None), getattr(actual, "shape", None)
             return shapes[0] == shapes[1] and _is_all_true(verdict)
         return bool(verdict)
-    # What a value's own comparison raises can be anything; whether the two are equal is then not known.
+    # A value's own `__eq__` may raise anything; then nobody knows whether the two are equal.
     except Exception as error:
         raise TypeError(
             f"{key}={repr_short(expected)} cannot be compared with the recorded {repr_short(actual)}: "

@@ -12,9 +12,9 @@ from pytest_lc_callbacks._recording.patterns import AnyOrder, Item, render_item,
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._words import count, first_lines, more, truncate
 
-# How many events a search through `any_order` may look at before it gives up, loudly.
+# How many events a search through `any_order` may look at before it raises `SearchLimitError`.
 SEARCH_LIMIT = 5_000_000
-# How much a reason says, from an event that begins no run to a run that differs from its branch.
+# Ranks of reasons; a message tells the one that ranks highest.
 _NO_START, _OTHER_RUNS, _UNSERVED = range(3)
 
 
@@ -23,7 +23,7 @@ class SearchLimitError(ValueError):
 
 
 class Budget:
-    """How many more events one search may look at, over all its branches."""
+    """How many more events a search may look at, together with the searches for its branches."""
 
     def __init__(self) -> None:
         self._left = SEARCH_LIMIT
@@ -59,7 +59,7 @@ class Reason:
 
 @dataclass(slots=True)
 class _Span:
-    """Where the events of a run are, together with those of the runs under it."""
+    """Where a selection has the events of a run and of the runs under it."""
 
     own: int
     """The index of the run's own first event."""
@@ -77,20 +77,20 @@ class _Span:
     """The nearest run around it that has events here."""
 
     def is_whole_from(self, index: int) -> bool:
-        """Whether no event of another run stands between this *index* and its end."""
+        """Whether all events between this *index* and `end` are its own."""
         return self.first == index and self.size == self.end - index
 
 
 class ConcurrentRuns:
     """
-    The runs of a selection, as `any_order` sees them.
+    Finds the runs of a *selection* that match `any_order`.
 
     Args:
         selection: The events.
 
         budget: What the whole search may spend.
 
-        read: Tells where a branch and the events of one run part; None if they match.
+        read: Returns where a branch and the events of one run part; None if they match.
     """
 
     def __init__(
@@ -107,9 +107,10 @@ class ConcurrentRuns:
 
     def enter(self, group: AnyOrder, at: int) -> int | None:
         """
-        The index after the last event of the runs that begin *at* this index, if they match the branches of *group*.
+        Match the branches of *group* with the runs that begin *at* this index.
 
-        None if they do not; `reason` may then tell why.
+        Returns:
+            The index after the last event of those runs. None if they do not match; `reason` may tell why.
         """
         if self._beginnings is None:
             self._spans = _measure(self._selection)
@@ -130,7 +131,7 @@ class ConcurrentRuns:
         return None
 
     def _find(self, group: AnyOrder, at: int) -> dict[Run, Sequence[int]] | None:
-        """The runs that begin from *at* on, one for each branch of *group*, with the indices of what each sent."""
+        """The runs that begin from *at* on, one for each branch of *group*, and the indices of their events."""
         runs: dict[Run, Sequence[int]] = {}
         top_of: dict[Run, Run] = {}
         index, end = at, at + 1
@@ -143,7 +144,7 @@ class ConcurrentRuns:
                 return None
             span = self._spans[top]
             end = max(end, span.end)
-            # A run that nothing comes between is one step: of runs nested N deep, each is looked at once.
+            # One step for a run whose events stand together: otherwise N nested runs would take N * N steps.
             if top not in runs and span.is_whole_from(index):
                 runs[top] = range(index, span.end)
                 index = span.end
@@ -156,9 +157,10 @@ class ConcurrentRuns:
 
     def _top(self, index: int, at: int, top_of: dict[Run, Run]) -> Run | None:
         """
-        The run that the event at this *index* belongs to, of those that begin from *at* on and are under none of them.
+        The run of this group that the event at this *index* belongs to.
 
-        None if the event belongs to no such run.
+        The runs of the group begin from *at* on, none inside another; *top_of* maps them and the runs inside them to
+        them. None if the event belongs to no such run.
         """
         run = each = self._selection.run(index)
         asked = []
@@ -172,11 +174,11 @@ class ConcurrentRuns:
         return None if run is None else top_of.get(run)
 
     def _says_more(self, rank: int) -> bool:
-        """Whether a reason of this *rank* says more than the one so far."""
+        """Whether a reason of this *rank* replaces `reason`."""
         return self.reason is None or self.reason.rank < rank
 
     def _describe(self, index: int, begun: int, top: Run | None) -> str:
-        """In words: after so many runs have *begun*, the event at this *index* is none of theirs."""
+        """Why the event at this *index* cannot follow after so many runs have *begun*, in words."""
         runs = count(begun, "run")
         if index == len(self._selection):
             return f"only {runs} began there"
@@ -189,7 +191,7 @@ class ConcurrentRuns:
         return f"event {index + 1:,} ({self._selection.names[index]} of {run.label if run else 'no run'})"
 
     def _assign(self, group: AnyOrder, runs: Mapping[Run, Sequence[int]]) -> tuple[int | None, dict[int, int]]:
-        """A branch that is left without a run, or None; and which branch each run serves."""
+        """As the function `_assign`, for the branches of *group* and these *runs*."""
         if group.is_exact:
             return _assign_by_name(group.branches, [tuple(self._sent(indices)) for indices in runs.values()])
         self._budget.spend(len(group.branches) * len(runs), group)
@@ -197,12 +199,12 @@ class ConcurrentRuns:
         return _assign([[self._fits(group, branch, indices) for indices in runs.values()] for branch in numbers])
 
     def _may_match(self, group: AnyOrder, runs: Mapping[Run, Sequence[int]]) -> bool:
-        """Whether each branch of *group* has a run that it may fit: of runs nested N deep, few are read whole."""
+        """Whether `_may_fit` holds of each branch and some run; it reads two events of a run, `_fits` all of them."""
         numbers = range(len(group.branches))
         return all(any(self._may_fit(group, branch, indices) for indices in runs.values()) for branch in numbers)
 
     def _may_fit(self, group: AnyOrder, number: int, indices: Sequence[int]) -> bool:
-        """Whether the number of events, the first and the last of them are what this branch has."""
+        """Whether this branch takes so many events, and their first and last name."""
         branch, (least, most), names = group.branches[number], group.sizes[number], self._selection.names
         ends = (branch[0], names[indices[0]]), (branch[-1], names[indices[-1]])
         return least <= len(indices) <= most and all(item == name or not isinstance(item, str) for item, name in ends)
@@ -219,7 +221,7 @@ class ConcurrentRuns:
     def _explain(
         self, group: AnyOrder, runs: Mapping[Run, Sequence[int]], unserved: int, served: Mapping[int, int]
     ) -> tuple[str, tuple[str, ...]]:
-        """In words and evidence: the branch *unserved* is left without a run."""
+        """Why no run is left for the branch *unserved*: in one line, and the lines that show it."""
         lines = []
         for number, (run, indices) in enumerate(runs.items()):
             as_branch = f"   = branch {served[number] + 1}" if number in served else ""
@@ -232,7 +234,7 @@ class ConcurrentRuns:
         return detail, (branch, *first_lines(lines, 6, "    ", "run"))
 
     def _compare(self, group: AnyOrder, branch: int, run: Run, indices: Sequence[int]) -> str:
-        """In words: where the only *branch* and the only *run* that are left part."""
+        """Where the only *branch* and the only *run* that are left part, in words."""
         sent = self._selection.at(indices)
         mismatch = self._read(group.branches[branch], sent)
         assert mismatch is not None, "a run that matches a branch serves it"
@@ -254,7 +256,7 @@ def _measure(selection: Selection) -> dict[Run, _Span]:
         spans[run].end = index + 1
         spans[run].size += 1
     around: dict[Run, Run | None] = {}
-    # A run begins after the run around it: this order has each run before the one around it.
+    # Inner runs first: a run begins after the run around it.
     for run in sorted(spans, key=lambda run: run._first, reverse=True):
         outer = spans[run].around = _nearest(run, spans, around)
         if outer is not None:
@@ -265,7 +267,7 @@ def _measure(selection: Selection) -> dict[Run, _Span]:
 
 
 def _nearest(run: Run, spans: Mapping[Run, _Span], known: dict[Run, Run | None]) -> Run | None:
-    """The nearest run around *run* that has a span; *known* keeps the answers for the runs between."""
+    """The nearest run around *run* that has a span; *known* keeps the answers for runs without one."""
     asked = []
     outer = run.parent
     while outer is not None and outer not in spans and outer not in known:
@@ -327,7 +329,11 @@ def _assign(fits: list[list[bool]]) -> tuple[int | None, dict[int, int]]:
 def _free_run(
     fits: list[list[bool]], start: int, branch_of: dict[int, int], reached_from: dict[int, int]
 ) -> int | None:
-    """A run that serves no branch yet and can be had for *start* if others move over; *reached_from* tells how."""
+    """
+    A run without a branch that the branch *start* can have if other branches change their runs.
+
+    *reached_from* maps each run on the way to the branch that takes it.
+    """
     waiting = [start]
     for branch in waiting:
         for run, fit in enumerate(fits[branch]):

@@ -72,7 +72,7 @@ class Event(Shortcuts):
 
 
 class Log(Records):
-    """What one handler received, in order; events and runs are made when they are read."""
+    """What one handler received, in order. It makes events and runs when somebody asks for them."""
 
     __slots__ = ("_current", "_events", "_lock", "_run_of", "_runs")
 
@@ -102,7 +102,7 @@ class Log(Records):
 
     def run(self, position: int) -> Run | None:
         """The run of the event at this *position*; None where LangChain gave no run id."""
-        # Also when this event is known: its run may have grown since.
+        # A known event's run may have grown since the last look.
         if len(self._run_of) < len(self):
             self._find_runs()
         return self._run_of[position]
@@ -129,7 +129,7 @@ class Log(Records):
         )
 
     def facts(self, position: int) -> Facts:
-        """What the event at this *position* tells about its run: what its run tells, but for what it has itself."""
+        """The facts of the event at this *position*: its run's, but its own tags, metadata and parent if it has any."""
         if self._events:
             made = self._events[position]
             return Facts(*(getattr(made, name) for name in Facts._fields))
@@ -143,8 +143,8 @@ class Log(Records):
         return facts._replace(parent_run_id=parent_run_id, tags=tags, metadata=metadata)
 
     def attribute(self, position: int, key: str) -> Any:
-        """The attribute *key* of the event at this *position*, without the event where that is possible."""
-        # Of a long stream every token is asked for.
+        """``getattr(self.event(position), key)``, without making the event where that is possible."""
+        # `where(token=...)` asks for each token of a stream.
         if key == "token":
             return self.entry(position, key)
         if key in SHORTCUTS:
@@ -158,10 +158,10 @@ class Log(Records):
             names = self.names(new)
             starts = {name for name in set(names) if is_start(name)}
             ends = {name for name in set(names) if is_end(name)}
-            # One flat loop, since it meets every event: a function for each event takes twice as long.
+            # One flat loop: with a function for each event it takes twice as long.
             for position, name, run_id in zip(new, names, self.id_keys(new), strict=True):
                 run = self._current.get(run_id)
-                # An id comes back with `with_config(run_id=...)`; a second start of an open run is a doubled handler.
+                # `with_config(run_id=...)` repeats an id; a second start of an open run is a doubled handler.
                 if run is None or (name in starts and (run.ended or not run.started)):
                     run = None if run_id is None else self._open(position, run_id, name in starts)
                 else:
@@ -225,7 +225,7 @@ class Run:
 
     @property
     def _facts(self) -> Facts:
-        """What its first event tells, and each of its events repeats."""
+        """The facts of its first event."""
         if self._known_facts is None:
             self._known_facts = self._read_facts()
         return self._known_facts
@@ -298,7 +298,7 @@ class Run:
     def inputs(self) -> Any:
         """What it was given."""
         size, found = self._known_inputs
-        # Each event of a stream asks its run: the run looks once, and again when it has grown.
+        # Each token of a stream asks its run: the run looks once, and again after it has grown.
         if size != len(self._positions):
             size = len(self._positions)
             found = find_inputs(map(self._log.content, self._where(lambda name: is_start(name) or is_end(name))))
@@ -319,7 +319,7 @@ class Run:
 
     @property
     def status(self) -> Literal["open", "ended", "failed"]:
-        """How it stands."""
+        """``open`` until its first end or error; ``failed`` if it had an error, else ``ended``."""
         if not self.ended:
             return "open"
         return "failed" if any(name.endswith("_error") for name in self.names) else "ended"
@@ -339,7 +339,7 @@ class Run:
             run = run.parent
 
     def subtree(self) -> Iterator[Run]:
-        """It and the runs under it, each before its children."""
+        """This run and the runs under it, each before its children."""
         waiting = [self]
         while waiting:
             run = waiting.pop()
@@ -352,19 +352,19 @@ class Run:
         return [position for position, name in named if is_wanted(name)]
 
     def _started_beside(self, other: Run) -> bool:
-        """Whether LangChain's or langgraph's tags say that both are started at once: neither order is a promise."""
+        """Whether the tags of LangChain or langgraph say that both start at once, in either order."""
         if self.parent_run_id != other.parent_run_id:
             return False
         steps = [_step(run.tags) for run in (self, other)]
         return steps[0] is not None and steps[0] == steps[1]
 
     def _same_recording_as(self, other: Run) -> bool:
-        """Whether one and the same handler heard both."""
+        """Whether the same handler heard both."""
         return self._log is other._log
 
 
 def _step(tags: Iterable[str]) -> str | None:
-    """What the tags of runs that are started at once have in common: a step of a graph, or a `RunnableParallel`."""
+    """A step of a graph or of a `RunnableParallel`, as the *tags* name it: runs of one step start at once."""
     for tag in tags:
         if tag.startswith("graph:step:"):
             return tag

@@ -81,7 +81,7 @@ class _State:
 
 
 class _Fork:
-    """Where a state goes with an event of one name: that depends on which of the *patterns* the event fits."""
+    """The states after an event of one name: one for each set of *patterns* that the event may fit."""
 
     __slots__ = ("patterns", "states")
 
@@ -92,7 +92,7 @@ class _Fork:
 
 
 class _Automaton:
-    """A list as a nondeterministic automaton that keeps the states that were reached; it knows no events."""
+    """A nondeterministic automaton for a list, with its reachable states cached. It knows no events."""
 
     def __init__(self, items: Sequence[Item], events: int) -> None:
         self.items = items
@@ -104,7 +104,7 @@ class _Automaton:
         self._states: dict[frozenset[int], _State] = {}
 
     def state(self, steps: Iterable[int]) -> _State:
-        """The state for these steps and those behind them that are reached without an event."""
+        """The state for these *steps*, and for the steps behind optional ones."""
         closed = set(steps)
         for number in tuple(closed):
             while number < self.end and self.steps[number].optional:
@@ -151,7 +151,7 @@ def _takes(item: Item, name: str, fitting: Collection[EventPattern]) -> bool:
 
 
 class _Shared:
-    """What the search for a list shares with the searches for the branches of its `any_order`."""
+    """What one call of `find_mismatch` shares between the list and the branches of its `any_order`."""
 
     def __init__(self, log: Log) -> None:
         self.budget = Budget()
@@ -160,7 +160,7 @@ class _Shared:
         self._comparisons: dict[EventPattern, Comparison] = {}
 
     def automaton(self, branch: Sequence[Item], events: int) -> _Automaton:
-        """The automaton for a *branch*, which is read once for each run that may serve it."""
+        """The automaton for a *branch*; each run that may serve the branch needs it."""
         if id(branch) not in self._branches:
             self._branches[id(branch)] = _Automaton(branch, events)
         return self._branches[id(branch)]
@@ -183,7 +183,7 @@ class _Search:
         self._names = selection.names
         self._shared = shared
         self._concurrent = ConcurrentRuns(selection, shared.budget, self._read)
-        # Step numbers by the index at which the search goes on with them: where an `any_order` that was entered ends.
+        # Step numbers to add when the search reaches an index: where an `any_order` entered earlier ends.
         self._arrivals: dict[int, set[int]] = {}
 
     def mismatch(self) -> Mismatch | None:
@@ -270,7 +270,7 @@ class _Search:
             expected=mismatch.expected,
             rest=mismatch.rest,
             detail=reason.detail,
-            runs=reason.evidence,
+            evidence=reason.evidence,
             anywhere=anywhere,
         )
 

@@ -1,4 +1,4 @@
-"""The names of events, and what people look for under another name."""
+"""The names of events, and the names that LangChain does not have."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EventName = Literal[
     "tool_start",
 ]
 
-# The names of the handler's methods are accepted as well.
+# Every question takes the names of the handler's methods as well.
 MethodName = Literal[
     "on_agent_action",
     "on_agent_finish",
@@ -83,7 +83,7 @@ _ELSEWHERE = {
     "embeddings_start": "LangChain sends no callbacks for embeddings",
     "embedding_start": "LangChain sends no callbacks for embeddings",
 }
-"""Names that LangChain does not have, with what it has instead."""
+"""Names that people try and LangChain does not have, with what it has instead."""
 
 
 def is_start(name: str) -> bool:

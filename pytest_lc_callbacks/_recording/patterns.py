@@ -30,7 +30,7 @@ class EventPattern:
         return f"event({', '.join(words)})"
 
     def difference(self, selection: Selection, index: int) -> str | None:
-        """What keeps the event at this *index* from being one of these, in words; None if nothing does."""
+        """How the event at this *index* differs from this pattern, in words; None if it does not."""
         name, position = selection.names[index], selection.positions[index]
         if self.name not in (None, name):
             return repr(name)
@@ -71,7 +71,7 @@ class AnyOrder:
 
 
 Item: TypeAlias = "str | EllipsisType | EventPattern | Many | AnyOrder"
-# What users write: names as a type checker knows them, so that it finds typos.
+# What users write. The names are literals, so that a type checker finds typos.
 Expected: TypeAlias = "EventName | MethodName | EllipsisType | EventPattern | Many | AnyOrder"
 
 
@@ -170,7 +170,7 @@ def compile_items(expected: Any, *, where: str = "assert_events") -> tuple[Item,
     if not isinstance(expected, (list, tuple)):
         raise TypeError(f"{where} takes a list of events, {_not_a_list(expected)}")
     if set(map(type, expected)) == {str}:
-        # A long exact list: each name is looked up once.
+        # Look up each name of a long list once.
         names = list(set(expected))
         bare = dict(zip(names, map(event_name, names), strict=True))
         return tuple(map(bare.__getitem__, expected))

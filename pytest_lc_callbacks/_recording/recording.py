@@ -37,13 +37,13 @@ class Recording:
         self._cleared_at = 0.0
 
     def __repr__(self) -> str:
-        """How much is in there."""
+        """How many events and runs it has."""
         events, runs = count(len(self._selection), "event"), count(len(self.runs), "run")
         return f"<{type(self).__name__}: {events}, {runs}>"
 
     @property
     def _selection(self) -> Selection:
-        """The events that it has at this moment."""
+        """The events that it has now."""
         return Selection(self._log, range(len(self._log))) if self._chosen is None else self._chosen
 
     @property
@@ -82,7 +82,7 @@ class Recording:
 
     @property
     def errors(self) -> list[BaseException]:
-        """The exceptions that runs ended with, each once, however many runs it passed through."""
+        """The exceptions that runs ended with, each once: LangChain reports one for each run that it passes through."""
         errors = [event.error for event in self._error_events()]
         return list({id(error): error for error in errors if error is not None}.values())
 
@@ -140,7 +140,7 @@ class Recording:
         raise AssertionError(_join(f"expected one {wanted}, but there is none", self._candidates(same_name)))
 
     def _candidates(self, same_name: Sequence[Event]) -> list[str]:
-        """The events that somebody may have meant: those of the *same name*, or else all."""
+        """The events that the user may have meant: those of the *same name*, or else all."""
         if same_name:
             return ["  there are:", *event_lines(same_name)]
         return ["  recorded were:", *event_lines(self.events)] if self._selection else [f"  {self._emptiness}"]
@@ -252,8 +252,8 @@ class Recording:
         Check that the runs are these.
 
         Args:
-            expected: A run a line, each under its parent and further to the right; what ``print(recording.tree)``
-                prints will do.
+            expected: A line for each run, under its parent and further to the right, or what ``print(recording.tree)``
+                prints.
 
             any_order: Whether runs with the same parent may come in any order.
 
@@ -262,7 +262,7 @@ class Recording:
 
             TypeError: If *expected* is not a string.
 
-            ValueError: If it has no line, or one that stands under no other.
+            ValueError: If it has no line, or a line that is indented like none above it.
         """
         __tracebackhide__ = True
         wanted = RunTreeText.parse(expected)
@@ -316,7 +316,7 @@ class Recording:
 
 
 def _is_control_flow(error: BaseException | None) -> bool:
-    """Whether langgraph raised it to steer a graph: an interrupt, a command for the parent graph."""
+    """Whether langgraph raised it to steer a graph, as it does for an interrupt."""
     classes = type(error).__mro__
     return any(c.__name__ == "GraphBubbleUp" and c.__module__.startswith("langgraph.") for c in classes)
 

@@ -9,14 +9,14 @@ from uuid import UUID
 from pytest_lc_callbacks._recording.shortcuts import Content
 
 # A record is these neighbours in a flat list: what every event has, then the names of up to three payload entries and
-# their values, or None and a dict. The garbage collector walks whatever is stored: an object or a dict for each event
-# makes recording twice as slow, and so do UUIDs.
+# their values, or None and a dict. An object, a dict or a UUID for each event would make recording twice as slow, since
+# the garbage collector walks them all.
 _WIDTH = 11
 _NAME, _RUN_ID, _PARENT, _TAGS, _METADATA, _TIME, _THREAD, _KEYS, _VALUE = range(9)
 
 
 class Records:
-    """The events that a handler received, in order, at the cost of a list."""
+    """What a handler received, in order, in one flat list."""
 
     __slots__ = ("_flat", "extend")
 
@@ -33,7 +33,7 @@ class Records:
         return self._flat[position * _WIDTH : (position + 1) * _WIDTH]
 
     def names(self, positions: Sequence[int]) -> list[str]:
-        """The events' names at these *positions*; for a range at the speed of a slice."""
+        """The names at these *positions*; for a range it takes one slice."""
         if isinstance(positions, range):
             return self._flat[positions.start * _WIDTH : positions.stop * _WIDTH : _WIDTH]
         return [self._flat[position * _WIDTH] for position in positions]
@@ -70,10 +70,10 @@ class Records:
 
 def id_key(run_id: Any) -> Any:
     """
-    What stands for a run id in a record, and tells runs apart.
+    What a record has instead of a run id.
 
-    A UUID becomes its number. Who drives a handler by hand may pass anything: ``"a"`` becomes ``("a",)``, and what
-    cannot be hashed becomes None.
+    A UUID becomes its number. A test that calls a handler by hand may pass anything: ``"a"`` becomes ``("a",)``, and
+    ``["a"]``, which has no hash, becomes None.
     """
     if isinstance(run_id, UUID):
         return run_id.int
@@ -88,7 +88,7 @@ def id_of(key: Any) -> Any:
 
 
 def payload_fields(names: tuple[str, ...], values: list[Any]) -> tuple[Any, ...]:
-    """The last fields of a record, for payload entries with these *names*."""
+    """The last fields of a record: the payload entries with these *names* and *values*."""
     if len(names) > 3:
         return None, dict(zip(names, values, strict=True)), None, None
     return names, *values, *(None,) * (3 - len(names))
@@ -123,11 +123,11 @@ def read_facts(record: Sequence[Any], *, is_start: bool) -> Facts:
 
 
 def _display_name(payload: Mapping[str, Any]) -> str | None:
-    """The name that a run is displayed with: chat models, LLMs and tools have theirs in ``serialized`` alone."""
+    """The name that LangChain displays: chat models, LLMs and tools have it in ``serialized`` alone."""
     if payload.get("name"):
         return str(payload["name"])
     serialized: Any = payload.get("serialized")
-    # Not `isinstance`: what was passed may be a proxy that fails when it is asked for its class.
+    # Not `isinstance`: it asks a proxy for its class, and a proxy may fail then.
     if not issubclass(type(serialized), Mapping):
         return None
     path = serialized.get("id") or [None]

@@ -12,7 +12,7 @@ Payload = Mapping[str, Any]
 
 
 class Shortcuts:
-    """The attributes of an event that its name and its payload decide."""
+    """The attributes of an event that need its name and its payload alone."""
 
     __slots__ = ()
 
@@ -90,7 +90,7 @@ SHORTCUTS = frozenset(name for name, found in vars(Shortcuts).items() if isinsta
 
 @dataclass(slots=True)
 class Content(Shortcuts):
-    """An event's name and payload, for who does not need the rest of the event."""
+    """An event's name and payload without the rest of the event."""
 
     name: str
     payload: Payload

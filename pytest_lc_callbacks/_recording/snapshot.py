@@ -60,7 +60,7 @@ def _event(event: Event, ids: _Ids) -> dict[str, Any]:
         "parent": ids.run(event.parent_run_id),
         "name": event.run_name,
         "type": event.run_type,
-        # LangChain merges tags as sets: their order is another in each process.
+        # LangChain merges tags as sets: each process has another order.
         "tags": sorted(event.tags),
         "metadata": plain(metadata, ids),
         "payload": plain(keep, ids),
@@ -68,7 +68,7 @@ def _event(event: Event, ids: _Ids) -> dict[str, Any]:
 
 
 def plain(value: Any, ids: _Ids) -> Any:
-    """*value* as builtins; what has no stable content is named by its type, and nothing is iterated but containers."""
+    """*value* as builtins: ``<generator>`` for what has no stable content. It iterates over containers alone."""
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, (str, UUID)):

@@ -81,14 +81,14 @@ def handler() -> RecordingHandler:
 )
 def test_what_an_attribute_selects(handler: RecordingHandler, attributes: Any, positions: Any) -> None:
     """
-    Tags and metadata need to be contained, an exception class matches its instances, everything else is ``==``.
+    An event contains the tags and metadata, an exception class matches its instances, all else compares with ``==``.
     """
     assert [handler.events.index(chosen) for chosen in handler.where(**attributes).events] == list(positions)
 
 
 def test_a_run_as_an_attribute(handler: RecordingHandler) -> None:
     """
-    A `Run` stands for itself, where a name stands for any run of that name; also as another handler heard it.
+    A `Run` matches itself, also as another handler heard it; a name matches every run of that name.
     """
     twice = record(*CHAIN, *CHAIN)
     first, second = (run for run in twice.runs if run.name == "RunnableSequence")
@@ -118,7 +118,7 @@ def test_runs_that_were_not_heard() -> None:
 
 def test_looking_for_an_event_prints_nothing() -> None:
     """
-    The payloads of events that do not match are not printed; a ``repr`` of each would be ruinous.
+    A question takes no ``repr`` of the payloads that it compares.
     """
 
     class Counted:
@@ -213,7 +213,7 @@ def test_numpy_arrays_are_one_answer() -> None:
 
 def test_a_comparison_that_raises_is_told() -> None:
     """
-    Where ``==`` raises, nobody knows whether two values are equal: neither a match nor a mismatch, but an error.
+    A comparison that raises is an error: it is neither a match nor a mismatch.
     """
     handler = record("chain_start a")
     handler.on_chain_end({"x": Array(1)}, run_id=run_id("a"))
@@ -243,7 +243,7 @@ def nested(depth: int) -> RecordingHandler:
 
 def test_a_run_is_asked_once_for_its_inputs() -> None:
     """
-    In a stream of any length, the inputs of the run are compared once, for all of its events.
+    A question compares the inputs of a run once, for all events of its stream.
     """
     handler = record("chat_model_start m", *["llm_new_token m"] * 100, "llm_end m")
     inputs = Counted([])
@@ -255,7 +255,7 @@ def test_a_run_is_asked_once_for_its_inputs() -> None:
 @pytest.mark.parametrize("outermost", ["r0", "nobody"])
 def test_a_run_is_asked_once_whether_it_is_under_another(outermost: str) -> None:
     """
-    In runs that are nested N deep, the name of each run is compared at most once, not once for each run under it.
+    In runs that are nested N deep, ``under=`` compares the name of each run at most once.
     """
     handler = nested(200)
     name = Counted(outermost)
@@ -271,7 +271,7 @@ def test_a_run_is_asked_once_whether_it_is_under_another(outermost: str) -> None
 
 def test_inputs_that_come_later() -> None:
     """
-    A run that was asked for its inputs while it was open is asked again when it has grown.
+    A question finds the inputs that came with the end of a run, also after an earlier question found the placeholder.
     """
     handler = RecordingHandler()
     handler.on_chain_start(None, {"input": ""}, run_id=run_id("a"), name="a")

@@ -171,7 +171,7 @@ PAIR = ["tool_start", "tool_end"]
 )
 def test_a_mismatch_inside_any_order(lines: list[str], first_line: str) -> None:
     """
-    A failure inside `any_order` names the branch and the run, or what came between.
+    A failure inside `any_order` names the branch and the run, or the event that came between.
     """
     handler = record("chain_start c", *lines, "chain_end c")
     message = failure(handler.assert_events, ["chain_start", any_order(PAIR, PAIR), "chain_end"])
@@ -180,7 +180,7 @@ def test_a_mismatch_inside_any_order(lines: list[str], first_line: str) -> None:
 
 def test_the_evidence_of_any_order() -> None:
     """
-    Below the first line stand the branch, what each run sent, and which branch a run serves.
+    The message of `any_order` shows the branch, what each run sent, and which branch a run serves.
     """
     handler = record("chain_start c", A, B, B_END, "tool_error a < c", "chain_end c")
     message = failure(handler.assert_events, ["chain_start", any_order(PAIR, PAIR), "chain_end"])
@@ -193,7 +193,7 @@ def test_the_evidence_of_any_order() -> None:
 
 def test_any_order_behind_a_gap_tells_the_best_reason() -> None:
     """
-    Behind ``...`` the failure is told of the place where the runs came nearest, not of the last event.
+    Behind ``...`` the failure tells of the place where the runs came nearest, not of the last event.
     """
     handler = record("chain_start c", A, B, B_END, "tool_error a < c", "chain_end c")
     message = failure(handler.assert_events, [..., any_order(PAIR, PAIR), ...])
@@ -205,7 +205,7 @@ def test_any_order_behind_a_gap_tells_the_best_reason() -> None:
 
 def test_runs_are_told_apart_by_id() -> None:
     """
-    Events that would match if they were dealt out by name alone do not match if a run has the wrong ones.
+    Branches match runs by run id: one run that has all the events does not match, though the names are right.
     """
     one_has_all = record("tool_start t#1", "tool_start t#2", "text t#1", "text t#1", "tool_end t#1", "tool_end t#2")
     branch = ["tool_start", "text", "tool_end"]
@@ -254,7 +254,7 @@ def test_hundreds_of_branches() -> None:
 
 def test_a_branch_moves_over_for_another() -> None:
     """
-    A run that fits several branches is given to the one that nobody else can serve.
+    A run that fits several branches serves the branch that no other run fits.
     """
     handler = record("tool_start a", "tool_start b", "tool_start c", "tool_end a", "tool_end b", "tool_end c")
     loose: list[Any] = ["tool_start", ...]
@@ -268,7 +268,7 @@ def test_a_branch_moves_over_for_another() -> None:
 
 def test_a_search_past_its_limit_is_loud(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    A search that would take too long raises and names the branches; it neither hangs nor passes.
+    A search that passes its limit raises an error that names the branches; it neither hangs nor passes.
     """
     monkeypatch.setattr(concurrent_runs, "SEARCH_LIMIT", 500)
     starts = [f"tool_start t#{n}" for n in range(30)]
@@ -286,7 +286,7 @@ def test_a_search_past_its_limit_is_loud(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_limit_holds_for_gaps_before_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    A gap before `any_order`, which may begin anywhere, counts against the limit.
+    Each place where `any_order` may begin behind a gap counts against the limit.
     """
     monkeypatch.setattr(concurrent_runs, "SEARCH_LIMIT", 500)
     handler = record(*["tool_start t", "tool_end t"] * 300)
@@ -316,7 +316,7 @@ def nest(depth: int, *beside: str) -> RecordingHandler:
 )
 def test_nested_runs_are_looked_at_once(beside: list[str], branches: list[Any], monkeypatch: Any) -> None:
     """
-    Behind a gap, `any_order` looks at runs that are nested N deep in a few steps each, not in N.
+    Behind a gap, `any_order` takes a few steps for each of N nested runs, not N steps.
     """
     handler = nest(300, *beside)
     monkeypatch.setattr(concurrent_runs, "SEARCH_LIMIT", 10 * len(handler.names))

@@ -40,7 +40,7 @@ def test_the_repr_is_short() -> None:
 
 def test_later_events_carry_what_only_the_start_was_sent() -> None:
     """
-    Name, type, tags and metadata of a run stand on all of its events; LangChain sends them with the start alone.
+    Every event has the name, type, tags and metadata of its run, though LangChain sends them with the start alone.
     """
     handler = RecordingHandler()
     ids: Any = {"run_id": ID, "parent_run_id": run_id("around")}
@@ -80,7 +80,7 @@ def test_the_name_and_type_of_a_run(start: str, args: Any, kwargs: Any, name: st
 
 def test_the_inputs_of_a_stream_come_with_its_end() -> None:
     """
-    A streamed chain starts with a placeholder; its events have the real inputs as soon as these are known.
+    All events of a streamed chain have the inputs that came with its end, not the placeholder that its start has.
     """
     handler = RecordingHandler()
     handler.on_chain_start(None, {"input": ""}, run_id=ID, name="Seq")
@@ -176,7 +176,7 @@ def test_the_outputs_of_a_failed_run() -> None:
 
 def test_a_child_may_outlive_its_parent() -> None:
     """
-    A run belongs under its parent also when that ended first, as in a stream that is closed early.
+    A run stands under its parent also if the parent ended first, as in a stream that is closed early.
     """
     handler = record("chain_start a", "chat_model_start m < a", "chain_end a", "llm_end m < a")
     assert str(handler.tree) == "a\n└── m"
@@ -184,7 +184,7 @@ def test_a_child_may_outlive_its_parent() -> None:
 
 def test_the_child_of_a_repeated_id() -> None:
     """
-    Where an id comes back, a child belongs to the run that has the id at the time.
+    If two runs have one id, a child belongs to the run that had the id when the child began.
     """
     handler = record("chain_start a", "tool_start t#1 < a", "chain_end a", "chain_start a", "tool_start t#2 < a")
     first, _, second, _ = handler.runs
@@ -194,7 +194,7 @@ def test_the_child_of_a_repeated_id() -> None:
 @given(moves(), st.lists(st.integers(0, 40), max_size=4))
 def test_runs_are_the_same_however_often_one_looks(happenings: Any, looks: list[int]) -> None:
     """
-    Whether a recording is read once at the end or all the time, its runs are the same.
+    A recording has the same runs whether somebody reads it once at the end or all the time.
     """
     at_once = play(happenings)
     log = RecordingHandler()
@@ -237,7 +237,7 @@ def test_events_made_by_hand() -> None:
 @given(moves(), st.booleans())
 def test_an_attribute_without_its_event(happenings: Any, by_hand: bool) -> None:
     """
-    A log tells an attribute of an event without making the event, and tells the same.
+    `Log.attribute` gives what the event's attribute gives.
     """
     handler: Recording = play(happenings)
     recording = Recording(handler.events) if by_hand else handler
@@ -250,7 +250,7 @@ def test_an_attribute_without_its_event(happenings: Any, by_hand: bool) -> None:
 
 def test_an_id_that_is_no_uuid() -> None:
     """
-    A handler that is driven by hand may be given any ids; runs are told apart by them all the same.
+    A handler takes any run ids, and tells runs apart by them.
     """
     handler = RecordingHandler()
     for number in (1, "1", ID, [1]):
@@ -265,7 +265,7 @@ def test_an_id_that_is_no_uuid() -> None:
 
 def test_interrupts_belong_to_their_run() -> None:
     """
-    langgraph sends the id of the run inside its event; interrupt and resume belong to that run.
+    An interrupt belongs to the run whose id langgraph sends inside the event.
     """
     handler = record("chain_start graph")
     if not hasattr(handler, "on_interrupt"):

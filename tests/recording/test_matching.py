@@ -35,7 +35,7 @@ def test_an_exact_list_matches_what_is_equal_to_it(happenings: Any, data: Any) -
 @given(moves(), st.data())
 def test_an_exact_mismatch_is_the_first_difference(happenings: Any, data: Any) -> None:
     """
-    The mismatch is where the two lists first differ, also if a pattern in the list rules out the short way.
+    The mismatch is where the two lists first differ, for names and for patterns alike.
     """
     names = play(happenings).names
     other = data.draw(st.lists(st.sampled_from(CHAIN_NAMES), max_size=3))
@@ -146,7 +146,7 @@ class Counted:
 
 def test_a_list_that_ends_in_a_gap_is_decided_at_once() -> None:
     """
-    Once all that stands before a last ``...`` was found, no further event is compared.
+    The search compares no event behind the point where only a last ``...`` is left of the list.
     """
     text = Counted("x")
     assert matches([..., event("text", text=text), ...], spell("yx" + "y" * 100))
@@ -155,7 +155,7 @@ def test_a_list_that_ends_in_a_gap_is_decided_at_once() -> None:
 
 def test_an_exact_part_compares_one_event_with_one_pattern() -> None:
     """
-    Where the list leaves no choice, each pattern is compared with the one event in its place.
+    A list without choices compares each pattern with the one event in its place.
     """
     texts = [Counted("x") for _ in range(50)]
     assert matches([event("text", text=text) for text in texts], spell("x" * 50))

@@ -63,6 +63,6 @@ from pytest_lc_callbacks import event, many
 )
 def test_the_first_line_says_what_differs(expected: list[Any], letters: str, first_line: str) -> None:
     """
-    The first line of a failure says ``expected ..., but ...``, and is understood without the rest.
+    The first line of a failure says ``expected ..., but ...``, and needs no other line.
     """
     assert failure(spell(letters).assert_events, expected).splitlines()[0] == first_line

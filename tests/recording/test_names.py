@@ -46,7 +46,7 @@ def test_an_unknown_event_says_why(name: str, message: str) -> None:
 
 def test_every_method_of_the_installed_handler_is_an_event() -> None:
     """
-    The names are those of the installed LangChain: what it will send tomorrow is an event tomorrow.
+    Every method of the installed LangChain's handler is an event.
     """
     methods = {name.removeprefix("on_") for name in dir(BaseCallbackHandler) if name.startswith("on_")}
     assert methods <= EVENT_NAMES

@@ -61,7 +61,7 @@ ENTRY = "assert_events: an entry is an event's name, ..., event(), many() or any
 )
 def test_what_assert_events_refuses(expected: Any, error: type[Exception], message: str) -> None:
     """
-    What is no list of expected events is refused, recorded or not, and the message says what to write instead.
+    `assert_events` refuses what is no list of expected events, and says what to write instead.
     """
     for handler in (RecordingHandler(), record(*CHAIN)):
         with pytest.raises(error) as caught:
@@ -71,7 +71,7 @@ def test_what_assert_events_refuses(expected: Any, error: type[Exception], messa
 
 def test_a_generator_is_refused() -> None:
     """
-    A generator is no list: it would be empty on the second look.
+    `assert_events` refuses a generator.
     """
     with pytest.raises(TypeError, match=r"not <generator .*>: write list\(\.\.\.\) around it$"):
         RecordingHandler().assert_events(name for name in ["llm_end"])  # type: ignore[arg-type]  # that is the test
@@ -79,7 +79,7 @@ def test_a_generator_is_refused() -> None:
 
 def test_what_runs_code_of_its_own_is_refused() -> None:
     """
-    A value whose ``repr`` fails is refused like any other.
+    `assert_events` refuses a value whose ``repr`` fails like any other.
     """
 
     class Hostile:
@@ -179,7 +179,7 @@ def test_what_runs_code_of_its_own_is_refused() -> None:
 )
 def test_what_the_words_refuse(make: Callable[[], object], error: type[Exception], message: str) -> None:
     """
-    Wrong use raises where it is written, naming what is wrong and what to write.
+    A word of the grammar refuses wrong arguments at once, and says what to write.
     """
     with pytest.raises(error) as caught:
         make()
@@ -188,7 +188,7 @@ def test_what_the_words_refuse(make: Callable[[], object], error: type[Exception
 
 def test_a_runnable_is_no_name() -> None:
     """
-    A runnable where a run's name belongs is refused, with the name that its runs have.
+    ``run=`` refuses a runnable, and names the runs that it makes.
     """
     with pytest.raises(TypeError, match=r": write run='FakeListChatModel'$"):
         event(run=FakeListChatModel(responses=["x"]))  # type: ignore[arg-type]  # that is the test
@@ -207,7 +207,7 @@ def test_a_runnable_is_no_name() -> None:
 )
 def test_words_print_as_they_are_written(word: object, printed: str) -> None:
     """
-    In a message the words look as in the test that wrote them, cut where a value is long.
+    A pattern prints as the test wrote it, with long values cut.
     """
     assert repr(word) == printed
 

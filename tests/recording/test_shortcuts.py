@@ -50,7 +50,7 @@ COUNTED = AIMessage("hi", usage_metadata={"input_tokens": 1, "output_tokens": 2,
 )
 def test_shortcuts(event: Event, shortcuts: dict[str, Any]) -> None:
     """
-    What people ask an event for has a name of its own, and is None where the event does not have it.
+    An event has a shortcut for what people ask it for; it is None where the event does not have that.
     """
     assert {name: getattr(event, name) for name in shortcuts} == shortcuts
 

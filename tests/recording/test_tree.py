@@ -62,7 +62,7 @@ def test_trees_compare_by_what_they_draw() -> None:
 
 def test_the_tree_of_nothing() -> None:
     """
-    Where nothing was recorded, there is nothing to draw.
+    The tree of an empty recording is empty.
     """
     assert str(RecordingHandler().tree) == ""
 
@@ -78,7 +78,7 @@ def test_a_tree_deeper_than_the_stack() -> None:
 
 def test_deep_trees_compare_without_being_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    To compare two trees nobody draws them: a drawn tree is as long as its indentation.
+    Two trees compare without being drawn.
     """
     lines = ["chain_start r#0", *(f"chain_start r#{n} < r#{n - 1}" for n in range(1, 2000))]
     monkeypatch.delattr(RunTree, "__str__")
@@ -88,7 +88,7 @@ def test_deep_trees_compare_without_being_drawn(monkeypatch: pytest.MonkeyPatch)
 
 def test_names_are_one_line() -> None:
     """
-    A run whose name has line breaks takes one line of the tree.
+    A run takes one line of the tree, also if its name has line breaks.
     """
     assert str(record("chain_start a\n  b").tree) == "a b"
 
@@ -129,7 +129,7 @@ def test_a_tree_may_be_written_or_pasted(text: str) -> None:
 @given(moves())
 def test_the_printed_tree_passes_when_pasted(happenings: Any) -> None:
     """
-    Whatever was recorded, what ``print(handler.tree)`` prints holds for it, in its order and in any.
+    What ``print(handler.tree)`` prints passes for what was recorded, in its order and in any.
     """
     handler = play(happenings)
     if handler.runs:
@@ -189,7 +189,7 @@ def test_the_first_line_says_which_run_differs(text: str, first_line: str) -> No
 
 def test_the_whole_message() -> None:
     """
-    Below, both trees are drawn, marked where they part.
+    The message draws both trees, and marks where they part.
     """
     assert (
         failure(record(*CHAIN).assert_run_tree, "RunnableSequence\n  FakeChatModel")
@@ -207,7 +207,7 @@ expected 'FakeChatModel' under 'RunnableSequence', but the handler heard 'ChatPr
 
 def test_nothing_was_recorded() -> None:
     """
-    A tree is never right where nothing was recorded.
+    ``assert_run_tree`` fails where nothing was recorded.
     """
     assert (
         failure(RecordingHandler().assert_run_tree, "a")
@@ -222,7 +222,7 @@ expected 'a' as a root, but nothing was recorded
 
 def test_a_large_tree_makes_a_small_message() -> None:
     """
-    Of a large tree the message draws what is around the first run that differs.
+    The message draws the part of a large tree that is around the first run that differs.
     """
     names = [f"chain_start r{n}" for n in range(5000)]
     text = "\n".join(f"r{n}" for n in range(5000)).replace("r2500", "other")
@@ -253,7 +253,7 @@ def test_a_deep_tree() -> None:
 )
 def test_what_is_no_tree(text: Any, error: type[Exception], message: str) -> None:
     """
-    A text that is no tree is refused with the line that is wrong.
+    ``assert_run_tree`` refuses a text that is no tree, and names the line that is wrong.
     """
     with pytest.raises(error) as caught:
         record(*CHAIN).assert_run_tree(text)
@@ -262,6 +262,6 @@ def test_what_is_no_tree(text: Any, error: type[Exception], message: str) -> Non
 
 def test_another_recording_s_tree() -> None:
     """
-    The tree of another recording may stand for its text.
+    ``assert_run_tree`` takes the tree of another recording.
     """
     record(*CHAIN).assert_run_tree(record(*CHAIN).tree)  # type: ignore[arg-type]  # kindness to those who forget str()
