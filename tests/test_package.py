@@ -22,10 +22,10 @@ PACKAGE = Path(pytest_lc_callbacks.__file__).parent
 NAME = PACKAGE.name
 
 # Small rooms that know no package of ours.
-GROUND = {"_causes", "_made", "_model_calls", "_patches", "_providers", "_redaction", "_stack", "_words"}
+GROUND = {"_causes", "_made", "_model_calls", "_patches", "_providers", "_redaction", "_stack", "_values", "_words"}
 # Which packages a package may import, with all that is below those; inside functions and for annotations too.
 ARROWS: dict[str, set[str]] = {
-    "_words": {"_redaction"},
+    "_words": {"_redaction", "_values"},
     "_causes": {"_words"},
     "_recording": {"_words", "_causes"},
     "_scopes": {"_recording", "_stack"},

@@ -8,7 +8,8 @@ from typing import Any, TypedDict
 from uuid import UUID
 
 from pytest_lc_callbacks._recording.events import Event, Log, Run
-from pytest_lc_callbacks._words import did_you_mean, repr_short
+from pytest_lc_callbacks._values import ask, bases, compare, entries, equal, is_a, module_name, text_of
+from pytest_lc_callbacks._words import did_you_mean, error_words, repr_short
 
 
 class Attributes(TypedDict, total=False):
@@ -57,9 +58,9 @@ def read_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_tags(tags: Any) -> Any:
     """``"prod"`` is one tag, not four letters; a generator of tags gives them once, and each event needs them."""
-    if isinstance(tags, str):
+    if is_a(tags, str):
         return frozenset([tags])
-    return tuple(tags) if isinstance(tags, Iterator) else tags
+    return tuple(tags) if is_a(tags, Iterator) else tags
 
 
 def _check_attribute(key: str, value: Any) -> None:
@@ -69,25 +70,25 @@ def _check_attribute(key: str, value: Any) -> None:
         raise TypeError(f"{key!r} is no attribute of an event{nearest}: the attributes are {', '.join(ATTRIBUTES)}")
     if key in ("run", "parent", "under"):
         _check_run(key, value)
-    if key == "run_type" and isinstance(value, str) and value not in _TYPES:
+    if key == "run_type" and is_a(value, str) and value not in _TYPES:
         _check_run_type(value)
-    if key == "metadata" and not isinstance(value, Mapping):
+    if key == "metadata" and not is_a(value, Mapping):
         raise TypeError(f"metadata= takes a dict, not {repr_short(value)}")
-    if key == "tags" and not (isinstance(value, Iterable) and all(isinstance(tag, str) for tag in value)):
+    if key == "tags" and not (is_a(value, Iterable) and all(is_a(tag, str) for tag in value)):
         raise TypeError(f"tags= takes tags, such as {{'prod'}}, not {repr_short(value)}")
 
 
 def _check_run(key: str, value: Any) -> None:
     __tracebackhide__ = True
-    if isinstance(value, (str, Run)) or (key == "parent" and value is None):
+    if is_a(value, str, Run) or (key == "parent" and value is None):
         return
     takes = "a run's name, a Run or None for a root" if key == "parent" else "a run's name or a Run"
     # A runnable has a name and is none: its runs may have another one.
-    if hasattr(value, "get_name"):
+    if ask(value, "get_name") is not None:
         raise TypeError(f"{key}= takes {takes}, not {repr_short(value)}: write {key}={value.get_name()!r}")
     # A value with an `__eq__` of its own may equal a name, as those of dirty-equals do.
-    compares = any("__eq__" in vars(kind) for kind in type(value).__mro__[:-1])
-    if type(value).__module__ == "builtins" or not compares:
+    compares = any("__eq__" in vars(kind) for kind in bases(type(value))[:-1])
+    if module_name(type(value)) == "builtins" or not compares:
         raise TypeError(f"{key}= takes {takes}, not {repr_short(value)}")
 
 
@@ -110,6 +111,10 @@ class Comparison:
         self._log = log
         self._under: dict[Run, bool] = {}
         self._inputs: dict[Run, bool] = {}
+        self.unknown: str | None = None
+        """The first comparison that raised, in words: whether the two are equal is then not known."""
+        self.raised: Exception | None = None
+        """What it raised."""
         self._checks = [(key, self._check(key), expected) for key, expected in attributes.items()]
 
     def differing(self, position: int) -> str | None:
@@ -135,14 +140,24 @@ class Comparison:
 
     def _has(self, key: str, expected: Any, position: int) -> bool:
         __tracebackhide__ = True
-        return _equal(key, expected, self._log.attribute(position, key))
+        return self._equal(key, expected, self._log.attribute(position, key))
+
+    def _equal(self, key: str, expected: Any, actual: Any) -> bool:
+        verdict = compare(expected, actual)
+        if isinstance(verdict, Exception) and self.raised is None:
+            self.raised = verdict
+            self.unknown = (
+                f"{key}={repr_short(expected)} cannot be compared with the recorded {repr_short(actual)}: "
+                f"== raised {error_words(verdict)}"
+            )
+        return verdict is True
 
     def _has_run(self, expected: Any, position: int) -> bool:
         __tracebackhide__ = True
         run = self._log.run(position)
         if run is not None and isinstance(expected, Run):
             return _is_same_run(expected, run)
-        return _equal("run", expected, self._log.facts(position).run_name)
+        return self._equal("run", expected, self._log.facts(position).run_name)
 
     def _has_parent(self, expected: Any, position: int) -> bool:
         if expected is None:
@@ -169,72 +184,47 @@ class Comparison:
         __tracebackhide__ = True
         run = self._log.run(position)
         if run is None:
-            return _equal("inputs", expected, self._log.attribute(position, "inputs"))
+            return self._equal("inputs", expected, self._log.attribute(position, "inputs"))
         if run not in self._inputs:
-            self._inputs[run] = _equal("inputs", expected, run.inputs)
+            self._inputs[run] = self._equal("inputs", expected, run.inputs)
         return self._inputs[run]
 
     def _has_tags(self, expected: Any, position: int) -> bool:
-        return set(expected) <= set(self._log.facts(position).tags)
+        return set(map(text_of, expected)) <= set(map(text_of, self._log.facts(position).tags))
 
     def _has_metadata(self, expected: Any, position: int) -> bool:
         __tracebackhide__ = True
         metadata = self._log.facts(position).metadata or {}
-        return all(key in metadata and _equal("metadata", value, metadata[key]) for key, value in expected.items())
+        return all(
+            key in metadata and self._equal("metadata", value, metadata[key]) for key, value in entries(expected)
+        )
 
     def _has_error(self, expected: Any, position: int) -> bool:
         __tracebackhide__ = True
         error = self._log.attribute(position, "error")
-        if isinstance(expected, type) and issubclass(expected, BaseException):
-            return isinstance(error, expected)
-        if isinstance(expected, BaseException):
+        if is_a(expected, type) and issubclass(expected, BaseException):
+            return is_a(error, expected)
+        if is_a(expected, BaseException):
             # Python compares exceptions by identity: ValueError("x") != ValueError("x").
-            return type(error) is type(expected) and error.args == expected.args
-        return _equal("error", expected, error)
+            return type(error) is type(expected) and self._equal("error", expected.args, error.args)
+        return self._equal("error", expected, error)
 
 
 def _is_same_run(name_or_run: Any, run: Run) -> bool:
     """Whether *run* has this name, or is this run; another handler's `Run` of the same id is the same run."""
     if not isinstance(name_or_run, Run):
-        return bool(name_or_run == run.name)
-    return run is name_or_run or (run.run_id == name_or_run.run_id and not run._same_recording_as(name_or_run))
-
-
-def _equal(key: str, expected: Any, actual: Any) -> bool:
-    """``expected == actual`` as one answer; arrays answer for each element."""
-    __tracebackhide__ = True
-    if expected is actual:
-        return True
-    try:
-        verdict = expected == actual
-        if verdict is True or verdict is False:
-            return verdict
-        if hasattr(verdict, "all"):
-            shapes = getattr(expected, "shape", None), getattr(actual, "shape", None)
-            return shapes[0] == shapes[1] and _is_all_true(verdict)
-        return bool(verdict)
-    # A value's own `__eq__` may raise anything; then nobody knows whether the two are equal.
-    except Exception as error:
-        raise TypeError(
-            f"{key}={repr_short(expected)} cannot be compared with the recorded {repr_short(actual)}: "
-            f"== raised {type(error).__name__}: {error}"
-        ) from error
-
-
-def _is_all_true(verdict: Any) -> bool:
-    """Whether an array or a data frame of answers holds nothing but True."""
-    columns = verdict.all()
-    return bool(columns.all() if hasattr(columns, "all") else columns)
+        return equal(name_or_run, run.name)
+    return run is name_or_run or (run._id_key == name_or_run._id_key and not run._same_recording_as(name_or_run))
 
 
 def describe(key: str, event: Event) -> str:
     """The attribute *key* of *event* in words: ``run='FakeChatModel'``."""
     if key == "run":
-        return f"run={event.run_name!r}"
+        return f"run={repr_short(event.run_name)}"
     if key == "parent":
         parent = event.run.parent if event.run is not None else None
-        unheard = "a parent run that the handler did not hear" if event.parent_run_id else "no parent"
-        return f"parent={parent.name!r}" if parent is not None and parent.name else unheard
+        unheard = "a parent run that the handler did not hear" if event.parent_run_id is not None else "no parent"
+        return f"parent={repr_short(parent.name)}" if parent is not None and parent.name else unheard
     if key == "under":
         around = [run.label for run in event.run.ancestors()] if event.run else []
         return f"under={' in '.join(around)!r}" if around else "no run around it that the handler heard"

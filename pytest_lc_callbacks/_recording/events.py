@@ -11,6 +11,7 @@ from uuid import UUID
 from pytest_lc_callbacks._recording.names import is_end, is_start
 from pytest_lc_callbacks._recording.records import Facts, Records, id_key, id_of, payload_of, read_facts
 from pytest_lc_callbacks._recording.shortcuts import SHORTCUTS, Shortcuts, find_inputs
+from pytest_lc_callbacks._values import text_of
 from pytest_lc_callbacks._words import count, one_line
 
 
@@ -136,8 +137,10 @@ class Log(Records):
         run = self.run(position)
         facts = run._facts if run is not None else Facts()
         tags, metadata = self.labels(position)
-        parent_run_id = facts.parent_run_id or id_of(self.parent_id_key(position))
-        if not (tags or metadata) and parent_run_id == facts.parent_run_id:
+        parent_run_id = facts.parent_run_id
+        if parent_run_id is None:
+            parent_run_id = id_of(self.parent_id_key(position))
+        if not (tags or metadata) and parent_run_id is facts.parent_run_id:
             return facts
         tags, metadata = tags or facts.tags, metadata or facts.metadata
         return facts._replace(parent_run_id=parent_run_id, tags=tags, metadata=metadata)
@@ -236,6 +239,16 @@ class Run:
             return facts
         made = self._log._events[self._first]
         return facts._replace(run_name=made.run_name or facts.run_name, run_type=made.run_type or facts.run_type)
+
+    @property
+    def _id_key(self) -> Any:
+        """What stands for its id; a run id may be of any type, and raise when it is hashed or compared."""
+        return id_key(self._facts.run_id)
+
+    @property
+    def _parent_id_key(self) -> Any:
+        """What stands for the id of the run around it; None for a root."""
+        return id_key(self._facts.parent_run_id)
 
     @property
     def run_id(self) -> UUID:
@@ -353,7 +366,7 @@ class Run:
 
     def _started_beside(self, other: Run) -> bool:
         """Whether the tags of LangChain or langgraph say that both start at once, in either order."""
-        if self.parent_run_id != other.parent_run_id:
+        if self._parent_id_key != other._parent_id_key:
             return False
         steps = [_step(run.tags) for run in (self, other)]
         return steps[0] is not None and steps[0] == steps[1]
@@ -365,7 +378,7 @@ class Run:
 
 def _step(tags: Iterable[str]) -> str | None:
     """A step of a graph or of a `RunnableParallel`, as the *tags* name it: runs of one step start at once."""
-    for tag in tags:
+    for tag in filter(None, map(text_of, tags)):
         if tag.startswith("graph:step:"):
             return tag
         if tag.startswith("map:key:"):

@@ -143,10 +143,10 @@ def _overlap(runs: Iterable[Run]) -> bool:
     """Whether two runs with the same parent were open at the same time, or are started side by side."""
     last: dict[object, Run] = {}
     for run in runs:
-        other = last.get(run.parent_run_id)
+        other = last.get(run._parent_id_key)
         if other is not None and (run._first < other._last or run._started_beside(other)):
             return True
-        last[run.parent_run_id] = run if other is None or run._last > other._last else other
+        last[run._parent_id_key] = run if other is None or run._last > other._last else other
     return False
 
 

@@ -10,6 +10,7 @@ from pytest_lc_callbacks._recording.mismatch import Mismatch, name_item
 from pytest_lc_callbacks._recording.patterns import Item
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.tree import RunTree
+from pytest_lc_callbacks._values import ask
 from pytest_lc_callbacks._words import and_more, count, more, repr_short
 
 _BEFORE, _AFTER = 3, 4
@@ -49,7 +50,7 @@ def _remark(event: Event) -> str:
     if event.error is not None:
         return f"  {repr_short(event.error)}"
     if event.tool_failed:
-        return f"  {repr_short(getattr(event.payload.get('output'), 'content', None))}"
+        return f"  {repr_short(ask(event.payload.get('output'), 'content'))}"
     return ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-from pytest_lc_callbacks._words import did_you_mean
+from pytest_lc_callbacks._words import did_you_mean, repr_short
 
 EventName = Literal[
     "agent_action",
@@ -107,7 +107,7 @@ def event_name(name: Any) -> str:
     """
     __tracebackhide__ = True
     if not isinstance(name, str):
-        raise TypeError(f"an event's name is a string such as 'llm_end', not {name!r}")
+        raise TypeError(f"an event's name is a string such as 'llm_end', not {repr_short(name)}")
     bare = name.removeprefix("on_")
     if bare in EVENT_NAMES:
         return bare

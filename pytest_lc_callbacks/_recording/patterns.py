@@ -14,7 +14,8 @@ from pytest_lc_callbacks._recording.attributes import Attributes, Comparison, de
 from pytest_lc_callbacks._recording.events import Event
 from pytest_lc_callbacks._recording.names import EventName, MethodName, event_name
 from pytest_lc_callbacks._recording.selection import Selection
-from pytest_lc_callbacks._words import repr_short
+from pytest_lc_callbacks._values import ask
+from pytest_lc_callbacks._words import error_words, repr_short
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +35,12 @@ class EventPattern:
         name, position = selection.names[index], selection.positions[index]
         if self.name not in (None, name):
             return repr(name)
-        key = Comparison(self.attributes, selection.log).differing(position)
-        return None if key is None else f"{name!r} with {describe(key, selection.event(index))}"
+        comparison = Comparison(self.attributes, selection.log)
+        key = comparison.differing(position)
+        if key is None:
+            return None
+        raised = f" (== raised {error_words(comparison.raised, 60)})" if comparison.raised is not None else ""
+        return f"{name!r} with {describe(key, selection.event(index))}{raised}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +136,7 @@ def many(*names: EventName | MethodName | EventPattern, min: int = 1) -> Many:  
     if not names:
         raise TypeError("many() needs the events that may repeat, such as many('llm_new_token')")
     if isinstance(min, bool) or not isinstance(min, int):
-        raise TypeError(f"many(min=...) takes a whole number, not {min!r}")
+        raise TypeError(f"many(min=...) takes a whole number, not {repr_short(min)}")
     if min < 0:
         raise ValueError(f"many(min={min}): the least number of events is 0")
     return Many(tuple(map(_alternative, names)), min)
@@ -182,14 +187,14 @@ def compile_items(expected: Any, *, where: str = "assert_events") -> tuple[Item,
 
 def _not_a_list(expected: Any) -> str:
     if isinstance(expected, str):
-        return f"not a string: write [{expected!r}]"
+        return f"not a string: write [{repr_short(expected)}]"
     if isinstance(expected, (set, frozenset)):
         return "not a set: events have an order, and a set has none"
     if expected is ... or isinstance(expected, (EventPattern, Many, AnyOrder)):
         return f"not {render_items([expected])[1:-1]} alone: write {render_items([expected])}"
     if isinstance(expected, (Iterator, KeysView, ValuesView)):
         return f"not {repr_short(expected)}: write list(...) around it"
-    if hasattr(expected, "names") and hasattr(expected, "assert_events"):
+    if ask(expected, "names") is not None and ask(expected, "assert_events") is not None:
         return f"not {repr_short(expected)}: to compare two recordings, write its .names"
     return f"not {repr_short(expected)}"
 

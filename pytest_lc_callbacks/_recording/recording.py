@@ -17,7 +17,8 @@ from pytest_lc_callbacks._recording.patterns import EventPattern, Expected, Item
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.snapshot import snapshot
 from pytest_lc_callbacks._recording.tree import RunTree, RunTreeText
-from pytest_lc_callbacks._words import count, listing, repr_short
+from pytest_lc_callbacks._values import bases, class_name, entries, is_a, module_name
+from pytest_lc_callbacks._words import count, listing, printable, repr_short
 
 
 class Recording:
@@ -193,10 +194,17 @@ class Recording:
 
         Raises:
             AssertionError: With the events that there are; also if nothing was recorded, unless that is what is asked.
+
+            TypeError: If there are none, and ``==`` raised for one of the attributes: then nobody knows.
         """
         __tracebackhide__ = True
-        found = self.where(name, **attributes).events
+        found, unknown = self.events, None
+        if name or attributes:
+            selection, unknown = self._find(pattern_of(name, attributes))
+            found = selection.events()
         wanted = _render_wanted(name, attributes)
+        if unknown is not None and not found:
+            raise TypeError(unknown)
         if found:
             first = f"expected no {wanted}, but the handler recorded {len(found):,}"
             raise AssertionError(_join(first, event_lines(found)))
@@ -223,7 +231,7 @@ class Recording:
         ignored = _read_classes(ignore)
         if not self._selection:
             raise AssertionError(f"expected runs without errors, but {self._emptiness}, so nothing was checked")
-        failed = [event for event in self._error_events() if not isinstance(event.error, ignored)]
+        failed = [event for event in self._error_events() if not is_a(event.error, *ignored)]
         failed += [event for event in self._select(EventPattern("tool_end")).events() if event.tool_failed]
         if failed:
             lines = [*event_lines(failed), "  the runs:", *tree_lines(self.tree)]
@@ -300,13 +308,18 @@ class Recording:
 
     def _select(self, pattern: EventPattern) -> Selection:
         """The events that *pattern* accepts."""
-        selection = self._selection
+        return self._find(pattern)[0]
+
+    def _find(self, pattern: EventPattern) -> tuple[Selection, str | None]:
+        """The same, and the first comparison that raised, in words: such values count as unequal."""
+        selection, unknown = self._selection, None
         pairs = zip(selection.positions, selection.names, strict=True)
         positions = [position for position, name in pairs if pattern.name in (None, name)]
         if pattern.attributes:
-            differing = Comparison(pattern.attributes, self._log).differing
-            positions = [position for position in positions if differing(position) is None]
-        return Selection(self._log, positions)
+            comparison = Comparison(pattern.attributes, self._log)
+            positions = [position for position in positions if comparison.differing(position) is None]
+            unknown = comparison.unknown
+        return Selection(self._log, positions), unknown
 
     def _error_events(self) -> list[Event]:
         """The events that end a run badly, without those by which langgraph steers a graph."""
@@ -317,15 +330,15 @@ class Recording:
 
 def _is_control_flow(error: BaseException | None) -> bool:
     """Whether langgraph raised it to steer a graph, as it does for an interrupt."""
-    classes = type(error).__mro__
-    return any(c.__name__ == "GraphBubbleUp" and c.__module__.startswith("langgraph.") for c in classes)
+    classes = bases(type(error))
+    return any(class_name(c) == "GraphBubbleUp" and module_name(c).startswith("langgraph.") for c in classes)
 
 
 def _add(total: dict[str, Any], usage: Mapping[str, Any]) -> None:
     for key, value in usage.items():
-        if isinstance(value, Mapping):
-            _add(total.setdefault(key, {}), value)
-        elif isinstance(value, (int, float)):
+        if is_a(value, Mapping):
+            _add(total.setdefault(key, {}), dict(entries(value)))
+        elif is_a(value, int, float):
             total[key] = total.get(key, 0) + value
 
 
@@ -356,4 +369,4 @@ def _render_first(items: Sequence[Item]) -> str:
 
 
 def _join(first: str, lines: Iterable[str]) -> str:
-    return "\n".join([first, *lines])
+    return printable("\n".join([first, *lines]))

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from pytest_lc_callbacks._recording.shortcuts import Content
+from pytest_lc_callbacks._values import entry, equal, is_empty, is_hashable, items, text_of
+from pytest_lc_callbacks._words import string
 
 # A record is these neighbours in a flat list: what every event has, then the names of up to three payload entries and
 # their values, or None and a dict. An object, a dict or a UUID for each event would make recording twice as slow, since
@@ -75,16 +77,36 @@ def id_key(run_id: Any) -> Any:
     A UUID becomes its number. A test that calls a handler by hand may pass anything: ``"a"`` becomes ``("a",)``, and
     ``["a"]``, which has no hash, becomes None.
     """
-    if isinstance(run_id, UUID):
+    if issubclass(type(run_id), UUID):
         return run_id.int
-    return None if run_id is None or run_id.__hash__ is None else (run_id,)
+    if type(run_id) in (str, int):
+        return (run_id,)
+    return _StrangeId(run_id) if run_id is not None and is_hashable(run_id) else None
 
 
 def id_of(key: Any) -> Any:
     """The run id that *key* stands for."""
     if key is None:
         return None
+    if isinstance(key, _StrangeId):
+        return key.run_id
     return key[0] if isinstance(key, tuple) else UUID(int=key)
+
+
+class _StrangeId:
+    """A run id of any type, as a key whose comparison does not raise."""
+
+    __slots__ = ("_hash", "run_id")
+
+    def __init__(self, run_id: Any) -> None:
+        self.run_id = run_id
+        self._hash = hash(run_id)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _StrangeId) and equal(self.run_id, other.run_id)
 
 
 def payload_fields(names: tuple[str, ...], values: list[Any]) -> tuple[Any, ...]:
@@ -124,17 +146,14 @@ def read_facts(record: Sequence[Any], *, is_start: bool) -> Facts:
 
 def _display_name(payload: Mapping[str, Any]) -> str | None:
     """The name that LangChain displays: chat models, LLMs and tools have it in ``serialized`` alone."""
-    if payload.get("name"):
-        return str(payload["name"])
-    serialized: Any = payload.get("serialized")
-    # Not `isinstance`: it asks a proxy for its class, and a proxy may fail then.
-    if not issubclass(type(serialized), Mapping):
-        return None
-    path = serialized.get("id") or [None]
-    name = serialized.get("name") or path[-1]
-    return None if name is None else str(name)
+    serialized = payload.get("serialized")
+    path = items(entry(serialized, "id"))
+    for name in (payload.get("name"), entry(serialized, "name"), path[-1] if path else None):
+        if not is_empty(name):
+            return string(name)
+    return None
 
 
 def _run_type(name: str, payload: Mapping[str, Any]) -> str:
     """The type of a run by the *name* and *payload* of its start; prompts and parsers are chains by name."""
-    return payload.get("run_type") or name.removesuffix("_start")
+    return text_of(payload.get("run_type")) or name.removesuffix("_start")

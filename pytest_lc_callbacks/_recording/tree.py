@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
 from pytest_lc_callbacks._recording.events import Run
-from pytest_lc_callbacks._words import count, one_line
+from pytest_lc_callbacks._words import count, one_line, repr_short
 
 _Row: TypeAlias = tuple[int, str, str]
 
@@ -92,7 +92,7 @@ class RunTreeText:
         if isinstance(text, RunTree):
             text = str(text)
         if not isinstance(text, str):
-            raise TypeError(f"assert_run_tree takes the tree as a string, not {text!r}")
+            raise TypeError(f"assert_run_tree takes the tree as a string, not {repr_short(text)}")
         top = _Node("")
         path = [(-1, top)]
         for line in textwrap.dedent(text.expandtabs()).splitlines():

@@ -213,12 +213,16 @@ def test_numpy_arrays_are_one_answer() -> None:
 
 def test_a_comparison_that_raises_is_told() -> None:
     """
-    A comparison that raises is an error: it is neither a match nor a mismatch.
+    Values whose ``==`` raises count as unequal, the message says so, and their absence cannot be asserted.
     """
     handler = record("chain_start a")
     handler.on_chain_end({"x": Array(1)}, run_id=run_id("a"))
     with pytest.raises(TypeError, match=r"^outputs=\{'x': .*\} cannot be compared .*: == raised ValueError: The truth"):
         handler.assert_no_events("chain_end", outputs={"x": Array(1)})
+    assert handler.count("chain_end", outputs={"x": Array(1)}) == 0
+    message = failure(handler.assert_events, ["chain_start", event("chain_end", outputs={"x": Array(1)})])
+    assert "but the handler recorded 'chain_end' with outputs={'x': " in message
+    assert " (== raised ValueError: The truth" in message.splitlines()[0]
 
 
 class Counted:
