@@ -112,7 +112,7 @@ class Spy(ScopedRecording):
         return issubclass(type(handler), self._target) and id(handler) not in self._before
 
     def _declines(self, name: str) -> bool:
-        """Whether the handler wants none of these events; of several handlers, whether none of them does."""
+        """Whether the handler declines events of this *name*; of a class, whether all its instances do."""
         handlers = self.handlers if isinstance(self._target, type) else [self._target]
         return bool(handlers) and all(_declines(handler, name) for handler in handlers)
 
@@ -327,31 +327,31 @@ def _asks_for_llm_start(method: Any) -> bool:
 
 
 def _declines(handler: Any, name: str) -> bool:
-    """Whether *handler* wants no events of this *name*."""
+    """Whether *handler* declines events of this *name*."""
     method = inspect.getattr_static(type(handler), f"on_{name}", None)
     ignore = _DECLINED_BY.get(name)
     return method in _ASKS_FOR_LLM_START or (ignore is not None and bool(getattr(handler, ignore, False)))
 
 
 def _is_raised(error: BaseException, name: str) -> bool:
-    """Whether it is an exception of the handler's, not one that it was stopped with."""
+    """Whether the handler itself raised *error*: a CancelledError stops it from outside."""
     if isinstance(error, NotImplementedError) and name == "chat_model_start":
         return False
     return isinstance(error, Exception) or type(error).__name__ not in ("CancelledError", "GeneratorExit")
 
 
 def _instances(cls: type) -> dict[int, Any]:
-    """The instances of *cls* that there are; kept, or else their ids could come to stand for others."""
+    """The instances of *cls* by their ids. They are kept, since a freed id could come to stand for another object."""
     found = gc.get_referrers(cls, *subclasses(cls))
     return {id(instance): instance for instance in found if issubclass(type(instance), cls)}
 
 
 def _refuse(target: Any) -> None:
     """
-    Say why a target cannot be spied on.
+    Refuse a *target* that cannot be spied on.
 
     Raises:
-        TypeError: If it cannot.
+        TypeError: With the reason.
     """
     cls = target if isinstance(target, type) else type(target)
     reason = _why_not(target, cls)
