@@ -12,7 +12,10 @@ from typing import Any, NamedTuple
 from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._causes import Cause
 from pytest_lc_callbacks._findings.finding import Finding
+from pytest_lc_callbacks._recording import id_key
 from pytest_lc_callbacks._stack import render_place
+from pytest_lc_callbacks._values import ask, cause_of, equal, is_a, is_true, traceback_of
+from pytest_lc_callbacks._words import string
 
 # Frames of these packages, and of ours, stand between LangChain's call of a handler and the user's code.
 _LIBRARIES = ("langchain_core", "langsmith", "asyncio", "concurrent", "threading", "contextvars", "functools")
@@ -64,20 +67,20 @@ def handler_errors(errors: Iterable[HandlerError], run_names: Mapping[Any, str])
     Args:
         errors: What handlers raised.
 
-        run_names: The names of the runs by their ids.
+        run_names: The names of the runs by their ids, as `id_key` gives them.
     """
     alike: dict[Any, list[HandlerError]] = {}
     for error in errors:
         lines = _users_lines(error.error)
         where = (lines[-1].frame.f_code, lines[-1].number) if lines else None
-        alike.setdefault((error.name, error.event, type(error.error), where), []).append(error)
+        alike.setdefault((error.name, error.event, id(type(error.error)), where), []).append(error)
     for same in alike.values():
         yield _finding(same, run_names)
 
 
 def _finding(same: list[HandlerError], run_names: Mapping[Any, str]) -> Finding:
     first = same[0]
-    names = list(dict.fromkeys(run_names[e.run_id] for e in same if e.run_id in run_names))
+    names = list(dict.fromkeys(run_names[key] for key in (id_key(e.run_id) for e in same) if key in run_names))
     runs = f" in the run{'s' if len(names) > 1 else ''} of {_words.listing(names, 3)}" if names else ""
     raised = _words.error_line(first.error)
     hints = [hint for explain in _HINTS if (hint := explain(first))]
@@ -115,7 +118,7 @@ class _Line(NamedTuple):
 
 def _users_lines(error: BaseException) -> list[_Line]:
     """The lines of the user's code that *error* came through, the innermost last."""
-    lines = [_Line(frame, number) for frame, number in walk_tb(error.__traceback__)]
+    lines = [_Line(frame, number) for frame, number in walk_tb(traceback_of(error))]
     return [line for line in lines if _package(line.frame) not in (_OURS, *_LIBRARIES)]
 
 
@@ -130,8 +133,8 @@ def _places(error: BaseException) -> list[str]:
     for line in [found[0], found[-1]] if len(found) > 1 else found:
         text.append(f"    {render_place(line.file, line.number)}: in {line.frame.f_code.co_name}")
         if line.source:
-            text.append(f"      {_words.truncate(line.source)}")
-    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+            text.append(f"      {_words.safe(line.source)}")
+    cause = cause_of(error)
     return [*text, f"    after {_words.error_line(cause)}"] if cause is not None else text
 
 
@@ -161,7 +164,7 @@ _LEFT_NONE: tuple[tuple[str, Cause, Callable[[HandlerError], bool]], ...] = (
     (
         "llm_output",
         _causes.LLM_OUTPUT_NONE,
-        lambda failed: failed.event == "on_llm_end" and getattr(failed.first, "llm_output", ...) is None,
+        lambda failed: failed.event == "on_llm_end" and ask(failed.first, "llm_output", ...) is None,
     ),
     (
         "inputs",
@@ -173,7 +176,7 @@ _LEFT_NONE: tuple[tuple[str, Cause, Callable[[HandlerError], bool]], ...] = (
 
 def _explain_lookup(failed: HandlerError) -> str | None:
     """A lookup with the id of a run that the handler has not heard."""
-    missing = failed.error.args[0] if isinstance(failed.error, KeyError) and failed.error.args else None
+    missing = failed.error.args[0] if is_a(failed.error, KeyError) and failed.error.args else None
     if missing is None:
         return None
     if _is_id(missing, failed.kwargs.get("parent_run_id")):
@@ -184,30 +187,30 @@ def _explain_lookup(failed: HandlerError) -> str | None:
 
 
 def _is_id(missing: Any, run_id: Any) -> bool:
-    return run_id is not None and missing in (run_id, str(run_id))
+    return run_id is not None and (equal(missing, run_id) or equal(missing, string(run_id)))
 
 
 def _explain_assertion(failed: HandlerError) -> str | None:
-    return _causes.ASSERT_IN_HANDLER.hint() if isinstance(failed.error, AssertionError) else None
+    return _causes.ASSERT_IN_HANDLER.hint() if is_a(failed.error, AssertionError) else None
 
 
 def _explain_stop_iteration(failed: HandlerError) -> str | None:
     # In a coroutine a StopIteration becomes a RuntimeError that names it.
-    is_one = isinstance(failed.error, StopIteration) or "StopIteration" in _words.error_text(failed.error)
+    is_one = is_a(failed.error, StopIteration) or "StopIteration" in _words.error_text(failed.error)
     return _causes.STOP_ITERATION.hint() if is_one else None
 
 
 def _explain_signature(failed: HandlerError) -> str | None:
     # Arguments that do not fit are refused before any line of the handler runs.
     is_refused = "argument" in _words.error_text(failed.error) and not _users_lines(failed.error)
-    if not isinstance(failed.error, TypeError) or not is_refused:
+    if not is_a(failed.error, TypeError) or not is_refused:
         return None
     return _causes.SIGNATURE.hint(f"{failed.name}.{failed.event} does not take what LangChain sends.")
 
 
 def _explain_token(failed: HandlerError) -> str | None:
     by_keyword = failed.event == "on_llm_new_token" and not failed.args
-    return _causes.TOKEN_BY_KEYWORD.hint() if isinstance(failed.error, IndexError) and by_keyword else None
+    return _causes.TOKEN_BY_KEYWORD.hint() if is_a(failed.error, IndexError) and by_keyword else None
 
 
 def _explain_loop(failed: HandlerError) -> str | None:
@@ -216,7 +219,7 @@ def _explain_loop(failed: HandlerError) -> str | None:
 
 
 def _explain_raise_error(failed: HandlerError) -> str | None:
-    means_to_raise = failed.in_coroutine and getattr(failed.handler, "raise_error", False)
+    means_to_raise = failed.in_coroutine and is_true(ask(failed.handler, "raise_error"))
     return _causes.RAISE_ERROR_IN_COROUTINE.hint() if means_to_raise else None
 
 

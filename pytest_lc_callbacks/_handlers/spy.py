@@ -17,6 +17,7 @@ from pytest_lc_callbacks._handlers.recorder import RecordingHandler
 from pytest_lc_callbacks._patches import Patches, subclasses
 from pytest_lc_callbacks._recording import EVENT_NAMES, Recording
 from pytest_lc_callbacks._scopes import ScopedRecording
+from pytest_lc_callbacks._values import ask, is_true
 from pytest_lc_callbacks._words import repr_short
 
 # The attribute with which a handler declines an event; the events that are missing here cannot be declined.
@@ -330,7 +331,7 @@ def _declines(handler: Any, name: str) -> bool:
     """Whether *handler* declines events of this *name*."""
     method = inspect.getattr_static(type(handler), f"on_{name}", None)
     ignore = _DECLINED_BY.get(name)
-    return method in _ASKS_FOR_LLM_START or (ignore is not None and bool(getattr(handler, ignore, False)))
+    return method in _ASKS_FOR_LLM_START or (ignore is not None and is_true(ask(handler, ignore)))
 
 
 def _is_raised(error: BaseException, name: str) -> bool:

@@ -31,7 +31,7 @@ from pytest_lc_callbacks._handlers.observer import (
     switch_on,
 )
 from pytest_lc_callbacks._handlers.spy import Spies
-from pytest_lc_callbacks._recording import Recording, Run
+from pytest_lc_callbacks._recording import Recording, Run, id_key
 from pytest_lc_callbacks._watching.section import section
 
 
@@ -144,8 +144,10 @@ class WatchedTest:
 
     def _raised_in_handlers(self) -> Iterator[Finding]:
         observed = observed_runs(self.observer)
-        errors = [error for error in list(self._swallowed.errors) if error.run_id not in observed.earlier_run_ids]
-        return handler_errors(errors, {run.run_id: run.label for run in observed.runs})
+        errors = [
+            error for error in list(self._swallowed.errors) if id_key(error.run_id) not in observed.earlier_run_ids
+        ]
+        return handler_errors(errors, {run._id_key: run.label for run in observed.runs})
 
     def _recordings(self) -> dict[str, Recording]:
         return {**self.handlers, **self.spies.recordings()}

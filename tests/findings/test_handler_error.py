@@ -11,6 +11,7 @@ from langchain_core.runnables import RunnableLambda
 
 from pytest_lc_callbacks import FakeChatModel
 from pytest_lc_callbacks._findings.handler_error import HandlerError, handler_errors
+from pytest_lc_callbacks._recording import id_key
 
 
 # What handlers do in practice, and what it says of each.
@@ -171,7 +172,7 @@ def test_a_handler_that_fails_in_many_runs():
     names = {number: f"run {number}" for number in range(5)}
     errors = [HandlerError(error=ValueError(), name="H", event="on_llm_end", kwargs={"run_id": n}) for n in names]
 
-    [finding] = handler_errors(errors, names)
+    [finding] = handler_errors(errors, {id_key(number): name for number, name in names.items()})
 
     assert finding.summary.endswith("raised ValueError() in the runs of run 0, run 1, run 2 and 2 more")
 
@@ -183,7 +184,7 @@ def test_the_same_error_is_told_once(swallowed):
     for _ in range(3):
         FakeChatModel().invoke("hi", {"callbacks": [Raising()]})
 
-    names = {seen.run_id: "FakeChatModel" for seen in swallowed.errors}
+    names = {id_key(seen.run_id): "FakeChatModel" for seen in swallowed.errors}
     [finding] = handler_errors(swallowed.errors, names)
     assert finding.summary.endswith("but it raised ValueError('x') in the run of FakeChatModel")
     assert finding.details[0].endswith("(3 times)")
