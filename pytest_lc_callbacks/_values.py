@@ -63,10 +63,10 @@ def traceback_of(error: BaseException) -> TracebackType | None:
     return found
 
 
-def cause_of(error: BaseException) -> BaseException | None:
-    """The exception that Python would show above *error*, whatever its class says."""
+def cause_of(error: BaseException, *, also_suppressed: bool = False) -> BaseException | None:
+    """The exception that Python shows above *error*, whatever its class says; or also one that ``from None`` hides."""
     found: BaseException | None = _CAUSE(error)
-    if found is None and not _IS_SUPPRESSED(error):
+    if found is None and (also_suppressed or not _IS_SUPPRESSED(error)):
         found = _CONTEXT(error)
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_lc_callbacks._words import did_you_mean
+from pytest_lc_callbacks._words import did_you_mean, repr_short
 
 LEVELS = ("off", "warn", "error")
 # The default level of each finding, and what it means.
@@ -74,7 +74,7 @@ def read_marker(args: Iterable[Any], kwargs: Mapping[str, Any]) -> dict[str, Any
     Raises:
         ValueError: If one is wrong; the message lists the right ones.
     """
-    given = [*map(repr, args)]
+    given = [*map(repr_short, args)]
     if given:
         raise ValueError(f"lc_callbacks({', '.join(given)}): expected keywords, such as handler_error='off'")
     said: dict[str, Any] = {}
@@ -82,7 +82,7 @@ def read_marker(args: Iterable[Any], kwargs: Mapping[str, Any]) -> dict[str, Any
         if name == BLOCK and isinstance(value, bool):
             said[name] = value
         elif name == BLOCK:
-            raise ValueError(f"lc_callbacks({name}={value!r}): expected True or False")
+            raise ValueError(f"lc_callbacks({name}={repr_short(value)}): expected True or False")
         elif name in FINDINGS:
             said[name] = read_level(f"lc_callbacks({name}=...):", value)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,7 @@ from pytest_lc_callbacks._handlers.observer import (
 )
 from pytest_lc_callbacks._handlers.spy import Spies
 from pytest_lc_callbacks._recording import Recording, Run, id_key
+from pytest_lc_callbacks._values import cause_of, class_name
 from pytest_lc_callbacks._watching.section import section
 
 
@@ -67,7 +68,11 @@ class WatchedTest:
         self._in_wider_fixture = 0
         self._swallowed = Swallowed(partial(is_of_earlier_test, self.observer))
         self._flaws = LangChainFlaws(self._swallowed.propagated)
-        self._listen()
+        try:
+            self._listen()
+        except BaseException:
+            self.close()
+            raise
 
     def _listen(self) -> None:
         self._swallowed.start()
@@ -77,11 +82,13 @@ class WatchedTest:
 
     def close(self) -> None:
         """Listen no more, and put back all that was replaced."""
-        self.spies.stop()
-        self._flaws.stop()
-        self._swallowed.stop()
-        _made.stop(self._note_made)
-        switch_off(self.observer)
+        with ExitStack() as steps:
+            # Each of them is taken, also where another one raises; the last of them first.
+            steps.callback(switch_off, self.observer)
+            steps.callback(_made.stop, self._note_made)
+            steps.callback(self._swallowed.stop)
+            steps.callback(self._flaws.stop)
+            steps.callback(self.spies.stop)
 
     def begin(self, phase: str) -> None:
         """Begin a phase of the test: ``"setup"``, ``"call"`` or ``"teardown"``."""
@@ -170,10 +177,13 @@ class WatchedTest:
     def _is_known(self, error: BaseException) -> bool:
         """Whether the test failed with *error*, or expected it."""
         cause = self.failure
-        while cause is not None:
+        # An exception may be its own cause.
+        seen: set[int] = set()
+        while cause is not None and id(cause) not in seen:
             if cause is error:
                 return True
-            cause = cause.__cause__ or cause.__context__
+            seen.add(id(cause))
+            cause = cause_of(cause, also_suppressed=True)
         return is_expected(error)
 
     def _open_runs(self) -> list[Run]:
@@ -188,7 +198,7 @@ class WatchedTest:
 
     def _note_made(self, kind: _made.Kind, made: Any) -> None:
         if kind == "handler":
-            self.handlers[f"{type(made).__name__}#{len(self.handlers)}"] = made
+            self.handlers[f"{class_name(type(made))}#{len(self.handlers)}"] = made
         elif not self._in_wider_fixture:
             self.scripts.append(made)
 
