@@ -52,7 +52,8 @@ _DEFAULTS: dict[str, Any] = {
     "lc_callbacks_observe": "auto",
     f"lc_callbacks_{BLOCK}": False,
     "lc_callbacks_real_model_packages": [],
-    **{f"lc_callbacks_{name}": level for name, (level, _) in FINDINGS.items()},
+    # A level that is not set is told from one that is: see Settings.level.
+    **{f"lc_callbacks_{name}": None for name in FINDINGS},
 }
 
 
@@ -219,7 +220,7 @@ def _begin(item: pytest.Item) -> BaseException | None:
             return mistake
     _begin_block(item)
     if _is_watched(item, is_marked):
-        _watch(item)
+        _watch(item, is_asked_for=is_marked or _uses_us(item))
     return None
 
 
@@ -298,17 +299,17 @@ def _uses_us(item: pytest.Item) -> bool:
     return any(definition.func.__module__ == __name__ for definition in resolved)
 
 
-def _watch(item: pytest.Item) -> WatchedTest:
-    """The `WatchedTest` of *item*, made here if there is none yet."""
+def _watch(item: pytest.Item, *, is_asked_for: bool = True) -> WatchedTest:
+    """The `WatchedTest` of *item*, made here if there is none yet; whether the test *is asked for* is noted there."""
     if _watched_key not in item.stash:
         from pytest_lc_callbacks._watching.watch import WatchedTest
 
-        is_asked_for = _uses_us(item) or item.get_closest_marker("lc_callbacks") is not None
         watched = WatchedTest(is_asked_for=is_asked_for, seeks_open_runs=_is_told(item, "unfinished_run"))
         item.stash[_watched_key] = watched
         if item not in item.config.stash[_tests_key]:
             item.config.stash[_tests_key].append(item)
         watched.begin(item.stash[_phase_key])
+    item.stash[_watched_key].is_asked_for |= is_asked_for
     return item.stash[_watched_key]
 
 

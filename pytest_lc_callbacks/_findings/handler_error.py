@@ -13,13 +13,15 @@ from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._causes import Cause
 from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._recording import id_key
-from pytest_lc_callbacks._stack import render_place
+from pytest_lc_callbacks._stack import is_library, render_place
 from pytest_lc_callbacks._values import ask, cause_of, equal, is_a, is_true, traceback_of
 from pytest_lc_callbacks._words import string
 
 # Frames of these packages, and of ours, stand between LangChain's call of a handler and the user's code.
 _LIBRARIES = ("langchain_core", "langsmith", "asyncio", "concurrent", "threading", "contextvars", "functools")
 _OURS = __name__.partition(".")[0]
+# How many further methods of a handler are listed that failed in the same way.
+_SHOWN = 20
 _STARTS = ("on_chain_start", "on_retriever_start", "on_llm_start", "on_chat_model_start", "on_tool_start")
 
 
@@ -49,6 +51,9 @@ class HandlerError:
     hangs: bool = False
     """Whether the run waits for the handler for ever."""
 
+    breaks: bool = False
+    """Whether LangChain's own call fails: it asks the handler for ``raise_error``, and the handler has none."""
+
     @property
     def run_id(self) -> Any:
         """The run it happened in, where LangChain leaves that in reach."""
@@ -60,44 +65,99 @@ class HandlerError:
         return self.args[0] if self.args else None
 
 
-def handler_errors(errors: Iterable[HandlerError], run_names: Mapping[Any, str]) -> Iterator[Finding]:
+def handler_errors(
+    errors: Iterable[HandlerError],
+    run_names: Mapping[Any, str],
+    called_at: Callable[[Any], str | None] = lambda _: None,
+) -> Iterator[Finding]:
     """
-    A finding for each way in which a handler failed, however often it did.
+    A finding for each way in which a handler failed, however often it did and in however many of its methods.
 
     Args:
         errors: What handlers raised.
 
         run_names: The names of the runs by their ids, as `id_key` gives them.
+
+        called_at: Gives the user's line that led to the run of this id, where it is known.
     """
     alike: dict[Any, list[HandlerError]] = {}
     for error in errors:
         lines = _users_lines(error.error)
         where = (lines[-1].frame.f_code, lines[-1].number) if lines else None
         alike.setdefault((error.name, error.event, id(type(error.error)), where), []).append(error)
-    for same in alike.values():
-        yield _finding(same, run_names)
+    ways: dict[Any, list[list[HandlerError]]] = {}
+    for (name, _, kind, _), same in alike.items():
+        ways.setdefault((name, kind, *_hints(same[0])), []).append(same)
+    for way in ways.values():
+        yield _finding(way, run_names, called_at)
 
 
-def _finding(same: list[HandlerError], run_names: Mapping[Any, str]) -> Finding:
-    first = same[0]
-    names = list(dict.fromkeys(run_names[key] for key in (id_key(e.run_id) for e in same) if key in run_names))
+def _finding(
+    way: list[list[HandlerError]], run_names: Mapping[Any, str], called_at: Callable[[Any], str | None]
+) -> Finding:
+    first, others = way[0][0], way[1:]
+    failed = [error for same in way for error in same]
+    names = list(dict.fromkeys(run_names[key] for key in (id_key(e.run_id) for e in failed) if key in run_names))
     runs = f" in the run{'s' if len(names) > 1 else ''} of {_words.listing(names, 3)}" if names else ""
-    raised = _words.error_line(first.error)
-    hints = [hint for explain in _HINTS if (hint := explain(first))]
     return Finding(
         name="handler_error",
-        summary=f"expected {first.name}.{first.event} to return, but it raised {raised}{runs}",
-        details=(f"  {_consequence(first, len(same))}", *_places(first.error), *hints),
+        summary=f"{_summary(first)}{runs}{_and_others(first, others)}",
+        details=(
+            f"  {_consequence(first, len(failed))}",
+            *_places(first.error),
+            *_led_to(first, called_at),
+            *_words.first_lines([_other(same) for same in others], _SHOWN, "    "),
+            *_hints(first),
+        ),
         error=first.error,
         handler=first.handler,
     )
+
+
+def _and_others(first: HandlerError, others: list[list[HandlerError]]) -> str:
+    methods = {same[0].event for same in others} - {first.event}
+    if methods:
+        return f", and so did {_words.count(len(methods), 'more method')}"
+    return f", also at {_words.count(len(others), 'more line')}" if others else ""
+
+
+def _summary(failed: HandlerError) -> str:
+    asked = _missing_attribute(failed)
+    if asked is not None:
+        return f"expected {failed.name} to be a callback handler, but it has no {asked}"
+    return f"expected {failed.name}.{failed.event} to return, but it raised {_words.error_line(failed.error)}"
+
+
+def _missing_attribute(failed: HandlerError) -> str | None:
+    """What LangChain asked the handler for in vain before it called a method."""
+    error = failed.error
+    is_asked = failed.breaks and is_a(error, AttributeError) and not _users_lines(error)
+    return ask(error, "name") if is_asked else None
 
 
 def _consequence(failed: HandlerError, times: int) -> str:
     if failed.hangs:
         return "the run now waits for ever: asyncio cannot hand a StopIteration back from the handler's thread"
     often = f" ({_words.count(times, 'time')})" if times > 1 else ""
+    if failed.breaks:
+        return f"LangChain's own call failed then with an AttributeError, and so did the program's{often}"
     return f"LangChain logged a warning and went on as if nothing had happened{often}"
+
+
+def _other(same: list[HandlerError]) -> str:
+    """A line about another method that failed in the same way."""
+    lines = _users_lines(same[0].error)
+    place = f"{render_place(lines[-1].file, lines[-1].number)}: in " if lines else ""
+    often = f" ({_words.count(len(same), 'time')})" if len(same) > 1 else ""
+    return f"    {place}{same[0].event}: {_words.error_line(same[0].error)}{often}"
+
+
+def _led_to(failed: HandlerError, called_at: Callable[[Any], str | None]) -> list[str]:
+    """The user's line that led to the run, where no line of the user's raised."""
+    if not all(is_library(line.file) for line in _users_lines(failed.error)):
+        return []
+    place = called_at(failed.run_id)
+    return [f"    in a run that was called at {place}"] if place else []
 
 
 class _Line(NamedTuple):
@@ -136,6 +196,10 @@ def _places(error: BaseException) -> list[str]:
             text.append(f"      {_words.safe(line.source)}")
     cause = cause_of(error)
     return [*text, f"    after {_words.error_line(cause)}"] if cause is not None else text
+
+
+def _hints(failed: HandlerError) -> tuple[str, ...]:
+    return tuple(hint for explain in _HINTS if (hint := explain(failed)))
 
 
 # The functions in _HINTS: each looks for one mistake that LangChain invites, and gives its hint if the facts prove it.
@@ -218,6 +282,11 @@ def _explain_loop(failed: HandlerError) -> str | None:
     return _causes.LOOP_PER_CALL.hint() if "different" in text and "loop" in text else None
 
 
+def _explain_base(failed: HandlerError) -> str | None:
+    facts = f"{failed.name} has no raise_error."
+    return _causes.NO_BASE_HANDLER.hint(facts) if failed.breaks else None
+
+
 def _explain_raise_error(failed: HandlerError) -> str | None:
     means_to_raise = failed.in_coroutine and is_true(ask(failed.handler, "raise_error"))
     return _causes.RAISE_ERROR_IN_COROUTINE.hint() if means_to_raise else None
@@ -232,4 +301,5 @@ _HINTS: tuple[Callable[[HandlerError], str | None], ...] = (
     _explain_token,
     _explain_loop,
     _explain_raise_error,
+    _explain_base,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from asyncio import CancelledError
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -37,7 +38,7 @@ class LangChainFlaws:
 
     def __init__(self, propagated: set[Any]) -> None:
         self._propagated = propagated
-        self._cancelled: set[Any] = set()
+        self._cancelled: dict[Any, Cause] = {}
         self._left: Counter[str] = Counter()
         self._not_begun: Counter[str] = Counter()
         self._patches = Patches()
@@ -48,6 +49,10 @@ class LangChainFlaws:
         self._wrap(BaseTool, ("run", "arun"), self._note_left_component)
         self._wrap(BaseRetriever, ("invoke", "ainvoke"), self._note_left_component)
         self._wrap(AsyncCallbackManager, _STARTS, self._note_cancelled_start)
+        # Not imported for this: who has a graph has the module.
+        node = getattr(sys.modules.get("langgraph._internal._runnable"), "RunnableSeq", None)
+        if node is not None:
+            self._wrap(node, ("_aend",), self._note_cancelled_end)
 
     def stop(self) -> None:
         """Put the methods back."""
@@ -62,7 +67,7 @@ class LangChainFlaws:
         if run._id_key in self._propagated or any(map(_raised_by_handler, run.ancestors())):
             return _causes.HANDLER_RAISED
         if run._id_key in self._cancelled:
-            return _causes.CANCELLED_MODEL
+            return self._cancelled[run._id_key]
         if run.run_type in ("tool", "retriever") and left[run.label]:
             left[run.label] -= 1
             return _causes.LEFT_BY_CANCELLATION
@@ -82,7 +87,17 @@ class LangChainFlaws:
         try:
             yield
         except CancelledError:
-            self._cancelled.add(id_key(ask(kwargs.get("run_manager"), "run_id")))
+            self._cancelled[id_key(ask(kwargs.get("run_manager"), "run_id"))] = _causes.CANCELLED_MODEL
+            raise
+
+    @contextmanager
+    def _note_cancelled_end(self, node: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[None]:
+        try:
+            yield
+        except CancelledError:
+            # The end may have been sent: then the run is not open, and nobody asks.
+            manager = _by_name(("run_manager",), args, kwargs).get("run_manager")
+            self._cancelled[id_key(ask(manager, "run_id"))] = _causes.CANCELLED_END
             raise
 
     @contextmanager
@@ -126,8 +141,11 @@ def _by_name(names: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str,
 
 
 def _raised_by_handler(run: Run) -> bool:
-    """Whether *run* failed with an exception that came out of a handler."""
-    codes = [frame.f_code for frame, _ in walk_tb(traceback_of(run.error))] if run.error is not None else []
+    """Whether *run* failed with an exception that came out of a handler; a cancellation only passes through there."""
+    error = run.error
+    if error is None or not is_a(error, Exception):
+        return False
+    codes = [frame.f_code for frame, _ in walk_tb(traceback_of(error))]
     dispatch = [code.co_name for code in codes if code.co_filename.endswith("manager.py")]
     return not {"handle_event", "_ahandle_event_for_handler"}.isdisjoint(dispatch)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from traceback import walk_tb
 from types import FrameType, TracebackType
 from typing import Any
@@ -17,6 +18,7 @@ from pytest_lc_callbacks._recording import id_key
 from pytest_lc_callbacks._stack import is_library
 from pytest_lc_callbacks._values import ask, class_name, is_a, is_true, module_name, traceback_of
 
+_ABSENT = object()
 # Modules of handlers that LangChain adds by itself. The user cannot mend what they raise.
 _TRACERS = ("langchain_core.tracers.", "langsmith.", "langgraph.")
 
@@ -58,8 +60,12 @@ class Swallowed:
         if self._is_of_earlier_test(read.run_id, frame.f_locals.get("handlers", ())):
             return
         # With raise_error LangChain raises the exception again, but not a NotImplementedError.
-        raises = is_true(ask(read.handler, "raise_error")) and not is_a(error, NotImplementedError)
-        if raises and not read.in_coroutine:
+        is_asked = not is_a(error, NotImplementedError) and not read.in_coroutine
+        raises = ask(read.handler, "raise_error", _ABSENT)
+        if is_asked and raises is _ABSENT:
+            self.propagated.add(id_key(read.run_id))
+            self.errors.append(replace(read, breaks=True))
+        elif is_asked and is_true(raises):
             self.propagated.add(id_key(read.run_id))
         elif not _is_flaw_of_langchain(read):
             self.errors.append(read)

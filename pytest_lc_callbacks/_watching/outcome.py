@@ -36,7 +36,7 @@ def failure_of(
     """
     texts = []
     for finding in findings:
-        level, problem = _level(item, finding, settings.level(finding.name))
+        level, problem = _level(item, finding, settings.level(finding.name, is_asked_for=watched.is_asked_for))
         if problem:
             texts.append(problem)
         if level == "off":

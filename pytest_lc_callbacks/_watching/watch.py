@@ -62,7 +62,8 @@ class WatchedTest:
         """What is wrong with the project's hooks, for the report's section."""
         self.is_shown = False
         """Whether a report shows the runs already."""
-        self._is_asked_for = is_asked_for
+        self.is_asked_for = is_asked_for
+        """Whether the test itself asks to be watched, as it may do late, with ``request.getfixturevalue``."""
         self._seeks_open_runs = seeks_open_runs
         self._found_before: set[tuple[str, str]] = set()
         self._in_wider_fixture = 0
@@ -135,7 +136,7 @@ class WatchedTest:
         observed = observed_runs(self.observer)
         runs = observed.runs if whole else []
         if not runs:
-            nothing = ["no LangChain run began in this test"] if whole and self._is_asked_for else []
+            nothing = ["no LangChain run began in this test"] if whole and self.is_asked_for else []
             return "\n\n".join([*nothing, *findings])
         still_open = [run for run in runs if not run.ended]
         causes = self._flaws.causes(still_open, runs)
@@ -154,7 +155,17 @@ class WatchedTest:
         errors = [
             error for error in list(self._swallowed.errors) if id_key(error.run_id) not in observed.earlier_run_ids
         ]
-        return handler_errors(errors, {run._id_key: run.label for run in observed.runs})
+        runs = {run._id_key: run for run in observed.runs}
+
+        def called_at(run_id: Any) -> str | None:
+            """The line that called the outermost run around this one, where the observer saw it."""
+            run = runs.get(id_key(run_id))
+            while run is not None and (around := observed.parent_of(run)) is not None:
+                run = around
+            origin = None if run is None else observed.origin(run)
+            return None if origin is None else origin.call.place
+
+        return handler_errors(errors, {key: run.label for key, run in runs.items()}, called_at)
 
     def _recordings(self) -> dict[str, Recording]:
         return {**self.handlers, **self.spies.recordings()}
