@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pytest_lc_callbacks._values import class_name
 from pytest_lc_callbacks._words import did_you_mean, repr_short
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -150,11 +151,9 @@ def json_problem(value: Any, path: str) -> str | None:
     if isinstance(value, (list, tuple)):
         problems = (json_problem(item, f"{path}[{i}]") for i, item in enumerate(value))
         return next(filter(None, problems), None)
-    return (
-        None
-        if _is_json_scalar(value)
-        else f"{path} is {repr_short(value)} ({type(value).__name__}), and a model writes JSON"
-    )
+    if _is_json_scalar(value):
+        return None
+    return f"{path} is {repr_short(value)} ({class_name(type(value))}), and a model writes JSON"
 
 
 def _is_json_scalar(value: Any) -> bool:

@@ -86,7 +86,7 @@ def unfinished_runs(open_runs: Collection[OpenRun]) -> Iterator[Finding]:
     # What is open inside an open run has the same cause.
     tops = [open_run for open_run in open_runs if not set(open_run.run.ancestors()) & set(runs)]
     are = f"{len(runs):,} {'is' if len(runs) == 1 else 'are'}"
-    names = _words.truncate(", ".join(dict.fromkeys(run.label for run in runs)))
+    names = _words.safe(", ".join(dict.fromkeys(run.label for run in runs)))
     reasons = [f"  {open_run.run.label}: {open_run.reason}" for open_run in tops]
     yield Finding(
         name="unfinished_run",
@@ -101,7 +101,8 @@ def _search(run_ids: set[Any]) -> _Found:
     for candidate in gc.get_objects():
         # By its true type: a proxy may claim to be anything, and do anything when asked.
         kind = type(candidate)
-        if kind in _SUSPENDED:
+        # Not `in _SUSPENDED`, which hashes the class: its metaclass may do anything, too.
+        if kind is types.GeneratorType or kind is types.CoroutineType or kind is types.AsyncGeneratorType:
             found.suspended.append(candidate)
             run_id = id_key(_starting_run(candidate))
             if run_id in run_ids:

@@ -56,7 +56,8 @@ def add_tracebacks(item: pytest.Item, report: pytest.TestReport) -> None:
 
 def _render(error: Exception) -> str:
     try:
-        text = "".join(traceback.format_exception(error))
+        # Without the test's own failure, which may be its context.
+        text = "".join(traceback.format_exception(error, chain=False))
     # An exception's own words may be broken code.
     except Exception:  # noqa: BLE001
         text = "".join(traceback.format_tb(error.__traceback__))
