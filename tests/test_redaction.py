@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pytest_lc_callbacks._redaction import redact
+from pytest_lc_callbacks._redaction import PROJECT, clean, redact
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,40 @@ def test_rules_that_are_none(rule, message):
     """
     with pytest.raises(TypeError, match=message):
         redact("text", [rule])
+
+
+def test_the_project_whose_tests_run_names_its_rules():
+    """
+    The rules of the project are asked while its tests run, and those of a pytest inside pytest before those around it.
+    """
+
+    def outer():
+        return ["outer"]
+
+    def inner():
+        return ["inner"]
+
+    PROJECT.begin(outer)
+    PROJECT.begin(inner)
+    innermost = clean("outer inner")
+    PROJECT.end(inner)
+    around = clean("outer inner")
+    PROJECT.end(outer)
+    PROJECT.end(outer)
+
+    assert (innermost, around, clean("outer inner")) == ("outer [redacted]", "[redacted] inner", "outer inner")
+
+
+def test_a_rule_that_goes_wrong_lets_nothing_out():
+    """
+    Where a rule of the project raises, the whole text is withheld.
+    """
+
+    def broken():
+        return [lambda text: 1 / 0]
+
+    PROJECT.begin(broken)
+    said = clean("a secret")
+    PROJECT.end(broken)
+
+    assert said == "(withheld: a rule of pytest_lc_callbacks_redact raised ZeroDivisionError)"
