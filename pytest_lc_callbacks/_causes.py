@@ -270,6 +270,27 @@ UNHEARD_START = _cause(
     "A handler may miss a start (ignore_..., an inline handler beside a text LLM), and a run may end twice. Use .get() "
     "or .pop(run_id, None).",
 )
+PARENT_ENDED = _cause(
+    "parent-ended",
+    "A task or thread that a function starts and does not wait for may begin its runs after the function's run has "
+    "ended. A handler that forgets a run at its end does not find the parent then: wait for the task, or let the "
+    "handler take an unknown parent.",
+)
+SHARED_STATE = _cause(
+    "shared-state",
+    "A container in the body of a class belongs to the class: every instance writes into the same one. Make it in "
+    "__init__.",
+    source="measured, Python 3.11 to 3.13",
+)
+INPUT_STR = _cause(
+    "input-str",
+    'The input_str of a tool is str() of its arguments, which is no JSON. The arguments are in kwargs["inputs"].',
+)
+HISTORY_KEY = _cause(
+    "history-key",
+    "RunnableWithMessageHistory saves a turn in a handler of LangChain's own: where a key names nothing, LangChain "
+    "swallows the KeyError, and the history stays as it was. Look at output_messages_key and input_messages_key.",
+)
 ASSERT_IN_HANDLER = _cause(
     "assert-in-handler",
     "LangChain swallows an AssertionError like any other exception: an assert inside a handler checks nothing. Record "

@@ -54,7 +54,12 @@ def render_place(file: str, line: int) -> str:
 
 def is_library(file: str) -> bool:
     """Whether *file* is Python's own or belongs to an installed package."""
-    return file.startswith(("<frozen", *_STDLIB)) or _is_installed(file)
+    return is_standard_library(file) or _is_installed(file)
+
+
+def is_standard_library(file: str) -> bool:
+    """Whether *file* is Python's own."""
+    return file.startswith(("<frozen", *_STDLIB)) and not _is_installed(file)
 
 
 def call_behind(frame: FrameType | None) -> CallSite:

@@ -9,7 +9,7 @@ import threading
 from types import FrameType
 from typing import Any
 
-from pytest_lc_callbacks._findings.handler_error import HandlerError
+from pytest_lc_callbacks._findings.handler_exception import HandlerError
 
 
 def hanging_error(handler: Any, event: str, error: BaseException, kwargs: dict[str, Any]) -> HandlerError | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from traceback import walk_tb
@@ -12,15 +13,17 @@ from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler, manager
 
-from pytest_lc_callbacks._findings.handler_error import HandlerError
+from pytest_lc_callbacks._findings.handler_exception import HandlerError
 from pytest_lc_callbacks._patches import Patches
 from pytest_lc_callbacks._recording import id_key
 from pytest_lc_callbacks._stack import is_library
 from pytest_lc_callbacks._values import ask, class_name, is_a, is_true, module_name, traceback_of
 
 _ABSENT = object()
-# Modules of handlers that LangChain adds by itself. The user cannot mend what they raise.
+# Modules of handlers that LangChain adds by itself. The user cannot mend what they raise ...
 _TRACERS = ("langchain_core.tracers.", "langsmith.", "langgraph.")
+# ... but for what these do for the user: message histories and with_listeners.
+_LISTENERS = ("RootListenersTracer", "AsyncRootListenersTracer")
 
 
 class Swallowed:
@@ -56,7 +59,8 @@ class Swallowed:
 
     def _note(self, error: BaseException, frame: FrameType) -> None:
         """Keep *error*, with what the frame that caught it knows."""
-        read = _read_frame(error, frame)
+        thread = threading.current_thread()
+        read = replace(_read_frame(error, frame), thread_id=threading.get_ident(), thread=thread.name)
         if self._is_of_earlier_test(read.run_id, frame.f_locals.get("handlers", ())):
             return
         # With raise_error LangChain raises the exception again, but not a NotImplementedError.
@@ -100,6 +104,7 @@ def _read_frame(error: BaseException, frame: FrameType) -> HandlerError:
             event=caught.get("event_name", "a callback"),
             args=tuple(caught.get("args", ())),
             kwargs=dict(caught.get("kwargs", {})),
+            instances=max(1, [type(other) for other in caught.get("handlers", ())].count(type(caught["handler"]))),
         )
     return _read_traceback(error, frame)
 
@@ -147,6 +152,8 @@ def _is_flaw_of_langchain(read: HandlerError) -> bool:
     if is_a(read.error, NotImplementedError) and read.event == "on_chat_model_start":
         # A handler asks so for on_llm_start instead. Before langchain-core 1.4 a coroutine handler did not get it.
         return True
+    if class_name(type(read.handler)) in _LISTENERS:
+        return False
     return module_name(type(read.handler)).startswith(_TRACERS) and not _passed_users_code(read.error)
 
 

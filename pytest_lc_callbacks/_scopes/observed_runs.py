@@ -98,6 +98,13 @@ class ObservedRuns:
         known = f": {FALLBACKS.source} [{FALLBACKS.name}]" if self.is_left_by_fallbacks(run) else ""
         return f"began without a parent{known}"
 
+    def late_remark(self, run: Run | None) -> str | None:
+        """``bot had ended before ask began``, where *run* began after the end of its parent."""
+        parent = None if run is None else run.parent
+        if run is None or parent is None or not parent.ended or parent._last > run._first:
+            return None
+        return f"{parent.label} had ended before {run.label} began"
+
     def phase_of(self, run: Run) -> str | None:
         """The phase of the test that *run* began in: ``"call"``; None for an observer outside pytest's phases."""
         return self.phases.get(run)

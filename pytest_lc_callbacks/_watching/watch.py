@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -165,7 +166,9 @@ class WatchedTest:
             origin = None if run is None else observed.origin(run)
             return None if origin is None else origin.call.place
 
-        return handler_errors(errors, {key: run.label for key, run in runs.items()}, called_at)
+        errors = [replace(error, late=observed.late_remark(runs.get(id_key(error.run_id)))) for error in errors]
+        names = {key: run.label for key, run in runs.items()}
+        return handler_errors(errors, names, called_at, self.observer._test_thread)
 
     def _recordings(self) -> dict[str, Recording]:
         return {**self.handlers, **self.spies.recordings()}

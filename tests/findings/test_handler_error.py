@@ -10,7 +10,8 @@ from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.runnables import RunnableLambda
 
 from pytest_lc_callbacks import FakeChatModel
-from pytest_lc_callbacks._findings.handler_error import HandlerError, handler_errors
+from pytest_lc_callbacks._findings.handler_error import handler_errors
+from pytest_lc_callbacks._findings.handler_exception import HandlerError
 from pytest_lc_callbacks._recording import id_key
 
 
@@ -108,7 +109,7 @@ class LoopBound(AsyncCallbackHandler):
         (Named, "LangChain sends name=None for models and tools unless the call has a run_name. .* [name-none]"),
         (Output, "response.llm_output is None in streams and in most models. .* [llm-output-none]"),
         (Positional, "In sync runs LangChain passes the token by keyword .* [token-by-keyword]"),
-        (Parent, "Parent looked up the parent run, which it has not heard. .* [unheard-parent]"),
+        (Parent, "Parent looked up the parent run, and does not know it. .* [unheard-parent]"),
         (Unheard, "Unheard looked up a run whose start it has not kept. .* [unheard-start]"),
         (Asserting, "LangChain swallows an AssertionError like any other exception: .* [assert-in-handler]"),
         (Short, "Short.on_llm_end does not take what LangChain sends. .* **kwargs). [handler-signature]"),

@@ -1,0 +1,99 @@
+"""An exception that left a handler, and the lines of the user's code that it came through."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from traceback import walk_tb
+from types import FrameType
+from typing import Any, NamedTuple
+
+from pytest_lc_callbacks._stack import is_standard_library
+from pytest_lc_callbacks._values import traceback_of
+
+# Frames of these packages, and of ours, stand between LangChain's call of a handler and the user's code.
+_LIBRARIES = ("langchain_core", "langsmith", "asyncio", "concurrent", "threading", "contextvars", "functools")
+_OURS = __name__.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerError:
+    """One exception that left a handler and did not reach the program."""
+
+    error: BaseException
+    handler: Any = None
+    """The handler, where LangChain leaves it in reach."""
+
+    name: str = "a handler"
+    """The name of its class."""
+
+    event: str = "a callback"
+    """The method that raised: ``on_llm_end``."""
+
+    args: tuple[Any, ...] = ()
+    """What the method was given by position."""
+
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """What the method was given by name."""
+
+    in_coroutine: bool = False
+    """Whether it was a coroutine handler in a sync run, of which LangChain swallows everything."""
+
+    hangs: bool = False
+    """Whether the run waits for the handler for ever."""
+
+    breaks: bool = False
+    """Whether LangChain's own call fails: it asks the handler for ``raise_error``, and the handler has none."""
+
+    instances: int = 1
+    """How many instances of the handler's class were sent the event, as far as LangChain's frame shows."""
+
+    thread_id: int = 0
+    """The ``threading.get_ident()`` of the thread that called it; 0 where that is not known."""
+
+    thread: str | None = None
+    """The name of that thread."""
+
+    late: str | None = None
+    """The facts where its run began after the parent run had ended: ``bot had ended before ask began``."""
+
+    @property
+    def run_id(self) -> Any:
+        """The run it happened in, where LangChain leaves that in reach."""
+        return self.kwargs.get("run_id")
+
+    @property
+    def first(self) -> Any:
+        """The first argument by position: of ``on_llm_end`` the response; None where there is none."""
+        return self.args[0] if self.args else None
+
+
+class Line(NamedTuple):
+    """A line that an exception came through."""
+
+    frame: FrameType
+    number: int
+    """The frame itself may have gone on to another line."""
+
+    @property
+    def file(self) -> str:
+        return self.frame.f_code.co_filename
+
+    @property
+    def source(self) -> str:
+        return linecache.getline(self.file, self.number, self.frame.f_globals).strip()
+
+
+def users_lines(error: BaseException) -> list[Line]:
+    """The lines of the user's code that *error* came through, the innermost last."""
+    lines = [Line(frame, number) for frame, number in walk_tb(traceback_of(error))]
+    return [
+        line
+        for line in lines
+        if _package(line.frame) not in (_OURS, *_LIBRARIES) and not is_standard_library(line.file)
+    ]
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]

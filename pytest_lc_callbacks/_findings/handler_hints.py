@@ -1,0 +1,158 @@
+"""The mistakes in a handler that LangChain invites: each with its hint where the facts prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from traceback import walk_tb
+from typing import Any
+
+from pytest_lc_callbacks import _causes, _words
+from pytest_lc_callbacks._causes import Cause
+from pytest_lc_callbacks._findings.handler_exception import HandlerError, users_lines
+from pytest_lc_callbacks._values import ask, bases, class_name, equal, is_a, is_true, traceback_of
+from pytest_lc_callbacks._words import string
+
+_STARTS = ("on_chain_start", "on_retriever_start", "on_llm_start", "on_chat_model_start", "on_tool_start")
+
+
+def hints(failed: HandlerError) -> tuple[str, ...]:
+    return tuple(hint for explain in _HINTS if (hint := explain(failed)))
+
+
+# The functions in _HINTS: each looks for one mistake that LangChain invites, and gives its hint if the facts prove it.
+
+
+def _explain_none(failed: HandlerError) -> str | None:
+    """The line that raised uses a value that LangChain leaves None."""
+    lines = users_lines(failed.error)
+    if not lines or "NoneType" not in _words.error_text(failed.error):
+        return None
+    source = lines[-1].source
+    return next((cause.hint() for word, cause, is_none in _LEFT_NONE if word in source and is_none(failed)), None)
+
+
+_LEFT_NONE: tuple[tuple[str, Cause, Callable[[HandlerError], bool]], ...] = (
+    (
+        "serialized",
+        _causes.SERIALIZED_NONE,
+        lambda failed: failed.event in _STARTS and bool(failed.args) and failed.first is None,
+    ),
+    (
+        "name",
+        _causes.NAME_NONE,
+        lambda failed: failed.event in _STARTS and failed.kwargs.get("name", ...) is None,
+    ),
+    (
+        "llm_output",
+        _causes.LLM_OUTPUT_NONE,
+        lambda failed: failed.event == "on_llm_end" and ask(failed.first, "llm_output", ...) is None,
+    ),
+    (
+        "inputs",
+        _causes.INPUTS_NONE,
+        lambda failed: failed.event == "on_tool_start" and failed.kwargs.get("inputs", ...) is None,
+    ),
+)
+
+
+def _explain_lookup(failed: HandlerError) -> str | None:
+    """A lookup with the id of a run that the handler has not heard."""
+    missing = failed.error.args[0] if is_a(failed.error, KeyError) and failed.error.args else None
+    if missing is None:
+        return None
+    if _is_id(missing, failed.kwargs.get("parent_run_id")):
+        if failed.late is not None:
+            return _causes.PARENT_ENDED.hint(f"{failed.name} looked up the parent run: {failed.late}.")
+        return _causes.UNHEARD_PARENT.hint(f"{failed.name} looked up the parent run, and does not know it.")
+    if _is_id(missing, failed.run_id) and (shared := _shared_container(failed)) is not None:
+        facts = f"{_words.count(failed.instances, 'instance')} of {failed.name} heard this run, and {shared}."
+        return _causes.SHARED_STATE.hint(facts)
+    if _is_id(missing, failed.run_id):
+        return _causes.UNHEARD_START.hint(f"{failed.name} looked up a run whose start it has not kept.")
+    return None
+
+
+def _shared_container(failed: HandlerError) -> str | None:
+    """The container in the body of the handler's class that the line that raised uses, in words."""
+    lines = users_lines(failed.error)
+    if failed.instances < 2 or not lines:
+        return None
+    for base in bases(type(failed.handler)):
+        for name, value in vars(base).items():
+            is_own = name in vars(failed.handler) if hasattr(failed.handler, "__dict__") else False
+            if isinstance(value, (dict, list, set)) and not is_own and f".{name}" in lines[-1].source:
+                return f"{class_name(base)}.{name} is a {class_name(type(value))} of the class"
+    return None
+
+
+def _is_id(missing: Any, run_id: Any) -> bool:
+    return run_id is not None and (equal(missing, run_id) or equal(missing, string(run_id)))
+
+
+def _explain_assertion(failed: HandlerError) -> str | None:
+    return _causes.ASSERT_IN_HANDLER.hint() if is_a(failed.error, AssertionError) else None
+
+
+def _explain_stop_iteration(failed: HandlerError) -> str | None:
+    # In a coroutine a StopIteration becomes a RuntimeError that names it.
+    is_one = is_a(failed.error, StopIteration) or "StopIteration" in _words.error_text(failed.error)
+    return _causes.STOP_ITERATION.hint() if is_one else None
+
+
+def _explain_signature(failed: HandlerError) -> str | None:
+    # Arguments that do not fit are refused before any line of the handler runs.
+    is_refused = "argument" in _words.error_text(failed.error) and not users_lines(failed.error)
+    if not is_a(failed.error, TypeError) or not is_refused:
+        return None
+    return _causes.SIGNATURE.hint(f"{failed.name}.{failed.event} does not take what LangChain sends.")
+
+
+def _explain_token(failed: HandlerError) -> str | None:
+    by_keyword = failed.event == "on_llm_new_token" and not failed.args
+    return _causes.TOKEN_BY_KEYWORD.hint() if is_a(failed.error, IndexError) and by_keyword else None
+
+
+def _explain_loop(failed: HandlerError) -> str | None:
+    text = _words.error_text(failed.error)
+    return _causes.LOOP_PER_CALL.hint() if "different" in text and "loop" in text else None
+
+
+def _explain_base(failed: HandlerError) -> str | None:
+    facts = f"{failed.name} has no raise_error."
+    return _causes.NO_BASE_HANDLER.hint(facts) if failed.breaks else None
+
+
+def _explain_raise_error(failed: HandlerError) -> str | None:
+    means_to_raise = failed.in_coroutine and is_true(ask(failed.handler, "raise_error"))
+    return _causes.RAISE_ERROR_IN_COROUTINE.hint() if means_to_raise else None
+
+
+def _explain_input_str(failed: HandlerError) -> str | None:
+    lines = users_lines(failed.error)
+    is_read = failed.event == "on_tool_start" and bool(lines) and "input_str" in lines[-1].source
+    is_no_json = class_name(type(failed.error)) == "JSONDecodeError"
+    return _causes.INPUT_STR.hint() if is_read and is_no_json else None
+
+
+def _explain_history(failed: HandlerError) -> str | None:
+    frames = [frame for frame, _ in walk_tb(traceback_of(failed.error))]
+    saves = [frame for frame in frames if frame.f_code.co_name in ("_exit_history", "_aexit_history")]
+    is_langchains = bool(saves) and saves[-1].f_globals.get("__name__") == "langchain_core.runnables.history"
+    if not is_langchains or not is_a(failed.error, KeyError):
+        return None
+    return _causes.HISTORY_KEY.hint("the turn was not saved in the message history.")
+
+
+_HINTS: tuple[Callable[[HandlerError], str | None], ...] = (
+    _explain_none,
+    _explain_lookup,
+    _explain_assertion,
+    _explain_stop_iteration,
+    _explain_signature,
+    _explain_token,
+    _explain_loop,
+    _explain_raise_error,
+    _explain_base,
+    _explain_input_str,
+    _explain_history,
+)
