@@ -144,13 +144,15 @@ class Comparison:
 
     def _equal(self, key: str, expected: Any, actual: Any) -> bool:
         verdict = compare_value(expected, actual)
-        if isinstance(verdict, Exception) and self.raised is None:
+        if verdict is True or verdict is False:
+            return verdict
+        if self.raised is None:
             self.raised = verdict
             self.unknown = (
                 f"{key}={repr_short(expected)} cannot be compared with the recorded {repr_short(actual)}: "
                 f"== raised {error_words(verdict)}"
             )
-        return verdict is True
+        return False
 
     def _has_run(self, expected: Any, position: int) -> bool:
         __tracebackhide__ = True

@@ -11,12 +11,18 @@ from pytest_lc_callbacks._recording.events import Run
 from pytest_lc_callbacks._recording.mismatch import Mismatch
 from pytest_lc_callbacks._recording.patterns import AnyOrder, Item, render_item, render_items
 from pytest_lc_callbacks._recording.selection import Selection
-from pytest_lc_callbacks._words import count, first_lines, more, truncate
+from pytest_lc_callbacks._words import count, first_lines, hint, more, truncate
 
 # How many events a search through `any_order` may look at before it raises `SearchLimitError`.
 SEARCH_LIMIT = 5_000_000
 # Ranks of reasons; a message tells the one that ranks highest.
 _NO_START, _OTHER_RUNS, _UNSERVED = range(3)
+
+
+_NAME_MORE = hint(
+    "name more of what tells the runs apart, as in event('chain_start', run='...'), and leave out any ... before "
+    "any_order."
+)
 
 
 class SearchLimitError(ValueError):
@@ -40,12 +46,8 @@ class Budget:
         if self._left < 0:
             alike = Counter(render_items(branch) for branch in group.branches).most_common()
             lines = [f"  {truncate(text)}{f' ({number} times)' if number > 1 else ''}" for text, number in alike]
-            raise SearchLimitError(
-                f"expected to decide any_order within {SEARCH_LIMIT:,} steps, but these branches fit too many runs:\n"
-                + "\n".join(first_lines(lines, 6, "  "))
-                + "\nhint: name more of what tells the runs apart, as in event('chain_start', run='...'), and leave "
-                "out any ... before any_order."
-            )
+            first = f"expected to decide any_order within {SEARCH_LIMIT:,} steps, but these branches fit too many runs:"
+            raise SearchLimitError("\n".join([first, *first_lines(lines, 6, "  "), _NAME_MORE]))
 
 
 @dataclass(frozen=True, kw_only=True)

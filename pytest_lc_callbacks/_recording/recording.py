@@ -24,7 +24,7 @@ from pytest_lc_callbacks._recording.tool_calls import (
 )
 from pytest_lc_callbacks._recording.tree import RunTreeText
 from pytest_lc_callbacks._values import is_a
-from pytest_lc_callbacks._words import count, listing, repr_short, shown
+from pytest_lc_callbacks._words import count, hint, listing, repr_short, shown
 
 
 class Recording(Questions):
@@ -167,7 +167,7 @@ class Recording(Questions):
         is_selective = name or attributes or (self._chosen is not None and not len(self._log))
         if is_selective and not self._selection:
             first = f"expected no {wanted} among the recorded events, but {self._emptiness}, so nothing was checked"
-            silence = "hint: if the handler is to hear nothing at all, write assert_no_events() of the handler itself."
+            silence = hint("if the handler is to hear nothing at all, write assert_no_events() of the handler itself.")
             raise AssertionError(_join(first, [*self._ask_observer().hints, silence]))
 
     def assert_no_errors(self, ignore: type[BaseException] | Iterable[type[BaseException]] = ()) -> None:

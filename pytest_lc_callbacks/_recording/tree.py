@@ -14,7 +14,7 @@ _Row: TypeAlias = tuple[int, str, str]
 
 _BRANCHES = "│├└─ \t"
 # A message draws this many runs before and after the first that differs.
-_SHOWN = 20
+_AROUND = 20
 
 
 class RunTree:
@@ -165,7 +165,7 @@ def _append(path: list[tuple[int, _Node]], column: int, name: str) -> None:
 
 def _draw(rows: list[_Row], marked: int) -> list[str]:
     """The rows around the *marked* one, indented by their depth."""
-    start, stop = max(0, marked - _SHOWN), marked + _SHOWN
+    start, stop = max(0, marked - _AROUND), marked + _AROUND
     lines = [f"    {'  ' * depth}{name}" for depth, name, _ in rows[start:stop]]
     if marked < len(rows):
         lines[marked - start] += "   <- here"

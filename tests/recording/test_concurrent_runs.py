@@ -279,8 +279,8 @@ def test_a_search_past_its_limit_is_loud(monkeypatch: pytest.MonkeyPatch) -> Non
         "expected to decide any_order within 500 steps, but these branches fit too many runs:",
         "  ['tool_start', ..., 'tool_end'] (29 times)",
         "  ['tool_start', 'tool_end']",
-        "hint: name more of what tells the runs apart, as in event('chain_start', run='...'), and leave out any ... "
-        "before any_order.",
+        "hint: name more of what tells the runs apart, as in event('chain_start', run='...'), and leave out",
+        "      any ... before any_order.",
     ]
 
 
