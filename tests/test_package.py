@@ -33,6 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "_handlers": {"_scopes", "_patches", "_made"},
     "_findings": {"_scopes", "_patches"},
     "_report": {"_findings", "_redaction"},
+    "_contract": {"_handlers", "_fake", "_patches"},
     "_watching": {"_handlers", "_findings", "_fake", "_report"},
 }
 # These hand the rest to a user, who may want any room.
@@ -40,11 +41,11 @@ DOORS = {"__init__", "__main__", "plugin", "hooks", "contract"}
 
 # Who may know what is not in the standard library.
 OUTSIDE = {
-    "langchain_core": {"_fake", "_handlers", "_findings", "_watching", "_model_calls", "contract"},
-    "langgraph": {"_handlers"},
-    "pydantic": {"_fake"},
+    "langchain_core": {"_fake", "_handlers", "_findings", "_watching", "_model_calls", "_contract"},
+    "langgraph": {"_handlers", "_contract"},
+    "pydantic": {"_fake", "_contract"},
     "typing_extensions": {"_fake"},
-    "pytest": {"_watching", "plugin", "hooks", "contract"},
+    "pytest": {"_watching", "_contract", "plugin", "hooks"},
     "pluggy": {"plugin", "hooks"},
     "jinja2": {"_report"},
 }
