@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from pytest_lc_callbacks._recording import event as event
     from pytest_lc_callbacks._recording import many as many
     from pytest_lc_callbacks._watching.warning import CallbackFindingWarning as CallbackFindingWarning
+    from pytest_lc_callbacks.contract import CallbackHandlerTests as CallbackHandlerTests
 
 __all__ = [
     "Call",
     "CallbackFindingWarning",
+    "CallbackHandlerTests",
     "Event",
     "EventName",
     "FakeChatModel",
@@ -44,6 +46,7 @@ __all__ = [
 _ROOMS = {
     "Call": "_fake",
     "CallbackFindingWarning": "_watching.warning",
+    "CallbackHandlerTests": "contract",
     "Event": "_recording",
     "EventName": "_recording",
     "FakeChatModel": "_fake",

@@ -33,7 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "_handlers": {"_scopes", "_patches", "_made"},
     "_findings": {"_scopes", "_patches"},
     "_report": {"_findings", "_redaction"},
-    "_contract": {"_handlers", "_fake", "_patches"},
+    "_contract": {"_handlers", "_fake"},
     "_watching": {"_handlers", "_findings", "_fake", "_report"},
 }
 # These hand the rest to a user, who may want any room.

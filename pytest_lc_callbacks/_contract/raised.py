@@ -12,7 +12,7 @@ from typing import Any
 from langchain_core.callbacks import manager
 
 from pytest_lc_callbacks._patches import Patches
-from pytest_lc_callbacks._stack import shown_place
+from pytest_lc_callbacks._stack import render_place
 from pytest_lc_callbacks._words import error_line, one_line
 
 # Frames of these lie between a handler's own code and LangChain's.
@@ -91,7 +91,7 @@ def raised(error: BaseException, event: str, *, no_serialized: bool = False) -> 
     if frames:
         frame, number = frames[-1]
         path = frame.f_code.co_filename
-        place = f"{shown_place(path, number)} in {frame.f_code.co_name}"
+        place = f"{render_place(path, number)} in {frame.f_code.co_name}"
         source = one_line(linecache.getline(path, number, frame.f_globals))[:120]
     return Raised(event, error_line(error), type(error).__name__, place, source, no_serialized)
 
