@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 import threading
 from collections.abc import Mapping
 from contextvars import Context
@@ -18,6 +19,7 @@ from pytest_lc_callbacks._words import one_line, repr_short, truncate
 
 # Python's own: it is set by whoever uses decimals.
 _NOT_LEFT = {"decimal_context"}
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _LANGCHAINS_LOGGER = "langchain_core.callbacks.manager"
 
 
@@ -51,7 +53,7 @@ class Logs:
         self._patches.undo()
 
     def _note(self, record: logging.LogRecord) -> None:
-        text = truncate(one_line(record.getMessage()), 160)
+        text = truncate(_ID.sub("...", one_line(record.getMessage())), 160)
         if record.exc_info and record.exc_info[0] is not None:
             self.records.append((record.name, record.levelname, f"{text} ({record.exc_info[0].__name__})"))
         elif record.levelno >= logging.ERROR:

@@ -33,9 +33,12 @@ class LeftChecks(Suite):
         mend = (
             "reset what you set, with the token, at the run's end and at its error; or keep runs in a dict by run_id."
         )
-        found = left(self._trials_of(), lambda trial: _new(trial.context, self._baseline(trial.program).context))
+        trials = self._trials_of()
+        found = left(trials, lambda trial: _new(trial.context, self._baseline(trial.program).context))
         if found:
-            fail_with_left(found, "leave the context as it was", "left the variable", mend)
+            values = {name: value for trial in reversed(trials) for name, value in trial.context.items()}
+            shown = {f"{name} = {values[name]}": programs for name, programs in found.items()}
+            fail_with_left(shown, "leave the context as it was", "left the variable", mend)
 
     @check()
     def test_logs_no_errors(self) -> None:
@@ -176,7 +179,7 @@ class LeftChecks(Suite):
 
 
 def _new(context: dict[str, str], usual: dict[str, str]) -> list[str]:
-    return [f"{name} = {value}" for name, value in context.items() if name not in usual]
+    return [name for name in context if name not in usual]
 
 
 def _logged(trial: Trial, usual: Trial) -> list[str]:

@@ -214,8 +214,8 @@ class RecordChecks(Suite):
             self._rows("lambda_invoke"), "outer"
         )
         if len(outer) != 1 or not has_end:
-            what = f"{len(outer)} rows for it" if len(outer) != 1 else "a row without its outputs"
-            first = f"expected one row for an agent's chain, with its real end, but there are {what}"
+            what = f"made {len(outer)} rows" if len(outer) != 1 else "left its outputs out"
+            first = f"expected one row for an agent's chain, with its real end, but the handler {what}"
             fault(first, [trial.program], "add what the agent does to the run; on_chain_end ends it.")
 
     @check(needs="records")

@@ -553,6 +553,29 @@ class NoErrors(Starts):
 
 
 @fails("forgets_runs_that_are_cut_off")
+class OpenRoots(Open):
+    """Looks for the parent of a model that has ended: in a closed stream the parent is gone already."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.models: set[Any] = set()
+
+    def on_chat_model_start(self, *args: Any, run_id: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
+        if parent_run_id in self.open:
+            self.models.add(run_id)
+
+    def on_llm_end(self, *args: Any, run_id: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
+        if parent_run_id in self.open:
+            self.models.discard(run_id)
+
+    on_llm_error = on_llm_end
+
+    def on_chain_error(self, error: Any, *, run_id: Any, **kwargs: Any) -> None:
+        super().on_chain_error(error, run_id=run_id)
+        self.models.clear()
+
+
+@fails("forgets_runs_without_end")
 class NoRoots(Starts):
     def on_chat_model_start(self, *args: Any, run_id: Any, **kwargs: Any) -> None:
         self.starts[str(run_id)] = 1.0
