@@ -33,7 +33,7 @@ class CallbackHandlerTests(RecordChecks, MemoryChecks, LeftChecks, PayloadChecks
         ```
     """
 
-    lc_callbacks_contract = True
+    _lc_callbacks_contract = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -287,7 +287,7 @@ def _begin_block(item: pytest.Item) -> None:
 def _is_watched(item: pytest.Item, is_marked: bool) -> bool:
     """Whether the observer is to watch the test: it has the marker, it uses a fixture of ours, or all are watched."""
     observe = item.config.getini("lc_callbacks_observe")
-    if observe == "off" or getattr(getattr(item, "cls", None), "lc_callbacks_contract", False):
+    if observe == "off" or getattr(getattr(item, "cls", None), "_lc_callbacks_contract", False):
         # The checks of a handler's contract provoke what would be a finding elsewhere, and have observers of their own.
         return False
     if observe == "all" and "langchain_core" in sys.modules:

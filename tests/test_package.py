@@ -231,7 +231,10 @@ def test_the_guide_names_what_users_see(name):
     spans = [span for page in pages for span in re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8"))]
     told = {word for span in spans for word in re.findall(r"(?:^|\.)(\w+)", span)}
 
-    assert {a for base in ours for a in vars(base) if not a.startswith("_")} - theirs - told == set()
+    public_names = {a for base in ours for a in vars(base) if not a.startswith("_")}
+    # The checks of a suite have a table of their own.
+    checks = {a for a in public_names if a.startswith("test_")}
+    assert public_names - checks - theirs - told == set()
 
 
 def test_every_public_name_can_be_had():

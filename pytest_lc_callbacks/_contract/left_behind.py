@@ -112,17 +112,17 @@ def _fingerprint(value: Any, depth: int = 6) -> Any:
         return {name: _fingerprint(item, depth - 1) for name, item in vars(value).items()}
     if depth and kind.__module__ == "langchain_core.outputs.chat_generation":
         return {name: _fingerprint(item, depth - 1) for name, item in vars(value).items()}
-    return value if kind in (str, int, float, bool, type(None)) else _Same(value)
+    return value if kind in (str, int, float, bool, type(None)) else Same(value)
 
 
-class _Same:
+class Same:
     """An object, equal to itself alone."""
 
     def __init__(self, value: Any) -> None:
         self._value = value
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other._value is self._value
+        return isinstance(other, Same) and other._value is self._value
 
     def __hash__(self) -> int:
         return id(self._value)

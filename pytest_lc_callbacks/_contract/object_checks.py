@@ -13,6 +13,7 @@ from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from pytest_lc_callbacks._contract.check import check
 from pytest_lc_callbacks._contract.components import Chat
 from pytest_lc_callbacks._contract.judging import fault
+from pytest_lc_callbacks._contract.left_behind import Same
 from pytest_lc_callbacks._contract.program import PROGRAMS
 from pytest_lc_callbacks._contract.reach import attributes, is_container, package_of
 from pytest_lc_callbacks._contract.suite import Suite
@@ -226,6 +227,9 @@ def _shared(one: Any, other: Any) -> dict[str, Any]:
 
 
 def _state(value: Any) -> Any:
+    """What of *value* can change, kept alive: an id alone may be given to something new."""
     if isinstance(value, dict):
-        return [(id(key), id(item)) for key, item in value.items()]
-    return [id(item) for item in value] if is_container(value) else id(value)
+        return [(_state(key), Same(item)) for key, item in value.items()]
+    if is_container(value):
+        return [Same(item) for item in value]
+    return value if type(value) in (str, int, float, bool, type(None)) else Same(value)

@@ -1,4 +1,4 @@
-"""Published callback handlers, put through `CallbackHandlerTests`: offline, with what they make of it read in memory."""
+"""Published callback handlers, put through `CallbackHandlerTests`: offline, what they make of it is read in memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TestLangfuse(CallbackHandlerTests):
         provider, request.cls.exporter = spans_in_memory()
         nowhere = import_module("opentelemetry.sdk.trace.export.in_memory_span_exporter").InMemorySpanExporter()
         given = {"public_key": "pk", "secret_key": "sk", "base_url": "http://localhost:9"}
-        yield langfuse.Langfuse(**given, tracer_provider=provider, span_exporter=nowhere)
+        return langfuse.Langfuse(**given, tracer_provider=provider, span_exporter=nowhere)
 
     def make_handler(self) -> Any:
         """A handler of the client."""
