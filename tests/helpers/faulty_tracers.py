@@ -244,7 +244,7 @@ class SameThread(Tracer):
 @fails("makes_the_same_tree_in_every_mode")
 class UnderTheModel(Tracer):
     def parent(self, parent: Any, kwargs: dict[str, Any]) -> Any:
-        if kwargs.get("run_type") == "parser" and "defers_inputs" in kwargs:
+        if kwargs.get("run_type") == "parser":
             models = [row["id"] for row in self.open.values() if row["name"] == "the_model" and row["parent"] == parent]
             return models[0] if models else parent
         return parent
