@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nox
@@ -21,6 +22,18 @@ LOWEST = [
     "langgraph-checkpoint==3.0.1",
     "pytest==8.2.0",
 ]
+
+# Published callback handlers, each put through our suite in a process of its own: some leave LangChain changed.
+HANDLERS = {
+    "Braintrust": ["braintrust"],
+    "Langfuse": ["langfuse"],
+    "Mlflow": ["mlflow-skinny", "alembic", "pandas"],
+    "OpenAIUsage": ["langchain-community"],
+    "OpenInference": ["openinference-instrumentation-langchain", "opentelemetry-sdk"],
+    "Posthog": ["posthog"],
+    "Sentry": ["sentry-sdk"],
+    "Traceloop": ["opentelemetry-instrumentation-langchain", "opentelemetry-sdk"],
+}
 
 # The Python whose cell also measures coverage.
 MEASURED = "3.13"
@@ -109,6 +122,26 @@ def newest(session: nox.Session) -> None:
     install(session, f"{wheel()}[test,partners]")
     session.env["LC_CALLBACKS_NEWEST"] = "1"
     run_tests(session, "pytest")
+
+
+@nox.session(requires=["build"])
+def handlers(session: nox.Session) -> None:
+    """What the suite for handler authors finds in published handlers: it prints the faults, and fails for none."""
+    needed = dict.fromkeys(package for packages in HANDLERS.values() for package in packages)
+    install(session, str(wheel()), "langchain", "langgraph", *needed)
+    for name in HANDLERS:
+        # 1 is pytest's word for failed tests.
+        place = ["-c", os.devnull, "--rootdir=.", "--import-mode=importlib", "-p", "no:cacheprovider"]
+        session.run(
+            "pytest",
+            *place,
+            "-q",
+            "--tb=short",
+            "-k",
+            f"Test{name}",
+            "benchmarks/_published_handlers.py",
+            success_codes=[0, 1],
+        )
 
 
 def install(session: nox.Session, *requirements: str) -> None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pytest_lc_callbacks._findings.finding import Finding as Finding
     from pytest_lc_callbacks._handlers.observer import Observer as Observer
     from pytest_lc_callbacks._handlers.observer import observe_callbacks as observe_callbacks
+    from pytest_lc_callbacks._handlers.parity import aassert_parity as aassert_parity
+    from pytest_lc_callbacks._handlers.parity import assert_parity as assert_parity
     from pytest_lc_callbacks._handlers.recorder import RecordingHandler as RecordingHandler
     from pytest_lc_callbacks._handlers.spy import Spy as Spy
     from pytest_lc_callbacks._recording import Event as Event
@@ -21,10 +23,12 @@ if TYPE_CHECKING:
     from pytest_lc_callbacks._recording import event as event
     from pytest_lc_callbacks._recording import many as many
     from pytest_lc_callbacks._watching.warning import CallbackFindingWarning as CallbackFindingWarning
+    from pytest_lc_callbacks.contract import CallbackHandlerTests as CallbackHandlerTests
 
 __all__ = [
     "Call",
     "CallbackFindingWarning",
+    "CallbackHandlerTests",
     "Event",
     "EventName",
     "FakeChatModel",
@@ -35,7 +39,9 @@ __all__ = [
     "RecordingHandler",
     "Run",
     "Spy",
+    "aassert_parity",
     "any_order",
+    "assert_parity",
     "event",
     "many",
     "observe_callbacks",
@@ -44,6 +50,7 @@ __all__ = [
 _ROOMS = {
     "Call": "_fake",
     "CallbackFindingWarning": "_watching.warning",
+    "CallbackHandlerTests": "contract",
     "Event": "_recording",
     "EventName": "_recording",
     "FakeChatModel": "_fake",
@@ -54,7 +61,9 @@ _ROOMS = {
     "RecordingHandler": "_handlers.recorder",
     "Run": "_recording",
     "Spy": "_handlers.spy",
+    "aassert_parity": "_handlers.parity",
     "any_order": "_recording",
+    "assert_parity": "_handlers.parity",
     "event": "_recording",
     "many": "_recording",
     "observe_callbacks": "_handlers.observer",

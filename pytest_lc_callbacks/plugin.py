@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_lc_callbacks._contract.session import ContractResults
 from pytest_lc_callbacks._redaction import PROJECT
 from pytest_lc_callbacks._watching.guard import add_tracebacks, guarded, has_given_up
 from pytest_lc_callbacks._watching.settings import BLOCK, FINDINGS, LEVELS, Settings, refuse_unknown_names
@@ -81,6 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
     rules: Callable[[], Iterable[Rule]] = partial(_project_rules, config)
     config.stash[_rules_key] = rules
     PROJECT.begin(rules)
+    config.pluginmanager.register(ContractResults(), "lc_callbacks_contract")
     observe = config.getini("lc_callbacks_observe")
     if observe not in _OBSERVE:
         raise pytest.UsageError(f"lc_callbacks_observe = {observe}: expected one of {', '.join(_OBSERVE)}")
@@ -285,7 +287,8 @@ def _begin_block(item: pytest.Item) -> None:
 def _is_watched(item: pytest.Item, is_marked: bool) -> bool:
     """Whether the observer is to watch the test: it has the marker, it uses a fixture of ours, or all are watched."""
     observe = item.config.getini("lc_callbacks_observe")
-    if observe == "off":
+    if observe == "off" or getattr(getattr(item, "cls", None), "_lc_callbacks_contract", False):
+        # The checks of a handler's contract provoke what would be a finding elsewhere, and have observers of their own.
         return False
     if observe == "all" and "langchain_core" in sys.modules:
         return True

@@ -1,0 +1,44 @@
+"""What pytest is told of the checks: their results travel on the test reports, and the report is printed at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+result_key = pytest.StashKey[dict[str, Any]]()
+"""What a check found, as builtins, on its item."""
+
+
+class ContractResults:
+    """Collects the results of all checks of a session, also of those that ran in pytest-xdist's workers."""
+
+    def __init__(self) -> None:
+        self.results: list[dict[str, Any]] = []
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[Any]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Put the result on the report: what is made of builtins travels with it from worker to controller."""
+        report = yield
+        if call.when == "call" and result_key in item.stash:
+            report.lc_callbacks_contract = item.stash[result_key]  # type: ignore[attr-defined]
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the result off the report, wherever the test ran."""
+        result = getattr(report, "lc_callbacks_contract", None)
+        if result is not None:
+            self.results.append(result)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Print the capability report."""
+        if not self.results:
+            return
+        from pytest_lc_callbacks._contract.report import capability_report
+
+        terminalreporter.section("callback handler capabilities")
+        for line in capability_report(self.results):
+            terminalreporter.write_line(line)

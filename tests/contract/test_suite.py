@@ -1,0 +1,230 @@
+"""What a user writes, and what pytest prints: set-up, instrumentors, expected failures, the report, other plugins."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_lc_callbacks import RecordingHandler
+from pytest_lc_callbacks.contract import CallbackHandlerTests, run_program
+
+# langgraph 1.1 and later send them.
+HAS_INTERRUPTS = hasattr(RecordingHandler, "on_interrupt")
+
+HANDLER = """
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+from pytest_lc_callbacks.contract import CallbackHandlerTests
+
+class Usage(BaseCallbackHandler):
+    def on_llm_end(self, response, **kwargs):
+        (response.llm_output or {}).get("token_usage", {}).get("total_tokens")
+
+class TestUsage(CallbackHandlerTests):
+    def make_handler(self):
+        return Usage()
+"""
+
+
+def test_a_class_alone_is_all_there_is_to_write(pytester):
+    """
+    A class with make_handler is collected and run, also where every test is watched, and the report is printed.
+    """
+    pytester.makepyfile(HANDLER)
+
+    result = pytester.runpytest("-o", "lc_callbacks_observe=all", "-W", "error")
+
+    assert result.parseoutcomes()["failed"] == 1
+    result.stdout.fnmatch_lines(
+        [
+            "E*expected the handler to take token_usage=None, but on_llm_end raised*",
+            "*= callback handler capabilities =*",
+            "*::TestUsage: * checks: * passed, 1 failed, 1 advice, 18 declined",
+            "  FAILED    takes_usage_of_none: expected the handler to take token_usage=None*",
+            "  advice    can_be_deep_copied: *",
+            "  declined  18 checks: needs records(handler)",
+        ]
+    )
+
+
+def test_the_report_comes_from_workers_too(pytester):
+    """
+    Under pytest-xdist the results travel on the test reports, and the controller prints one report.
+    """
+    pytest.importorskip("xdist")
+    pytester.makepyfile(HANDLER)
+
+    result = pytester.runpytest("-n", "2")
+
+    assert result.parseoutcomes()["failed"] == 1
+    result.stdout.fnmatch_lines(["*::TestUsage: * checks: * passed, 1 failed, 1 advice, 18 declined"])
+
+
+def test_without_set_up_the_first_check_says_what_to_write(pytester):
+    """
+    A class with neither make_handler nor instrumented fails once, with the lines to write; the rest is skipped.
+    """
+    pytester.makepyfile(
+        """
+        from pytest_lc_callbacks.contract import CallbackHandlerTests
+
+        class TestMine(CallbackHandlerTests):
+            pass
+        """
+    )
+
+    result = pytester.runpytest("-rs")
+
+    assert result.parseoutcomes().keys() == {"failed", "skipped"}
+    assert result.parseoutcomes()["failed"] == 1
+    result.stdout.fnmatch_lines(
+        [
+            "expected TestMine to say how its handler is made, but it has neither make_handler nor instrumented",
+            "*def make_handler(self):",
+            "*return MyHandler()",
+            "SKIPPED*expected TestMine to say how its handler is made*",
+        ]
+    )
+
+
+def test_an_instrumentor_needs_no_handler_object(pytester):
+    """
+    With a fixture `instrumented` the handler that it installs is tested, interrupts included.
+    """
+    pytester.makepyfile(
+        """
+        import pytest
+        from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
+        from pytest_lc_callbacks.contract import CallbackHandlerTests
+
+        class Injected(BaseCallbackHandler):
+            def on_tool_start(self, serialized, input_str, **kwargs):
+                kwargs["tool_call_id"].upper()
+
+        class TestInstrumented(CallbackHandlerTests):
+            @pytest.fixture
+            def instrumented(self, monkeypatch):
+                original, handler = BaseCallbackManager.__init__, Injected()
+
+                def init(manager, *args, **kwargs):
+                    original(manager, *args, **kwargs)
+                    if handler not in manager.inheritable_handlers:
+                        manager.add_handler(handler, True)
+
+                monkeypatch.setattr(BaseCallbackManager, "__init__", init)
+        """
+    )
+
+    result = pytester.runpytest()
+
+    expected = ["E*expected the handler to take a tool's run, but on_tool_start raised *"]
+    if HAS_INTERRUPTS:
+        expected += ["E*expected the handler to take on_interrupt and on_resume, but on_interrupt raised *"]
+    result.stdout.fnmatch_lines_random(expected)
+    assert result.parseoutcomes()["failed"] == len(expected)
+
+
+def test_an_expected_failure_is_reported_with_its_reason(pytester):
+    """
+    A check in `expected` that fails is an expected failure; one that passes after all fails.
+    """
+    pytester.makepyfile(
+        HANDLER
+        + """
+    expected = {"takes_usage_of_none": "issue 12", "takes_models": "issue 13", "can_be_deep_copied": "a lock"}
+"""
+    )
+
+    result = pytester.runpytest()
+
+    assert (result.parseoutcomes()["failed"], result.parseoutcomes()["xfailed"]) == (1, 1)
+    result.stdout.fnmatch_lines(
+        [
+            "expected the check takes_models to fail (issue 13), but it passed",
+            "  FAILED    takes_models: it is expected to fail, and it passed",
+            "  expected  takes_usage_of_none: issue 12",
+            "  advice    can_be_deep_copied: a lock (*",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("expected", "message"),
+    [
+        ({"takes_model": "why"}, r"there is no check 'takes_model' \(did you mean 'takes_models'\?\)"),
+        ({"takes_models": " "}, "has to say why"),
+    ],
+    ids=["unknown", "no reason"],
+)
+def test_expected_is_read_when_the_class_is_made(expected, message):
+    """
+    A misspelt check, or one without a reason, is a TypeError that names it.
+    """
+    with pytest.raises(TypeError, match=message):
+        type("TestIt", (CallbackHandlerTests,), {"expected": expected})
+
+
+def test_what_is_not_supported_is_declined(pytester):
+    """
+    supports_... = False declines the checks whose programs need it, expects_to_raise those of exceptions.
+    """
+    pytester.makepyfile(
+        HANDLER
+        + """
+    supports_chat_model = supports_llm = supports_streaming = False
+
+class Guard(BaseCallbackHandler):
+    raise_error = True
+
+    def on_tool_start(self, *args, **kwargs):
+        raise PermissionError("no tools here")
+
+class TestGuard(CallbackHandlerTests):
+    expects_to_raise = True
+    def make_handler(self):
+        return Guard()
+"""
+    )
+
+    result = pytester.runpytest("-rs")
+
+    result.stdout.fnmatch_lines_random(
+        [
+            "SKIPPED*not supported, or not installed: models",
+            "SKIPPED*expects_to_raise: it raises on purpose",
+        ]
+    )
+    assert "failed" not in result.parseoutcomes()
+
+
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_it_works_beside_plugins_for_async_tests(pytester, mode):
+    """
+    pytest-asyncio's modes and anyio change nothing.
+    """
+    pytester.makepyfile(HANDLER)
+
+    result = pytester.runpytest("-o", f"asyncio_mode={mode}", "-W", "error")
+
+    assert result.parseoutcomes()["failed"] == 1
+
+
+def test_a_program_can_be_run_by_itself(recording_handler):
+    """
+    The line that a failure prints runs the program with the handler, so that a debugger can stop in it.
+    """
+    run_program("chain_invoke", recording_handler)
+
+    recording_handler.assert_run_tree("""
+        outer
+          the_prompt
+          the_model
+          the_parser
+    """)
+
+
+def test_an_unknown_program_is_refused():
+    """
+    run_program names the nearest program there is.
+    """
+    with pytest.raises(ValueError, match=r"no program 'chain_invok' \(did you mean 'chain_invoke'\?\)"):
+        run_program("chain_invok")

@@ -1,0 +1,605 @@
+"""A handler for each check that needs no records: each has one fault, the one that its check is there for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import json
+import logging
+import signal  # noqa: F401
+import threading
+import time
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
+from langchain_core.language_models import FakeListChatModel
+
+BY_CHECK: dict[str, type] = {}
+"""The faulty handlers by the one check that each fails."""
+
+
+def fails(check: str) -> Any:
+    def remembered(cls: type) -> type:
+        BY_CHECK[check] = cls
+        return cls
+
+    return remembered
+
+
+class Quiet(BaseCallbackHandler):
+    """Nothing is wrong with it: it defines __deepcopy__, so that not even advice is left."""
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+
+@fails("is_a_handler")
+class NoFlags(Quiet):
+    @property
+    def raise_error(self) -> bool:  # type: ignore[override]
+        raise AttributeError("raise_error")
+
+
+@fails("equals_itself_alone")
+class AllEqual(Quiet):
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AllEqual)
+
+    def __hash__(self) -> int:
+        return 1
+
+
+@fails("is_hashable")
+class Unhashable(Quiet):
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@fails("shares_no_state")
+class SharedCount(Quiet):
+    count = 0
+
+    def on_chain_start(self, *args: Any, **kwargs: Any) -> None:
+        type(self).count += 1
+
+
+@fails("sits_on_a_model")
+class Duck:
+    raise_error = run_inline = False
+    ignore_llm = ignore_chain = ignore_agent = ignore_retriever = ignore_chat_model = False
+    ignore_custom_event = ignore_retry = False
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("on_"):
+            return lambda *args, **kwargs: None
+        raise AttributeError(name)
+
+
+@fails("can_be_deep_copied")
+class Locked(BaseCallbackHandler):
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
+@fails("has_methods_that_are_called")
+class Misspelt(Quiet):
+    def on_chat_model_end(self, *args: Any, **kwargs: Any) -> None:
+        """Never called."""
+
+
+@fails("hears_chat_models")
+class PromptsOnly(Quiet):
+    def on_llm_start(self, serialized: Any, prompts: list[str], **kwargs: Any) -> None:
+        sum(map(len, prompts))
+
+
+@fails("takes_models")
+class OneList(Quiet):
+    def on_chat_model_start(self, serialized: Any, messages: Any, **kwargs: Any) -> None:
+        messages[0].content  # noqa: B018
+
+
+class HearsChat(Quiet):
+    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+        """Let on_llm_start be for text LLMs."""
+
+
+@fails("takes_text_llms")
+class OnePrompt(HearsChat):
+    def on_llm_start(self, serialized: Any, prompts: Any, **kwargs: Any) -> None:
+        prompts.strip()
+
+
+@fails("takes_tools")
+class AlwaysACall(Quiet):
+    def on_tool_start(self, serialized: Any, input_str: str, **kwargs: Any) -> None:
+        kwargs["tool_call_id"].upper()
+
+
+@fails("takes_retrievers")
+class DictDocuments(Quiet):
+    def on_retriever_end(self, documents: Any, **kwargs: Any) -> None:
+        documents[0]["page_content"]
+
+
+@fails("takes_chains")
+class DictInputs(Quiet):
+    def on_chain_start(self, serialized: Any, inputs: Any, **kwargs: Any) -> None:
+        inputs if isinstance(inputs, str) else inputs.keys()
+
+
+@fails("takes_serialized_none")
+class ReadsSerialized(Quiet):
+    def on_chain_start(self, serialized: Any, inputs: Any, **kwargs: Any) -> None:
+        serialized["id"]
+
+
+@fails("takes_every_argument")
+class TodaysArguments(Quiet):
+    def on_retriever_end(self, documents: Any, *, run_id: Any, parent_run_id: Any = None, tags: Any = None) -> None:
+        """Takes what comes today."""
+
+
+@fails("takes_tokens_both_ways")
+class TokenByPosition(Quiet):
+    def on_llm_new_token(self, text: str, /, **kwargs: Any) -> None:
+        """Async runs pass it by position."""
+
+
+@fails("takes_no_tags_and_no_metadata")
+class ReadsTags(Quiet):
+    def on_chain_start(self, serialized: Any, inputs: Any, **kwargs: Any) -> None:
+        kwargs["tags"]
+
+
+@fails("takes_custom_events")
+class CustomParent(Quiet):
+    def on_custom_event(self, name: str, data: Any, **kwargs: Any) -> None:
+        kwargs["parent_run_id"]
+
+
+@fails("takes_texts_and_retries")
+class TextPrefix(Quiet):
+    def on_text(self, text: str, **kwargs: Any) -> None:
+        kwargs["llm_prefix"]
+
+
+@fails("takes_agent_events")
+class DictAction(Quiet):
+    def on_agent_action(self, action: Any, **kwargs: Any) -> None:
+        action["tool"]
+
+
+class ThreadLocal(Quiet):
+    def __init__(self) -> None:
+        self.local = threading.local()
+        self.local.calls = 0
+
+    def note(self) -> None:
+        self.local.calls += 1
+
+
+@fails("takes_other_threads")
+class LocalModels(ThreadLocal):
+    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+        self.note()
+
+
+@fails("takes_async_runs")
+class LocalTools(ThreadLocal):
+    def on_tool_start(self, *args: Any, **kwargs: Any) -> None:
+        self.note()
+
+
+@fails("needs_no_running_loop")
+class Tasks(Quiet):
+    def on_chain_end(self, outputs: Any, **kwargs: Any) -> None:
+        asyncio.get_running_loop().create_task(asyncio.sleep(0))
+
+
+@fails("takes_no_llm_output")
+class ReadsOutput(Quiet):
+    def on_llm_end(self, response: Any, **kwargs: Any) -> None:
+        response.llm_output.get("token_usage")
+
+
+@fails("takes_usage_of_none")
+class ReadsUsage(Quiet):
+    def on_llm_end(self, response: Any, **kwargs: Any) -> None:
+        (response.llm_output or {}).get("token_usage", {}).get("total_tokens")
+
+
+@fails("takes_no_generation_info")
+class ReadsInfo(Quiet):
+    def on_llm_end(self, response: Any, **kwargs: Any) -> None:
+        response.generations[0][0].generation_info["finish_reason"]
+
+
+@fails("takes_streams")
+class ReadsChunk(Quiet):
+    def on_llm_new_token(self, token: str, *, chunk: Any = None, **kwargs: Any) -> None:
+        chunk.message.content  # noqa: B018
+
+
+@fails("takes_usage_in_streams")
+class OneUsage(Quiet):
+    def __init__(self) -> None:
+        self.told: set[Any] = set()
+
+    def on_llm_new_token(self, token: str, *, chunk: Any = None, run_id: Any = None, **kwargs: Any) -> None:
+        if getattr(getattr(chunk, "message", None), "usage_metadata", None):
+            if run_id in self.told:
+                raise ValueError("usage was told already")
+            self.told.add(run_id)
+
+    def on_llm_end(self, response: Any, *, run_id: Any = None, **kwargs: Any) -> None:
+        self.told.discard(run_id)
+
+    def on_llm_error(self, error: Any, *, run_id: Any = None, **kwargs: Any) -> None:
+        self.told.discard(run_id)
+
+
+@fails("takes_stream_events")
+class EventData(Quiet):
+    def on_stream_event(self, event: Any, **kwargs: Any) -> None:
+        event["data"]
+
+
+@fails("takes_batches")
+class OneRoot(Quiet):
+    current: Any = None
+
+    def on_chain_start(
+        self, serialized: Any, inputs: Any, *, run_id: Any, parent_run_id: Any = None, **kw: Any
+    ) -> None:
+        if parent_run_id is None:
+            assert self.current is None, "one at a time"
+            self.current = str(run_id)[:8]
+
+    def _done(self, *args: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
+        self.current = self.current if parent_run_id else None
+
+    on_chain_end = on_chain_error = _done
+
+
+@fails("takes_errors")
+class HttpErrors(Quiet):
+    def on_chain_error(self, error: Any, **kwargs: Any) -> None:
+        error.response  # noqa: B018
+
+
+@fails("takes_closed_streams")
+class ExceptionsOnly(Quiet):
+    def on_llm_error(self, error: Any, **kwargs: Any) -> None:
+        assert isinstance(error, Exception)
+
+
+@fails("takes_errors_of_every_base")
+class WordsOnly(Quiet):
+    def on_chain_error(self, error: Any, **kwargs: Any) -> None:
+        error.args[0]
+
+
+@fails("takes_list_content")
+class TextContent(Quiet):
+    def on_chat_model_start(self, serialized: Any, messages: Any, **kwargs: Any) -> None:
+        messages[0][0].content.strip()
+
+
+@fails("takes_tool_calls")
+class CallIds(Quiet):
+    def on_llm_end(self, response: Any, **kwargs: Any) -> None:
+        message = getattr(response.generations[0][0], "message", None)
+        [call["id"].upper() for call in getattr(message, "tool_calls", ())]
+
+
+@fails("takes_tool_messages")
+class TextOutput(Quiet):
+    def on_tool_end(self, output: Any, **kwargs: Any) -> None:
+        len(output)
+
+
+@fails("takes_tool_inputs")
+class JsonInput(Quiet):
+    def on_tool_start(self, serialized: Any, input_str: str, **kwargs: Any) -> None:
+        json.loads(input_str.replace("'", '"'))
+
+
+@fails("takes_parameters")
+class JsonParameters(Quiet):
+    def on_chat_model_start(self, serialized: Any, messages: Any, **kwargs: Any) -> None:
+        json.dumps(kwargs["invocation_params"])
+
+
+@fails("takes_providers")
+class OneProvider(HearsChat):
+    def on_llm_end(self, response: Any, **kwargs: Any) -> None:
+        message = getattr(response.generations[0][0], "message", None)
+        reason = getattr(message, "response_metadata", {}).get("stop_reason", "no")
+        assert reason in ("no", "stop"), reason
+
+
+@fails("takes_decision_models")
+class LlmType(Quiet):
+    def on_chain_start(self, serialized: Any, inputs: Any, *, run_type: Any = None, **kwargs: Any) -> None:
+        if run_type == "llm":
+            inputs["messages"]
+
+
+@fails("takes_values_of_every_kind")
+class Truth(Quiet):
+    def on_chain_start(self, serialized: Any, inputs: Any, **kwargs: Any) -> None:
+        bool(inputs)
+
+
+@fails("takes_generators")
+class Copies(Quiet):
+    def on_chain_start(self, serialized: Any, inputs: Any, **kwargs: Any) -> None:
+        copy.copy(inputs)
+
+
+class Open(Quiet):
+    """Knows the chains and models that are open, and lets everything go with the root."""
+
+    def __init__(self) -> None:
+        self.open: dict[Any, tuple[Any, Any]] = {}
+
+    def begins(self, run_id: Any, parent: Any, name: Any, kwargs: dict[str, Any]) -> None:
+        """Look at a run before it is noted."""
+
+    def on_chain_start(
+        self, serialized: Any, inputs: Any, *, run_id: Any, parent_run_id: Any = None, **kw: Any
+    ) -> None:
+        self.begins(run_id, parent_run_id, kw.get("name"), kw)
+        self.open[run_id] = (parent_run_id, kw.get("name"))
+
+    def on_chain_end(self, outputs: Any, *, run_id: Any, **kwargs: Any) -> None:
+        self.pop(run_id)
+
+    def on_chain_error(self, error: Any, *, run_id: Any, **kwargs: Any) -> None:
+        self.pop(run_id)
+
+    def pop(self, run_id: Any) -> None:
+        self.open.pop(run_id, None)
+        for child in [key for key, (parent, _) in list(self.open.items()) if parent == run_id]:
+            self.pop(child)
+
+
+@fails("takes_fallbacks_and_retries")
+class OneName(Quiet):
+    def on_chain_start(self, serialized: Any, inputs: Any, *, tags: Any = (), **kwargs: Any) -> None:
+        assert not any(tag.startswith("retry:attempt") for tag in tags or ())
+
+
+@fails("takes_parallel_branches")
+class OneBranch(Open):
+    def begins(self, run_id: Any, parent: Any, name: Any, kwargs: dict[str, Any]) -> None:
+        assert parent is None or all(other != parent for other, _ in list(self.open.values())), "one child at a time"
+
+
+@fails("takes_a_parent_it_never_heard")
+class KnownParents(Open):
+    def on_chat_model_start(self, serialized: Any, messages: Any, *, parent_run_id: Any = None, **kwargs: Any) -> None:
+        assert parent_run_id is None or parent_run_id in self.open
+
+
+@fails("takes_a_run_id_again")
+class NewIds(Quiet):
+    last = ""
+
+    def on_chat_model_start(self, serialized: Any, messages: Any, *, run_id: Any, **kwargs: Any) -> None:
+        assert self.last != run_id.hex[:-1]
+        self.last = run_id.hex[:-1]
+
+
+@fails("takes_runs_without_end")
+class AllEnd(Quiet):
+    def on_chain_error(self, error: BaseException, *, parent_run_id: Any = None, **kwargs: Any) -> None:
+        if isinstance(error, asyncio.CancelledError) and parent_run_id is None and kwargs.get("tags") == []:
+            assert error.__traceback__ is None or "body" in _frames(error)
+
+
+def _frames(error: BaseException) -> list[str]:
+    import traceback
+
+    return [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+
+
+@fails("takes_late_runs")
+class OpenParents(Open):
+    def begins(self, run_id: Any, parent: Any, name: Any, kwargs: dict[str, Any]) -> None:
+        assert parent is None or parent in self.open
+
+
+@fails("takes_many_runs_at_once")
+class Pool(Open):
+    def begins(self, run_id: Any, parent: Any, name: Any, kwargs: dict[str, Any]) -> None:
+        assert sum(other is None for other, _ in list(self.open.values())) < 6, "the pool is exhausted"
+
+
+@fails("takes_graphs")
+class NodeUser(Quiet):
+    def on_chain_start(self, serialized: Any, inputs: Any, *, metadata: Any = None, **kwargs: Any) -> None:
+        if "langgraph_node" in (metadata or {}):
+            metadata["langgraph_user"]
+
+
+_current: ContextVar[str] = ContextVar("current")
+
+
+@fails("leaves_the_context")
+class LeavesContext(Quiet):
+    def on_chain_start(self, *args: Any, **kwargs: Any) -> None:
+        _current.set("a run")
+
+
+@fails("logs_no_errors")
+class Logs(Quiet):
+    def on_tool_end(self, output: Any, **kwargs: Any) -> None:
+        try:
+            json.dumps(output)
+        except (TypeError, ValueError):
+            logging.getLogger("faulty").warning("not sent", exc_info=True)
+
+
+@fails("leaves_no_task")
+class LeavesTask(AsyncCallbackHandler):
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+    async def on_chain_end(self, outputs: Any, *, parent_run_id: Any = None, **kwargs: Any) -> None:
+        if parent_run_id is None:
+            asyncio.get_running_loop().create_task(asyncio.sleep(0.005))
+
+
+@fails("leaves_no_threads")
+class LeavesThread(Quiet):
+    def on_chain_start(self, serialized: Any, inputs: Any, *, parent_run_id: Any = None, **kwargs: Any) -> None:
+        if parent_run_id is None:
+            timer = threading.Timer(3, lambda: None)
+            timer.daemon = True
+            timer.start()
+
+
+@fails("lets_programs_be")
+class Consumes(Quiet):
+    def on_chain_start(self, serialized: Any, inputs: Any, **kwargs: Any) -> None:
+        if isinstance(inputs, Iterator):
+            list(inputs)
+
+
+@fails("writes_into_nothing")
+class Writes(Quiet):
+    def on_chat_model_start(self, serialized: Any, messages: Any, **kwargs: Any) -> None:
+        kwargs["invocation_params"]["seen"] = True
+
+
+@fails("others_hear_the_same")
+class Inline(Quiet):
+    run_inline = True
+
+
+@fails("does_not_force_streaming")
+class Taps(Quiet):
+    def tap_output_iter(self, run_id: Any, output: Any) -> Any:
+        return output
+
+    def tap_output_aiter(self, run_id: Any, output: Any) -> Any:
+        return output
+
+
+@fails("runs_nothing_of_its_own")
+class Asks(Quiet):
+    def on_tool_end(self, output: Any, **kwargs: Any) -> None:
+        FakeListChatModel(responses=["a summary"]).invoke("sum up")
+
+
+@fails("declares_its_coroutines")
+class HandsBack(Quiet):
+    def on_tool_end(self, output: Any, **kwargs: Any) -> Any:
+        return self.send()
+
+    async def send(self) -> None:
+        """Send it."""
+
+
+@fails("does_not_block_the_loop")
+class Blocks(AsyncCallbackHandler):
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+    async def on_tool_start(self, *args: Any, **kwargs: Any) -> None:
+        time.sleep(0.13)  # noqa: ASYNC251 - that is its fault
+
+
+@fails("keeps_no_loop")
+class KeepsLoop(AsyncCallbackHandler):
+    def __init__(self) -> None:
+        self.loop: Any = None
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+    async def on_chain_start(self, *args: Any, **kwargs: Any) -> None:
+        loop = asyncio.get_running_loop()
+        self.loop = self.loop or loop
+        if self.loop is not loop:
+            raise RuntimeError("<asyncio.locks.Lock object> is bound to a different event loop")
+
+
+class Starts(Quiet):
+    def __init__(self) -> None:
+        self.starts: dict[Any, float] = {}
+
+
+@fails("forgets_finished_runs")
+class Forgetless(Starts):
+    def on_chain_start(self, *args: Any, run_id: Any, **kwargs: Any) -> None:
+        self.starts[run_id] = 1.0
+
+
+@fails("closes_on_errors_what_it_opened")
+class NoErrors(Starts):
+    def on_chain_start(self, *args: Any, run_id: Any, **kwargs: Any) -> None:
+        self.starts[run_id] = 1.0
+
+    def on_chain_end(self, *args: Any, run_id: Any, **kwargs: Any) -> None:
+        self.starts.pop(run_id, None)
+
+
+@fails("forgets_runs_that_are_cut_off")
+class OpenRoots(Open):
+    """Looks for the parent of a model that has ended: in a closed stream the parent is gone already."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.models: set[Any] = set()
+
+    def on_chat_model_start(self, *args: Any, run_id: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
+        if parent_run_id in self.open:
+            self.models.add(run_id)
+
+    def on_llm_end(self, *args: Any, run_id: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
+        if parent_run_id in self.open:
+            self.models.discard(run_id)
+
+    on_llm_error = on_llm_end
+
+    def on_chain_error(self, error: Any, *, run_id: Any, **kwargs: Any) -> None:
+        super().on_chain_error(error, run_id=run_id)
+        self.models.clear()
+
+
+@fails("forgets_runs_without_end")
+class NoRoots(Starts):
+    def on_chat_model_start(self, *args: Any, run_id: Any, **kwargs: Any) -> None:
+        self.starts[str(run_id)] = 1.0
+
+    def on_llm_end(self, *args: Any, run_id: Any, **kwargs: Any) -> None:
+        self.starts.pop(str(run_id), None)
+
+    on_llm_error = on_llm_end
+
+
+@fails("forgets_runs_of_one_component")
+class WaitsForRoot(Starts):
+    def on_chat_model_start(self, *args: Any, run_id: Any, **kwargs: Any) -> None:
+        self.starts[run_id] = 1.0
+
+    def on_llm_end(self, *args: Any, run_id: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
+        if parent_run_id is None:
+            self.starts.pop(run_id, None)
+
+    on_llm_error = on_llm_end
+
+    def on_chain_end(self, *args: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
+        if parent_run_id is None:
+            with contextlib.suppress(RuntimeError):
+                self.starts.clear()
+
+    on_chain_error = on_chain_end
