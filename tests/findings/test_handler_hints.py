@@ -17,7 +17,6 @@ from langchain_core.tools import tool
 from pytest_lc_callbacks import FakeChatModel
 from pytest_lc_callbacks._watching.watch import WatchedTest
 
-
 # LangChain deprecates message histories since 1.6.4, and still has them.
 DEPRECATED = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
 
