@@ -9,9 +9,10 @@ from typing import Any
 from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._causes import Cause
 from pytest_lc_callbacks._findings.handler_exception import HandlerError, users_lines
-from pytest_lc_callbacks._values import ask, bases, class_name, equal, is_a, is_true, traceback_of
+from pytest_lc_callbacks._values import ask, bases, class_name, entry, equal, is_a, is_true, traceback_of
 from pytest_lc_callbacks._words import string
 
+_ABSENT = object()
 _STARTS = ("on_chain_start", "on_retriever_start", "on_llm_start", "on_chat_model_start", "on_tool_start")
 
 
@@ -79,8 +80,8 @@ def _shared_container(failed: HandlerError) -> str | None:
         return None
     for base in bases(type(failed.handler)):
         for name, value in vars(base).items():
-            is_own = name in vars(failed.handler) if hasattr(failed.handler, "__dict__") else False
-            if isinstance(value, (dict, list, set)) and not is_own and f".{name}" in lines[-1].source:
+            is_own = entry(ask(failed.handler, "__dict__"), name, _ABSENT) is not _ABSENT
+            if is_a(value, dict, list, set) and not is_own and f".{name}" in lines[-1].source:
                 return f"{class_name(base)}.{name} is a {class_name(type(value))} of the class"
     return None
 

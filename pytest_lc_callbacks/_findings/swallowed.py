@@ -104,7 +104,7 @@ def _read_frame(error: BaseException, frame: FrameType) -> HandlerError:
             event=caught.get("event_name", "a callback"),
             args=tuple(caught.get("args", ())),
             kwargs=dict(caught.get("kwargs", {})),
-            instances=max(1, [type(other) for other in caught.get("handlers", ())].count(type(caught["handler"]))),
+            instances=max(1, sum(type(other) is type(caught["handler"]) for other in caught.get("handlers", ()))),
         )
     return _read_traceback(error, frame)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import EllipsisType
 from typing import Any, TypeAlias
@@ -10,11 +11,12 @@ from typing import Any, TypeAlias
 from pytest_lc_callbacks._recording.assignment import assign
 from pytest_lc_callbacks._recording.attributes import differing_keys, matches
 from pytest_lc_callbacks._recording.events import Event, Run
-from pytest_lc_callbacks._values import entry, is_a, text_of
-from pytest_lc_callbacks._words import and_more, did_you_mean, listing, one_line, repr_short, truncate
+from pytest_lc_callbacks._values import entries, entry, is_a, text_of
+from pytest_lc_callbacks._words import and_more, did_you_mean, listing, one_line, repr_short, shown, string, truncate
 
 ExpectedToolCall: TypeAlias = str | tuple[str, Mapping[str, Any]] | EllipsisType
 _SHOWN = 20
+_DEEPEST = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,22 +171,32 @@ def _compare_any_order(wanted: Sequence[_Wanted], calls: Sequence[ToolCall]) -> 
 
 def render_calls(calls: Sequence[ToolCall]) -> str:
     """The list to paste."""
-    entries = [f'("{call.name}", {call.args!r})' if _is_literal(call.args) else f'"{call.name}"' for call in calls]
-    return f"assert_tool_calls([{', '.join(entries)}])"
+    pasted = [f"({_quote(call.name)}, {call.args!r})" if _is_pasted(call) else _quote(call.name) for call in calls]
+    return f"assert_tool_calls([{', '.join(pasted)}])"
 
 
-def _is_literal(args: Any) -> bool:
-    """Whether ``repr(args)`` reads as Python in a test: dicts, lists, texts, numbers."""
-    kinds: dict[type, Callable[[Any], bool]] = {
-        dict: lambda value: all(type(k) is str and _is_literal(v) for k, v in value.items()),
-        list: lambda value: all(map(_is_literal, value)),
-    }
-    check = kinds.get(type(args))
-    return check(args) if check else args is None or type(args) in (str, bool, int)
+def _quote(name: Any) -> str:
+    return json.dumps(string(name), ensure_ascii=False)
+
+
+def _is_pasted(call: ToolCall) -> bool:
+    """Whether the list to paste has the arguments: they read as Python, and nothing of them is a secret."""
+    return _is_literal(call.args) and shown(written := f"{call.args!r}") == written
+
+
+def _is_literal(args: Any, depth: int = 0) -> bool:
+    """Whether ``repr(args)`` reads as Python in a test: dicts, lists, texts, numbers, not nested too deep."""
+    if depth > _DEEPEST:
+        return False
+    if type(args) is dict:
+        return all(type(key) is str and _is_literal(value, depth + 1) for key, value in args.items())
+    if type(args) is list:
+        return all(_is_literal(value, depth + 1) for value in args)
+    return args is None or any(type(args) is kind for kind in (str, bool, int))
 
 
 def _render_call(name: str, args: Any) -> str:
     if not is_a(args, Mapping):
         return f"{name}({repr_short(args)})"
-    pairs = (f"{'...' if key is ... else key}={repr_short(value)}" for key, value in dict(args).items())
+    pairs = (f"{'...' if key is ... else key}={repr_short(value)}" for key, value in entries(args))
     return f"{name}({', '.join('...' if pair.startswith('...=') else pair for pair in pairs)})"

@@ -104,6 +104,9 @@ def look(handler, made):
     failing(handler.assert_events, [..., event(handler.names[-1], inputs=made, outputs="no"), ...])
     failing(handler.assert_events, [event(handler.names[0], run="no")])
     failing(handler.assert_run_tree, "nobody")
+    pasted = failing(handler.assert_tool_calls, [("nobody", {{"value": made}})]).partition("as recorded: ")[2]
+    if "tool_start" in handler.names:
+        eval(pasted, {{"assert_tool_calls": handler.assert_tool_calls}})
     failing(handler.assert_no_events, handler.names[0])
     failing(handler.assert_constructor_scope, "nobody")
     if any(name.endswith("_error") for name in handler.names):
