@@ -28,8 +28,9 @@ def one_line(text: str) -> str:
 
 def repr_short(value: Any, limit: int = 120) -> str:
     """The ``repr`` of *value*, cut to *limit* characters; of a class its name."""
-    if isinstance(value, type):
-        return value.__name__
+    # Not isinstance: a payload may lie about its class, or raise when it is asked.
+    if issubclass(type(value), type):
+        return str(value.__name__)
     try:
         text = repr(value)
     # A payload's own repr may do anything; a message about it must not fail.

@@ -48,12 +48,22 @@ _DEFAULTS: dict[str, Any] = {
     "lc_callbacks_real_model_packages": [],
     **{f"lc_callbacks_{name}": level for name, (level, _) in FINDINGS.items()},
 }
+_OUTPUTS = {
+    "json": "a line of JSON for each test; see docs/reports.md",
+    "report": "a page to open in a browser; needs pytest-lc-callbacks[report]",
+    "summary": "a summary in Markdown, for $GITHUB_STEP_SUMMARY or a merge request",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add our ini settings."""
+    """Add our ini settings and options."""
     for name, help_text in _INI.items():
         parser.addini(name, help_text, type=_TYPES.get(name, "string"), default=_DEFAULTS[name])  # type: ignore[arg-type]
+
+    group = parser.getgroup("lc-callbacks", "LangChain callbacks")
+    group.addoption("--lc-callbacks-tree", action="store_true", help="Print the run tree of every test.")
+    for name, what in _OUTPUTS.items():
+        group.addoption(f"--lc-callbacks-{name}", metavar="PATH", default=None, help=f"Write {what}.")
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -79,6 +89,10 @@ def pytest_configure(config: pytest.Config) -> None:
         Settings.of(config.getini, ())
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
+    if config.getoption("lc_callbacks_tree") or any(_output(config, name) is not None for name in _OUTPUTS):
+        from pytest_lc_callbacks._watching.outputs import Outputs
+
+        config.pluginmanager.register(Outputs(config, _watched_key), "lc_callbacks_outputs")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -177,6 +191,11 @@ def pytest_fixture_setup(
         return (yield)
     with watched_tests[-1].wider_fixture():
         return (yield)
+
+
+def _output(config: pytest.Config, name: str) -> Any:
+    """The path of an output that was asked for, but for those who ask for help alone."""
+    return None if config.getoption("help", None) else config.getoption(f"lc_callbacks_{name}")
 
 
 def _names_in_ini(config: pytest.Config) -> Iterator[str]:

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from pytest_lc_callbacks._causes import CAUSES
-from pytest_lc_callbacks._findings.checks import Finding
+from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._recording import Event, Recording, Run
 from pytest_lc_callbacks._report.export import Exporter
 from pytest_lc_callbacks._scopes import ObservedRuns, ScopeComparison
@@ -19,13 +19,12 @@ RUNS = 5_000
 """The runs that are kept of one test."""
 
 _BRACKETS = re.compile(r"\[([a-z0-9]+(?:-[a-z0-9]+)*)\]")
-# A handler's address is different in every run of a suite.
+_DRAWN = re.compile(r":[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# An object's address is different in every run of a suite.
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b")
 
 
-def describe_runs(
-    observed: ObservedRuns, recordings: Mapping[str, Recording], export: Exporter
-) -> dict[str, Any]:
+def describe_runs(observed: ObservedRuns, recordings: Mapping[str, Recording], export: Exporter) -> dict[str, Any]:
     """
     The runs of a test, and who of the *recordings* heard which.
 
@@ -40,13 +39,14 @@ def describe_runs(
     described = []
     for run in shown:
         parent = observed.parent_of(run)
-        facts = _facts(run, began, export)
-        facts["id"] = numbers[run]
-        facts["parent"] = numbers.get(parent) if parent is not None else None
-        facts["replaced"] = run.parent_run_id is None and parent is not None
-        facts["phase"] = observed.phase_of(run) or "call"
-        facts["heard"] = [str(hearings[run]) for hearings in heard.values()]
-        described.append(facts)
+        place = {
+            "id": numbers[run],
+            "parent": None if parent is None else numbers.get(parent),
+            "replaced": run.parent_run_id is None and parent is not None,
+            "phase": observed.phase_of(run) or "call",
+        }
+        heard_by = {"heard": [str(hearings[run]) for hearings in heard.values()]}
+        described.append(place | _facts(run, began, export) | heard_by)
     return {
         "handlers": [export.line(name) for name in heard],
         "runs": described,
@@ -86,7 +86,7 @@ def _named(recordings: Mapping[str, Recording]) -> Iterable[tuple[str, Recording
 def _facts(run: Run, began: float, export: Exporter) -> dict[str, Any]:
     events = run.events
     error = _error(run, events, export)
-    facts = {
+    facts: dict[str, Any] = {
         "name": export.line(run.label),
         "type": run.run_type,
         "status": _status(run, error),
@@ -94,7 +94,7 @@ def _facts(run: Run, began: float, export: Exporter) -> dict[str, Any]:
         "duration": None if run.duration is None else _milliseconds(run.duration),
         "error": error,
         "tags": [export.line(tag) for tag in run.tags],
-        "metadata": _steady(export.value(run.metadata)),
+        "metadata": _without_ids(_steady(export.value(run.metadata))),
         "inputs": _steady(export.value(run.inputs)),
         "outputs": _steady(export.value(run.outputs)),
         "events": _events(events, began),
@@ -166,7 +166,7 @@ def _totals(runs: Sequence[Run]) -> dict[str, int]:
     usages = [usage for run in models if (usage := usage_of(run.events))]
     return {
         "runs": len(runs),
-        "events": sum(len(run.positions) for run in runs),
+        "events": sum(len(run.names) for run in runs),
         "model_calls": len(models),
         "tool_calls": sum(run.run_type == "tool" for run in runs),
         "input_tokens": sum(usage.get("input_tokens", 0) for usage in usages),
@@ -182,6 +182,12 @@ def _steady(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _steady(each) for key, each in value.items()}
     return [_steady(each) for each in value] if isinstance(value, list) else value
+
+
+def _without_ids(metadata: Any) -> Any:
+    """*metadata* without the ids that langgraph draws for each run of a graph."""
+    named = {key: metadata[key] for key in metadata if key.endswith("checkpoint_ns") and isinstance(metadata[key], str)}
+    return metadata | {key: _DRAWN.sub(":...", text) for key, text in named.items()}
 
 
 def _milliseconds(seconds: float) -> float:

@@ -108,7 +108,7 @@ class Exporter:
                 found["[cut]"] = f"and {size - _ITEMS:,} more"
                 break
             name = as_text(key)
-            hidden = is_secret_name(name) and isinstance(value, (str, bytes)) and bool(value)
+            hidden = is_secret_name(name) and issubclass(type(value), (str, bytes)) and len(value) > 0
             found[self._spent(self.line(name))] = REDACTED if hidden else self._value(value, depth - 1)
         return found
 
@@ -142,8 +142,9 @@ def _number(value: float) -> Any:
 
 def _fields(value: Any) -> Mapping[str, Any] | None:
     """The attributes of an object, without running code of its class."""
+    names = [*getattr(type(value), "__dataclass_fields__", ())]
     try:
         found = object.__getattribute__(value, "__dict__")
+        return found or {name: object.__getattribute__(value, name) for name in names}
     except AttributeError:
         return None
-    return found if type(found) is dict else None

@@ -40,6 +40,7 @@ def failure_of(
             texts.append(problem)
         if level == "off":
             continue
+        watched.found.append((finding, level))
         if watched.failure is not None:
             watched.reported.append(finding)
         elif level == "error" or not _warn(item, finding):
@@ -55,8 +56,8 @@ def add_section(item: pytest.Item, watched: WatchedTest, report: pytest.TestRepo
     if not report.failed and not watched.reported and not watched.problems:
         return
     try:
-        text = watched.section(_clean(item), whole=report.failed and not watched.is_shown)
-    except _WithheldError as error:
+        text = watched.section(clean_of(item), whole=report.failed and not watched.is_shown)
+    except WithheldError as error:
         text = str(error)
     watched.is_shown = watched.is_shown or (report.failed and not watched.in_body)
     watched.reported.clear()
@@ -95,23 +96,23 @@ def _level(item: pytest.Item, finding: Finding, level: str) -> tuple[str, str | 
     return level, _problem(hook, f"to return one of {', '.join(LEVELS)}, or None", f"it returned {answer!r}")
 
 
-class _WithheldError(Exception):
+class WithheldError(Exception):
     """A hook that names secrets went wrong, so that no text can be shown."""
 
 
 def _text(item: pytest.Item, finding: Finding) -> str:
     """The words of a finding, without secrets."""
     try:
-        return _clean(item)(str(finding))
-    except _WithheldError as error:
+        return clean_of(item)(str(finding))
+    except WithheldError as error:
         return f"a finding  [{finding.name}] {error}"
 
 
-def _clean(item: pytest.Item) -> Callable[[str], str]:
+def clean_of(item: pytest.Item) -> Callable[[str], str]:
     """
     A function that takes secrets out of a text, by the rules of the project too.
 
-    It raises `_WithheldError` if a rule goes wrong.
+    It raises `WithheldError` if a rule goes wrong.
     """
     hook = item.ihook.pytest_lc_callbacks_redact
 
@@ -121,7 +122,7 @@ def _clean(item: pytest.Item) -> Callable[[str], str]:
         # A hook may do anything; what it did must not let a secret out.
         except Exception as error:  # noqa: BLE001
             problem = _problem(hook, "to name what to take out", f"it raised {_words.error_line(error)}", error)
-            raise _WithheldError(f"(withheld: {problem})") from None
+            raise WithheldError(f"(withheld: {problem})") from None
 
     return clean
 

@@ -32,6 +32,7 @@ from pytest_lc_callbacks._handlers.observer import (
 )
 from pytest_lc_callbacks._handlers.spy import Spies
 from pytest_lc_callbacks._recording import Recording, Run
+from pytest_lc_callbacks._scopes import ObservedRuns
 from pytest_lc_callbacks._watching.section import section
 
 
@@ -57,6 +58,8 @@ class WatchedTest:
         self.in_body = False
         self.reported: list[Finding] = []
         """The findings for the report's section: those that are neither a warning nor the failure."""
+        self.found: list[tuple[Finding, str]] = []
+        """Every finding so far that was not off, with the level it was told at."""
         self.problems: list[str] = []
         """What is wrong with the project's hooks, for the report's section."""
         self.is_shown = False
@@ -101,7 +104,7 @@ class WatchedTest:
         """The findings that are certain when the body is over."""
         self.in_body = False
         observed = observed_runs(self.observer)
-        found = [*self._raised_in_handlers(), *duplicate_events(self._recordings(), observed)]
+        found = [*self._raised_in_handlers(), *duplicate_events(self.recordings(), observed)]
         found += self._exhausted()
         found += orphan_runs(observed)
         found += lifecycle(observed)
@@ -147,7 +150,12 @@ class WatchedTest:
         errors = [error for error in list(self._swallowed.errors) if error.run_id not in observed.earlier_run_ids]
         return handler_errors(errors, {run.run_id: run.label for run in observed.runs})
 
-    def _recordings(self) -> dict[str, Recording]:
+    def observed_runs(self) -> ObservedRuns:
+        """What the observer knows up to this moment."""
+        return observed_runs(self.observer)
+
+    def recordings(self) -> dict[str, Recording]:
+        """The test's recording handlers and spies, by the name of the handler's class and a number."""
         return {**self.handlers, **self.spies.recordings()}
 
     def _unfinished(self, living: Callable[[], Iterable[Any]]) -> Iterator[Finding]:
@@ -178,8 +186,13 @@ class WatchedTest:
         return [run for run in observed_runs(self.observer).body_runs if run.started and not run.ended]
 
     def _kept_exceptions(self) -> list[Any]:
+<<<<<<< HEAD
         """The exceptions that we keep alive ourselves, with their frames and the locals of these."""
         recordings = [self.observer, *self._recordings().values()]
+=======
+        """What we ourselves keep alive: an exception has its frames, and those have their locals."""
+        recordings = [self.observer, *self.recordings().values()]
+>>>>>>> 6df00a5 (Write a line of JSON for each test, with its runs redacted and cut)
         recorded = [error for recording in recordings for error in recording.errors]
         raised = [error for spy in self.spies.spies for error in spy.raised]
         return [*recorded, *raised, *(seen.error for seen in self._swallowed.errors)]
