@@ -287,7 +287,9 @@ def _judge(item: pytest.Item, what: str) -> BaseException | None:
     from pytest_lc_callbacks._watching.fixture_values import living_objects
     from pytest_lc_callbacks._watching.outcome import failure_of
 
-    findings: list[Finding] = watched.judge_body() if what == "body" else watched.judge_rest(lambda: living_objects(item))
+    findings: list[Finding] = (
+        watched.judge_body() if what == "body" else watched.judge_rest(lambda: living_objects(item))
+    )
     if not findings:
         return None
     return failure_of(item, watched, findings, _settings(item))

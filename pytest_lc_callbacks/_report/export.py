@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
 from typing import Any
 
 from pytest_lc_callbacks._redaction import REDACTED, is_secret_name, neutral
@@ -135,9 +136,9 @@ def as_text(value: Any) -> str:
 
 def _number(value: float) -> Any:
     # JSON has neither these nor numbers that grow without end.
-    if value != value or value in (float("inf"), float("-inf")) or abs(value) > 2**63:
-        return str(value) if isinstance(value, float) else f"[a number of {value.bit_length():,} bits]"
-    return value
+    if type(value) is float:
+        return value if isfinite(value) else str(value)
+    return value if abs(value) < 2**63 else f"[a number of {int(value).bit_length():,} bits]"
 
 
 def _fields(value: Any) -> Mapping[str, Any] | None:

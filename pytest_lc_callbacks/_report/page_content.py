@@ -9,7 +9,7 @@ import zlib
 from typing import Any
 
 from pytest_lc_callbacks._report.lines import Line
-from pytest_lc_callbacks._report.totals import Totals, facts_text, needs_attention, rank
+from pytest_lc_callbacks._report.totals import Totals, facts_text, needs_attention, place_text, rank
 from pytest_lc_callbacks._report.tree_text import tree_text
 from pytest_lc_callbacks._words import count
 
@@ -149,7 +149,7 @@ def _plain_test(test: Line, key: str) -> dict[str, Any]:
     tree = tree_text(test, _PLAIN_RUNS)
     return {name: test[name] for name in shown} | {
         "key": key,
-        "facts": facts_text(test),
+        "facts": " · ".join(filter(None, [place_text(test), facts_text(test)])),
         "failures": failures,
         "tree": tree,
     }

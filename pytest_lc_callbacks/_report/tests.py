@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from pytest_lc_callbacks._redaction import neutral, redact
+from pytest_lc_callbacks._report.export import as_text
 from pytest_lc_callbacks._report.lines import Line, made
 from pytest_lc_callbacks._words import one_line, truncate
 
+_QUOTES = "'\""
 _RUNS = ("watched", "findings", "handlers", "runs", "left_out", "totals")
 _NO_TOTALS = dict.fromkeys(
     ("runs", "events", "model_calls", "tool_calls", "input_tokens", "output_tokens", "total_tokens"), 0
@@ -27,7 +29,7 @@ class TestLines:
         self._open: dict[tuple[str, str], Line] = {}
         self._attempts: dict[tuple[str, str], int] = {}
 
-    def add(self, report: Any, category: str, data: dict[str, Any]) -> Line | None:
+    def add(self, report: Any, category: str, data: dict[str, Any]) -> list[Line]:
         """
         Take one *report*.
 
@@ -39,26 +41,30 @@ class TestLines:
             data: What came with it.
 
         Returns:
-            The test's line, if this was the last report of the test.
+            The lines of tests, or attempts, that are over with this report.
         """
-        key = (str(report.nodeid), str(getattr(report, "worker_id", "")))
+        key = (str(report.nodeid), _worker(report))
         line = self._open.get(key)
+        over = []
+        if line is not None and line["phases"] and report.when == "setup":
+            # Some releases of pytest-rerunfailures report no tear-down of an attempt.
+            over.append(self._end(key))
+            line = None
         if line is None:
             line = self._open[key] = self._begin(key, report.location, getattr(report, "start", 0.0))
         _take_data(line, data)
         failure = _failure(report, category, data)
         if getattr(report, "context", None) is not None and hasattr(report.context, "msg"):
             line["subtests"].append(_subtest(report, category, failure))
-            return None
+            return over
         line["duration"] += report.duration
         line["phases"].append(
             {"when": str(report.when), "outcome": category or report.outcome, "duration": round(report.duration, 6)}
         )
         if failure is not None:
             line["failures"].append(failure)
-        if report.when == "teardown" or category == "rerun" or report.when == "???":
-            return self._end(key)
-        return None
+        # The last is the report of a worker that crashed.
+        return [*over, self._end(key)] if report.when in ("teardown", "???") else over
 
     def interrupt(self, nodeid: str, location: tuple[str, int | None, str], data: dict[str, Any]) -> None:
         """The test that was running when the session was interrupted."""
@@ -108,10 +114,16 @@ class TestLines:
         return line
 
 
+def _worker(report: Any) -> str:
+    """The worker that a report comes from: with ``--dist each``, several run the same test."""
+    node = getattr(report, "node", None)
+    return str(getattr(report, "worker_id", None) or getattr(getattr(node, "gateway", None), "id", ""))
+
+
 def _take_data(line: Line, data: dict[str, Any]) -> None:
     line.update({name: data[name] for name in _RUNS if name in data})
     causes = [*data.get("causes", ()), *data.get("failure", {}).get("causes", ())]
-    line["causes"] += [cause for cause in causes if cause not in line["causes"]]
+    line["causes"] = list(dict.fromkeys([*line["causes"], *causes]))
     problem = {"when": "report", "message": data.get("problem"), "text": data.get("problem")}
     if "problem" in data and problem not in line["failures"]:
         line["failures"].append(problem)
@@ -133,7 +145,9 @@ def _failure(report: Any, category: str, data: dict[str, Any]) -> dict[str, str]
 
 def _subtest(report: Any, category: str, failure: dict[str, str] | None) -> dict[str, str]:
     context = report.context
-    params = ", ".join(f"{name}={value}" for name, value in (getattr(context, "kwargs", None) or {}).items())
+    given = (getattr(context, "kwargs", None) or {}).items()
+    # A worker of pytest-xdist sends the repr of each.
+    params = ", ".join(f"{name}={as_text(value).strip(_QUOTES)}" for name, value in given)
     name = " ".join(filter(None, [context.msg and f"[{context.msg}]", params and f"({params})"]))
     return {
         "name": truncate(neutral(redact(one_line(name or "(subtest)"))), 300),

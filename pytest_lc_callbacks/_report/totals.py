@@ -54,11 +54,15 @@ def rank(test: Mapping[str, Any]) -> int:
 
 
 def facts_text(test: Mapping[str, Any]) -> str:
-    """Where a test is and how much it did, in a line."""
+    """How much a test did, in a line."""
     totals = test["totals"]
-    place = [f"{test['file']}:{test['line']}"] if test["file"] and test["line"] else []
     attempt = [f"attempt {test['attempt']}"] if test["attempt"] > 1 else []
     counts = [count(totals["runs"], "run"), count(totals["model_calls"], "model call")]
     more = [count(totals["tool_calls"], "tool call")] if totals["tool_calls"] else []
     tokens = [count(totals["total_tokens"], "token")] if totals["total_tokens"] else []
-    return " · ".join([*place, *attempt, f"{test['duration']:.2f} s", *counts, *more, *tokens])
+    return " · ".join([*attempt, f"{test['duration']:.2f} s", *counts, *more, *tokens])
+
+
+def place_text(test: Mapping[str, Any]) -> str:
+    """Where a test is: ``tests/test_x.py:3``; empty where that is not known."""
+    return f"{test['file']}:{test['line']}" if test["file"] and test["line"] else ""

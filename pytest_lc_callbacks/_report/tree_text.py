@@ -78,7 +78,9 @@ def _ended(run: Mapping[str, Any]) -> str:
 
 
 def _called(run: Mapping[str, Any]) -> str:
-    return truncate(str(run["name"]), _NAME)
+    name = truncate(str(run["name"]), _NAME)
+    # At the beginning of a line these are commands to GitHub Actions.
+    return f"\\{name}" if name.startswith(("::", "##[")) else name
 
 
 def duration_text(milliseconds: float | None) -> str:

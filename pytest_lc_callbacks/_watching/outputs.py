@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
-import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -93,8 +92,7 @@ class Outputs:
         if capability is not None:
             self._capabilities.setdefault(str(capability["handler"]), []).append(capability["check"])
         category = self._config.hook.pytest_report_teststatus(report=report, config=self._config)[0]
-        line = self._lines.add(report, category, json.loads(data) if data else {})
-        if line is not None:
+        for line in self._lines.add(report, category, json.loads(data) if data else {}):
             self._write(line)
 
     @pytest.hookimpl(trylast=True)
@@ -123,6 +121,8 @@ class Outputs:
                     attempt = f" (attempt {line['attempt']})" if line["attempt"] > 1 else ""
                     terminalreporter.write_line(f"\n{line['test']}{attempt}")
                     terminalreporter.write_line(tree_text(line))
+        if _path(self._config, "summary") is not None:
+            self._annotate(terminalreporter)
         for option in ("json", "report", "summary"):
             path = _path(self._config, option)
             if path is not None and self._file is not None:
@@ -146,15 +146,18 @@ class Outputs:
         if item is not None and watched is not None:
             self._lines.interrupt(item.nodeid, item.location, data_of(item, watched, None) or {})
 
-    def _read(self) -> list[Line]:
-        """The session's lines, from the file: they are not kept in memory while tests run."""
-        name = getattr(self._file, "name", "")
+    def _read(self) -> Iterator[Line]:
+        """The session's lines, one by one from the file: they are not kept in memory."""
+        assert self._file is not None
+        self._file.flush()
+        name = self._file.name
         if isinstance(name, str) and Path(name).is_file():
             with Path(name).open(encoding="utf-8") as file:
-                return list(read_file(file, name, _complain))
-        assert self._file is not None
+                yield from read_file(file, name, _complain)
+            return
         self._file.seek(0)
-        return list(read_file(self._file, "the session's data", _complain))
+        yield from read_file(self._file, "the session's data", _complain)
+        self._file.seek(0, 2)
 
     def _write_page(self) -> None:
         path = _path(self._config, "report")
@@ -167,16 +170,20 @@ class Outputs:
     def _write_summary(self) -> None:
         path = _path(self._config, "summary")
         if path is not None:
-            from pytest_lc_callbacks._report.annotations import annotations, is_github, is_step_summary
+            from pytest_lc_callbacks._report.annotations import is_step_summary
             from pytest_lc_callbacks._report.summary import summary
 
-            lines = self._read()
             with open_for_writing(path, append=is_step_summary(path)) as file:
-                file.write(summary(lines))
-            if is_github():
-                # Past pytest's capturing, in lines of their own: GitHub reads standard output.
-                sys.stdout.write("\n" + "".join(f"{each}\n" for each in annotations(lines)))
-                sys.stdout.flush()
+                file.write(summary(self._read()))
+
+    def _annotate(self, terminalreporter: pytest.TerminalReporter) -> None:
+        from pytest_lc_callbacks._report.annotations import commands, is_github
+
+        if is_github():
+            for text in commands(self._read(), self._config.rootpath):
+                # GitHub reads a command only at the beginning of a line.
+                terminalreporter.ensure_newline()
+                terminalreporter.write_line(text)
 
 
 def _complain(text: str) -> None:

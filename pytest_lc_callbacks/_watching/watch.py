@@ -186,13 +186,8 @@ class WatchedTest:
         return [run for run in observed_runs(self.observer).body_runs if run.started and not run.ended]
 
     def _kept_exceptions(self) -> list[Any]:
-<<<<<<< HEAD
         """The exceptions that we keep alive ourselves, with their frames and the locals of these."""
-        recordings = [self.observer, *self._recordings().values()]
-=======
-        """What we ourselves keep alive: an exception has its frames, and those have their locals."""
         recordings = [self.observer, *self.recordings().values()]
->>>>>>> 6df00a5 (Write a line of JSON for each test, with its runs redacted and cut)
         recorded = [error for recording in recordings for error in recording.errors]
         raised = [error for spy in self.spies.spies for error in spy.raised]
         return [*recorded, *raised, *(seen.error for seen in self._swallowed.errors)]
