@@ -8,6 +8,9 @@ from uuid import uuid4
 
 from benchmarks._compare import compare
 from pytest_lc_callbacks import RecordingHandler, any_order, event, many
+from pytest_lc_callbacks._recording.matching import find_mismatch
+from pytest_lc_callbacks._recording.message import window
+from pytest_lc_callbacks._recording.patterns import compile_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,13 +60,12 @@ def _holding(count: int) -> None:
 
 def _mismatch(count: int) -> None:
     expected = ANSWER * (count // len(ANSWER))
-    ways = {"no mismatch": partial(_asserted, count, expected)}
+    failing: dict[str, list[Any]] = {}
     for place, index in {"first": 0, "middle": count // 2, "last": count - 1}.items():
-        wrong = [*expected[:index], "retriever_start", *expected[index + 1 :]]
-        ways[f"mismatch in the {place} event"] = partial(_prepared, count, partial(_message, wrong))
-    ways["one event too few"] = partial(_prepared, count, partial(_message, expected[:-1]))
-    ways["one event too many"] = partial(_prepared, count, partial(_message, [*expected, "chain_end"]))
-    compare(f"{count:,} events, the message of a mismatch", ways, baseline="no mismatch", rounds=5)
+        failing[f"mismatch in the {place} event"] = [*expected[:index], "retriever_start", *expected[index + 1 :]]
+    failing["one event too few"] = expected[:-1]
+    failing["one event too many"] = [*expected, "chain_end"]
+    _messages(f"{count:,} events, a mismatch", count, expected, failing)
 
 
 def _mismatch_of_patterns(count: int) -> None:
@@ -76,10 +78,17 @@ def _mismatch_of_patterns(count: int) -> None:
         "event(run=...) after ...": [..., event("chain_start", run="Other"), ...],
         "event(token=...) after ...": [..., event("llm_new_token", token="other"), ...],
         "any_order": [any_order(ANSWER, [*PATTERN[:-1], "chain_error"]), ...],
+        "any_order after ...": [..., any_order(ANSWER, [*PATTERN[:-1], "chain_error"]), ...],
     }
-    ways = {"no mismatch": partial(_asserted, count, PATTERN * answers)}
-    ways |= {name: partial(_prepared, count, partial(_message, expected)) for name, expected in failing.items()}
-    compare(f"{count:,} events, the message of a mismatch of patterns", ways, baseline="no mismatch", rounds=5)
+    _messages(f"{count:,} events, a mismatch of patterns", count, PATTERN * answers, failing)
+
+
+def _messages(title: str, count: int, holding: list[Any], failing: dict[str, list[Any]]) -> None:
+    """Compare the messages of expectations that fail: the first line and the window alone, then all of it."""
+    for part, ask in {"first line and window": _first_line_and_window, "the whole message": _message}.items():
+        ways = {"no mismatch": partial(_asserted, count, holding)}
+        ways |= {name: partial(_prepared, count, partial(ask, expected)) for name, expected in failing.items()}
+        compare(f"{title}: {part}", ways, baseline="no mismatch", rounds=5)
 
 
 def _equal(count: int, expected: list[Any]) -> Callable[[], object]:
@@ -99,6 +108,14 @@ def _message(expected: list[Any], handler: RecordingHandler) -> str:
     except AssertionError as error:
         return str(error)
     raise ValueError("expected a mismatch, but there was none")
+
+
+def _first_line_and_window(expected: list[Any], handler: RecordingHandler) -> list[str]:
+    selection = handler._selection
+    mismatch = find_mismatch(compile_items(expected), selection)
+    if mismatch is None:
+        raise ValueError("expected a mismatch, but there was none")
+    return [mismatch.line(selection), *window(mismatch, selection)]
 
 
 def _prepared(count: int, ask: Callable[[RecordingHandler], object]) -> Callable[[], object]:

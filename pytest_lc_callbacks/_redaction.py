@@ -1,4 +1,4 @@
-"""Secrets and control characters taken out of text before it leaves the process."""
+"""Secrets taken out of text before it leaves the process."""
 
 from __future__ import annotations
 
@@ -144,12 +144,37 @@ _SECRET_NAME = re.compile(rf"(?i)(?:^|[^a-z])(?:{_SURE}|{_MAYBE}|{_WHOLE_LINE})$
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORDLIKE = re.compile(r"[A-Za-z]?[a-z]*|[A-Z]+|[\W_]*")
 
-# What would steer a terminal or mislead a reader: control characters but for the line end and the tab, direction marks,
-# invisible characters, and halves of characters. A joiner between two characters of an emoji or a script stays.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff"
-    "\ud800-\udfff\U000e0000-\U000e0fff]|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
-)
+
+class Project:
+    """The rules of the project whose tests run; pytest may run inside pytest, and then the innermost has the word."""
+
+    def __init__(self) -> None:
+        self._sources: list[Callable[[], Iterable[Rule]]] = []
+
+    def begin(self, rules: Callable[[], Iterable[Rule]]) -> None:
+        """Let *rules* give the project's rules, until `end`."""
+        self._sources.append(rules)
+
+    def end(self, rules: Callable[[], Iterable[Rule]]) -> None:
+        """Ask *rules* no more."""
+        if rules in self._sources:
+            self._sources.remove(rules)
+
+    def rules(self) -> Iterable[Rule]:
+        """The rules of the project; none outside of pytest."""
+        return self._sources[-1]() if self._sources else ()
+
+
+PROJECT = Project()
+
+
+def clean(text: str) -> str:
+    """*text* without secrets, by the project's rules too; where one of these goes wrong, nothing of the text."""
+    try:
+        return redact(text, PROJECT.rules())
+    # A project's rule may do anything; what it did must not let a secret out.
+    except Exception as error:  # noqa: BLE001
+        return f"(withheld: a rule of pytest_lc_callbacks_redact raised {type(error).__name__})"
 
 
 def redact(text: str, rules: Iterable[Rule] = ()) -> str:
@@ -176,16 +201,6 @@ def is_secret_name(name: str) -> bool:
     """Whether a key of this *name* holds a secret: ``"api_key"``, ``"clientSecret"``, but not ``"max_tokens"``."""
     words = _CAMEL.sub("_", name)
     return len(name) < 100 and not name.endswith("tokens") and _SECRET_NAME.search(words) is not None
-
-
-def neutral(text: str) -> str:
-    """*text* with control characters, direction marks and invisible characters as Python would write them."""
-    return _UNSEEN.sub(_written, text.replace("\r\n", "\n"))
-
-
-def _written(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _keep(match: re.Match[str]) -> str:

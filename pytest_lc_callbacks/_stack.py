@@ -1,4 +1,4 @@
-"""The call outside LangChain that led to a place in its code: read off the stack, as far as that shows it."""
+"""Find the user's line that started a run, by walking the stack."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from uuid import UUID
 _OURS = __name__.partition(".")[0]
 _STDLIB = tuple({sysconfig.get_path("stdlib") + os.sep, sysconfig.get_path("platstdlib") + os.sep})
 _PACKAGES = ("site-packages", "dist-packages")
-_LANGCHAIN = {"langchain", "langchain_core", "langchain_classic", "langgraph"}
+_LANGCHAINS = {"langchain", "langchain_core", "langchain_classic", "langgraph"}
 _FALLBACKS = "langchain_core.runnables.fallbacks"
 _RUNNERS = {"_pytest", "pytest", "pluggy", "unittest"}
 
@@ -23,19 +23,19 @@ _RUNNERS = {"_pytest", "pytest", "pluggy", "unittest"}
 class CallSite(NamedTuple):
     """What the stack shows of the call that began a run."""
 
-    file: str | None
-    """The file of the call outside LangChain; None where the stack does not show it."""
+    file: str | None = None
+    """The file of the call, outside LangChain; None where the stack does not show it."""
 
-    line: int
+    line: int = 0
 
-    nested: bool | None
-    """Whether the calling code was itself called by LangChain in this thread; None where the stack does not show it."""
+    nested: bool | None = None
+    """Whether LangChain had called the calling code, in this thread; None where the stack does not show it."""
 
-    asynchronous: bool
-    """Whether the run is async: its events come from tasks and threads of LangChain's own, and tell of no caller."""
+    asynchronous: bool = False
+    """Whether the run is async. LangChain sends its events in tasks and threads that show no caller."""
 
-    thread_known: bool
-    """Whether the run began in this thread; not so where an event loop hands handlers to its executor."""
+    thread_known: bool = True
+    """Whether the run began in this thread. An event loop may call handlers in its executor instead."""
 
     by_hand: bool = False
     """Whether the calling code drives a callback manager itself, with no runnable between."""
@@ -43,11 +43,59 @@ class CallSite(NamedTuple):
     @property
     def place(self) -> str | None:
         """``test_chain.py:12``."""
-        return None if self.file is None else shown_place(self.file, self.line)
+        return None if self.file is None else render_place(self.file, self.line)
 
 
-UNKNOWN_CALL = CallSite(None, 0, None, False, False)
-"""Of a run whose beginning the observer did not see."""
+def render_place(file: str, line: int) -> str:
+    """``test_chain.py:12``, as pytest shows it: relative to the working directory for files below that."""
+    below = file.startswith(str(Path.cwd()) + os.sep)
+    return f"{os.path.relpath(file) if below else file}:{line}"
+
+
+def is_library(file: str) -> bool:
+    """Whether *file* is Python's own or belongs to an installed package."""
+    return file.startswith(("<frozen", *_STDLIB)) or _is_installed(file)
+
+
+def call_behind(frame: FrameType | None) -> CallSite:
+    """The call outside LangChain that led to *frame*, a handler's method."""
+    langchain: FrameType | None = None
+    while frame is not None:
+        kind = _kinds.get(frame.f_code.co_filename) or _classify(frame)
+        if kind is _USER:
+            by_hand = langchain is None
+            return CallSite(frame.f_code.co_filename, frame.f_lineno, _is_nested(frame.f_back), by_hand=by_hand)
+        if kind is _LOOP:
+            return CallSite(asynchronous=True)
+        if kind is _LANGCHAIN:
+            langchain = frame
+        frame = frame.f_back
+    return _call_of_thread(langchain)
+
+
+def _call_of_thread(langchain: FrameType | None) -> CallSite:
+    """The call in a thread whose stack begins with LangChain's frame *langchain*, or has no frame of LangChain's."""
+    if langchain is None:
+        # The executor of an event loop: LangChain has passed the handler's method to it.
+        return CallSite(asynchronous=True, thread_known=False)
+    # LangChain starts its own threads with a function inside a function, and everybody else with a method such as
+    # chain.invoke.
+    is_its_own = bool(langchain.f_code.co_flags & inspect.CO_NESTED)
+    return CallSite(nested=None if is_its_own else False)
+
+
+def _is_nested(frame: FrameType | None) -> bool | None:
+    """Whether LangChain is among the callers; None if an event loop is, since it does not tell who made a task."""
+    while frame is not None:
+        kind = _kinds.get(frame.f_code.co_filename) or _classify(frame)
+        if kind is _LANGCHAIN:
+            return True
+        if kind is _LOOP:
+            return None
+        if kind is _RUNNER:
+            return False
+        frame = frame.f_back
+    return False
 
 
 def is_called_by_fallbacks(frame: FrameType | None, run_id: UUID) -> bool | None:
@@ -57,7 +105,7 @@ def is_called_by_fallbacks(frame: FrameType | None, run_id: UUID) -> bool | None
     Returns:
         None where the stack does not show the caller: in async runs, and in other threads.
     """
-    while frame is not None and _kind(frame) is not _Kind.LOOP:
+    while frame is not None and (_kinds.get(frame.f_code.co_filename) or _classify(frame)) is not _LOOP:
         if frame.f_code.co_name == "invoke" and frame.f_globals.get("__name__") == _FALLBACKS:
             manager = frame.f_locals.get("run_manager")
             if getattr(manager, "run_id", None) == run_id:
@@ -67,84 +115,36 @@ def is_called_by_fallbacks(frame: FrameType | None, run_id: UUID) -> bool | None
     return False if is_whole else None
 
 
-def shown_place(file: str, line: int) -> str:
-    """As pytest shows it: relative to the working directory if it is below that."""
-    below = file.startswith(str(Path.cwd()) + os.sep)
-    return f"{os.path.relpath(file) if below else file}:{line}"
-
-
-def is_library(file: str) -> bool:
-    """Whether a file is Python's own or belongs to an installed package."""
-    return file.startswith(("<frozen", *_STDLIB)) or _is_installed(file)
-
-
 class _Kind(Enum):
     """Whose code a frame runs."""
 
     USER = 1
     LANGCHAIN = 2
-    DISPATCH = 3  # ours, and LangChain's that hands events to handlers
+    DISPATCH = 3  # ours, and LangChain's code that sends events to handlers
     LOOP = 4
     RUNNER = 5
     OTHER = 6
 
 
+# Globals, because looking up a member of an Enum takes as long as the rest of what is done for a frame.
+_USER, _LANGCHAIN, _LOOP, _RUNNER = _Kind.USER, _Kind.LANGCHAIN, _Kind.LOOP, _Kind.RUNNER
+
 _kinds: dict[str, _Kind] = {}
+"""What `_classify` found, by file name."""
 
 
-def call_behind(frame: FrameType | None) -> CallSite:
-    """The call outside LangChain that led to *frame*, a handler's method."""
-    langchain: FrameType | None = None
-    while frame is not None:
-        kind = _kind(frame)
-        if kind is _Kind.USER:
-            by_hand = langchain is None
-            return CallSite(frame.f_code.co_filename, frame.f_lineno, _nested(frame.f_back), False, True, by_hand)
-        if kind is _Kind.LOOP:
-            return CallSite(None, 0, None, True, True)
-        langchain = frame if kind is _Kind.LANGCHAIN else langchain
-        frame = frame.f_back
-    return _thread_began(langchain)
-
-
-def _thread_began(langchain: FrameType | None) -> CallSite:
-    """What a thread was begun with that shows no call from outside LangChain."""
-    if langchain is None:
-        # An event loop's executor, which was handed the handler alone.
-        return CallSite(None, 0, None, True, False)
-    # A function inside a function of LangChain's is its own work for the thread; a method was handed over by somebody.
-    its_own = bool(langchain.f_code.co_flags & inspect.CO_NESTED)
-    return CallSite(None, 0, None if its_own else False, False, True)
-
-
-def _nested(frame: FrameType | None) -> bool | None:
-    """Whether LangChain is among the callers; None if an event loop is, which forgets who made a task."""
-    while frame is not None:
-        kind = _kind(frame)
-        if kind is _Kind.LANGCHAIN:
-            return True
-        if kind is _Kind.LOOP:
-            return None
-        if kind is _Kind.RUNNER:
-            return False
-        frame = frame.f_back
-    return False
-
-
-def _kind(frame: FrameType) -> _Kind:
-    """Whose code *frame* runs; kept by file, since it is asked for every frame of a stack."""
+def _classify(frame: FrameType) -> _Kind:
+    """Find out whose code *frame* runs, once for each file."""
     file = frame.f_code.co_filename
-    kind = _kinds.get(file)
-    if kind is None:
-        kind = _kinds[file] = _classified(file, str(frame.f_globals.get("__name__", "")))
+    kind = _kinds[file] = _kind_of(file, str(frame.f_globals.get("__name__", "")))
     return kind
 
 
-def _classified(file: str, module: str) -> _Kind:
+def _kind_of(file: str, module: str) -> _Kind:
     root = module.partition(".")[0]
     if root == _OURS or module.startswith("langchain_core.callbacks"):
         return _Kind.DISPATCH
-    if root in _LANGCHAIN or (root.startswith("langchain_") and _is_installed(file)):
+    if root in _LANGCHAINS or (root.startswith("langchain_") and _is_installed(file)):
         return _Kind.LANGCHAIN
     if root in _RUNNERS:
         return _Kind.RUNNER

@@ -1,11 +1,15 @@
-"""How messages write values, counts, names, lists and hints."""
+"""How messages write values, counts, names, lists and hints: the one door for what is printed."""
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
+
+from pytest_lc_callbacks._redaction import clean
+from pytest_lc_callbacks._values import class_name, text_of
 
 WIDTH = 100
 """The columns that a hint fills."""
@@ -21,36 +25,75 @@ def truncate_middle(text: str, limit: int = 160) -> str:
     return text if len(text) <= limit else f"{text[: limit // 2]} ... {text[-(limit // 2) :]}"
 
 
+# A text is cut here before secrets are taken out of it, so that a huge value costs no more than a large one.
+_LONGEST = 10_000
+
+# What steers a terminal, hides or reorders text, or cannot be encoded: control characters but for the line end and the
+# tabulator, invisible and bidirectional format characters, line separators, lone surrogates. A joiner between two
+# characters of an emoji or of a script that needs it stays.
+_STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\uffff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    "|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
+)
+
+
+def printable(text: str) -> str:
+    r"""*text* with what steers a terminal, or cannot be encoded, escaped as in ``\x1b``; it keeps its lines."""
+    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 def one_line(text: str) -> str:
-    """*text* with each run of white space, line ends included, as one blank."""
-    return " ".join(text.split())
+    """*text*, printable, with each run of white space, line ends included, as one blank."""
+    return printable(" ".join(text.split()))
+
+
+def safe(text: str, limit: int = 120) -> str:
+    """*text* without secrets, in one line and cut: half a secret would not be found."""
+    return truncate(one_line(clean(text[:_LONGEST])), limit)
 
 
 def repr_short(value: Any, limit: int = 120) -> str:
-    """The ``repr`` of *value*, cut to *limit* characters; of a class its name."""
-    # Not isinstance: a payload may lie about its class, or raise when it is asked.
+    """The ``repr`` of *value* without secrets, in one line and cut to *limit* characters; of a class its name."""
     if issubclass(type(value), type):
-        return str(value.__name__)
+        return one_line(class_name(value))
     try:
         text = repr(value)
     # A payload's own repr may do anything; a message about it must not fail.
     except Exception as error:  # noqa: BLE001
-        return f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
-    return truncate(text, limit)
+        return one_line(f"<{class_name(type(value))} whose repr raised {class_name(type(error))}>")
+    text = clean(text[:_LONGEST])
+    # The blanks of a text's repr are its own; only other reprs have several lines.
+    return truncate(one_line(text) if "\n" in text or "\r" in text else printable(text), limit)
+
+
+def string(value: Any) -> str:
+    """``str(value)``, as it is; where that raises, the name of its type: ``<Broken>``."""
+    try:
+        return text_of(value) or str.__str__(str(value))
+    # Its own words may be broken code.
+    except Exception:  # noqa: BLE001
+        return f"<{class_name(type(value))}>"
 
 
 def error_text(error: BaseException) -> str:
-    """``str(error)``; an empty text where the exception's own ``__str__`` raises."""
+    """``str(error)``, as it is; an empty text where the exception's own ``__str__`` raises."""
     try:
-        return str(error)
+        return str.__str__(str(error))
     # An exception's own words may be broken code; a message about it must not fail.
     except Exception:  # noqa: BLE001
         return ""
 
 
+def error_words(error: BaseException, limit: int = 160) -> str:
+    """The class of *error* and the first line of what it says: ``ValueError: no network``."""
+    lines = error_text(error).strip().splitlines()
+    return safe(f"{class_name(type(error))}{': ' + lines[0] if lines else ''}", limit)
+
+
 def error_line(error: BaseException, limit: int = 160) -> str:
     """The ``repr`` of *error* in one line."""
-    return one_line(repr_short(error, limit))
+    return repr_short(error, limit)
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pytest_lc_callbacks._fake import FakeChatModel
-    from pytest_lc_callbacks._findings.finding import Finding
     from pytest_lc_callbacks._handlers.observer import Observer
     from pytest_lc_callbacks._handlers.recorder import RecordingHandler
     from pytest_lc_callbacks._handlers.spy import Spies
@@ -35,16 +34,18 @@ _INI = {
         "every test that starts with LangChain imported, 'off' none."
     ),
     f"lc_callbacks_{BLOCK}": "Whether calls of models from provider packages (langchain_openai, ...) fail.",
+    "lc_callbacks_junit": "Whether a JUnit file gets the numbers of model calls, tool calls, tokens and findings.",
     "lc_callbacks_real_model_packages": "Further packages whose models are real, for lc_callbacks_block_real_models.",
     **{
         f"lc_callbacks_{name}": f"How strict to be when {means}: {', '.join(LEVELS)}."
         for name, (_, means) in FINDINGS.items()
     },
 }
-_TYPES = {f"lc_callbacks_{BLOCK}": "bool", "lc_callbacks_real_model_packages": "args"}
+_TYPES = {f"lc_callbacks_{BLOCK}": "bool", "lc_callbacks_junit": "bool", "lc_callbacks_real_model_packages": "args"}
 _DEFAULTS: dict[str, Any] = {
     "lc_callbacks_observe": "auto",
     f"lc_callbacks_{BLOCK}": False,
+    "lc_callbacks_junit": False,
     "lc_callbacks_real_model_packages": [],
     **{f"lc_callbacks_{name}": level for name, (level, _) in FINDINGS.items()},
 }
@@ -93,6 +94,11 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_lc_callbacks._watching.outputs import Outputs
 
         config.pluginmanager.register(Outputs(config, _watched_key), "lc_callbacks_outputs")
+    if config.getoption("xmlpath", None):
+        from pytest_lc_callbacks._watching.junit import JUnit, JUnitTrees
+
+        config.pluginmanager.register(JUnit(config, _watched_key), "lc_callbacks_junit")
+        config.pluginmanager.register(JUnitTrees(config), "lc_callbacks_junit_trees")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -287,9 +293,7 @@ def _judge(item: pytest.Item, what: str) -> BaseException | None:
     from pytest_lc_callbacks._watching.fixture_values import living_objects
     from pytest_lc_callbacks._watching.outcome import failure_of
 
-    findings: list[Finding] = (
-        watched.judge_body() if what == "body" else watched.judge_rest(lambda: living_objects(item))
-    )
+    findings = watched.judge_body() if what == "body" else watched.judge_rest(lambda: living_objects(item))
     if not findings:
         return None
     return failure_of(item, watched, findings, _settings(item))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from importlib.metadata import distribution
 from pathlib import Path
@@ -21,10 +22,10 @@ PACKAGE = Path(pytest_lc_callbacks.__file__).parent
 NAME = PACKAGE.name
 
 # Small rooms that know no package of ours.
-GROUND = {"_causes", "_made", "_model_calls", "_patches", "_providers", "_redaction", "_stack", "_words"}
+GROUND = {"_causes", "_made", "_model_calls", "_patches", "_providers", "_redaction", "_stack", "_values", "_words"}
 # Which packages a package may import, with all that is below those; inside functions and for annotations too.
 ARROWS: dict[str, set[str]] = {
-    "_words": {"_redaction"},
+    "_words": {"_redaction", "_values"},
     "_causes": {"_words"},
     "_recording": {"_words", "_causes"},
     "_scopes": {"_recording", "_stack"},
@@ -46,6 +47,10 @@ OUTSIDE = {
     "pytest": {"_watching", "plugin", "hooks", "contract"},
     "pluggy": {"plugin", "hooks"},
     "jinja2": {"_report"},
+    # jinja2 is built on it; its Markup is the one text that a template does not escape.
+    "markupsafe": {"_report"},
+    # JUnit files have no public way to add to a failure.
+    "_pytest": {"_watching"},
 }
 
 
@@ -176,6 +181,60 @@ def test_no_two_files_of_a_package_need_each_other(package):
             del left[name]
 
     assert left == {}
+
+
+HOUSE = HERE.parent.joinpath("docs", "house.md").read_text(encoding="utf-8")
+
+
+def test_the_house_names_every_file():
+    """
+    The tree in `docs/house.md` has every file of the package, each with its job, and none that is gone.
+    """
+    tree = HOUSE.partition(f"```\n{NAME}/\n")[2].partition("```")[0]
+    faces = {f"{package}/__init__.py" for package in drawn(tree, "/")}
+
+    assert drawn(tree, ".py") | faces == {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")}
+    assert [line for line in tree.splitlines() if line and len(line.split()) < 2] == []
+
+
+def drawn(tree: str, end: str) -> set[str]:
+    """The paths with this *end* that a *tree* draws: what is in a folder is indented below it."""
+    found, folders = set(), {0: ""}
+    for line in filter(None, tree.splitlines()):
+        depth, name = (len(line) - len(line.lstrip())) // 2, line.split()[0]
+        folders[depth] = folders[depth - 1] + name
+        if name.endswith(end):
+            found.add(folders[depth].removesuffix("/"))
+    return found
+
+
+def test_the_house_draws_the_arrows_that_are_held():
+    """
+    The table in `docs/house.md` is the table of arrows, without the rooms that are to come.
+    """
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", HOUSE, re.MULTILINE)
+    here = rooms().keys()
+
+    assert {room: set(re.findall(r"\w+", names)) for room, names in rows} == {
+        room: known & here for room, known in ARROWS.items() if room in here
+    }
+
+
+@pytest.mark.parametrize("name", [name for name in pytest_lc_callbacks.__all__ if name != "EventName"])
+def test_the_guide_names_what_users_see(name):
+    """
+    What a public class has beside LangChain's own attributes stands in the guide, and nothing else is public.
+    """
+    public = getattr(pytest_lc_callbacks, name)
+    if not isinstance(public, type):
+        return
+    ours = [base for base in public.__mro__ if base.__module__.startswith(NAME)]
+    theirs = {attribute for base in public.__mro__ if base not in ours for attribute in dir(base)}
+    pages = [HERE.parent / "README.md", *HERE.parent.joinpath("docs").glob("*.md")]
+    spans = [span for page in pages for span in re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8"))]
+    told = {word for span in spans for word in re.findall(r"(?:^|\.)(\w+)", span)}
+
+    assert {a for base in ours for a in vars(base) if not a.startswith("_")} - theirs - told == set()
 
 
 def test_every_public_name_can_be_had():

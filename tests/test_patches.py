@@ -34,7 +34,7 @@ class Child(Base, metaclass=Guarded):
 
 def test_what_was_there_comes_back():
     """
-    An attribute of its own is restored, an inherited one is inherited again, and a guard is passed by.
+    `undo` restores an attribute of its own, inherits an inherited one again, and passes a metaclass's guard.
     """
     patches, own, inherited = Patches(), Base.method, vars(Child).get("method")
     patches.replace(Base, "method", 1)
@@ -146,7 +146,7 @@ def test_a_wrapped_method(name):
 
 def test_the_innermost_patches_are_told():
     """
-    Where two wrap one method, the later one is told, and then the earlier one again.
+    The later of two patches that wrap one method is told, and after its `undo` the earlier one.
     """
     calls, outer, inner = [], Patches(), Patches()
     outer.wrap(Component, "invoke", noting(calls, "outer"))

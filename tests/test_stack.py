@@ -1,4 +1,4 @@
-"""The call outside LangChain that led to a place in its code."""
+"""The stack shows the user's line that began a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MODEL = FakeListChatModel(responses=["x"])
 
 
 class Looker(BaseCallbackHandler):
-    """Looks up the stack whenever a run begins."""
+    """A handler that looks up the stack whenever a run begins."""
 
     def __init__(self):
         self.calls: list[CallSite] = []
@@ -61,7 +61,7 @@ def test_a_place_outside_the_working_directory_is_absolute(looker, monkeypatch, 
 
 def test_code_that_langchain_calls_is_nested(looker):
     """
-    Where LangChain called the code that makes the call, the stack shows it.
+    The stack shows whether LangChain called the code that made the call.
     """
     RunnableLambda(lambda x: MODEL.invoke(x, {"callbacks": [looker]})).invoke("hi")
 
@@ -70,7 +70,7 @@ def test_code_that_langchain_calls_is_nested(looker):
 
 def test_a_manager_that_is_driven_by_hand_is_told(looker):
     """
-    Between a callback manager that somebody drives and the code that does so there is no runnable.
+    A call site is by hand if no runnable stands between it and the callback manager.
     """
     CallbackManager([looker]).on_chain_start({}, {}, name="mine")
 
@@ -81,7 +81,7 @@ def test_a_manager_that_is_driven_by_hand_is_told(looker):
 
 def test_an_async_run_tells_of_no_caller(looker):
     """
-    LangChain hands the events of async runs on in tasks and threads of its own, whose lines are no cause.
+    LangChain sends the events of async runs in tasks and threads of its own, so that no line is known.
     """
     asyncio.run(MODEL.ainvoke("hi", {"callbacks": [looker]}))
 
@@ -91,7 +91,8 @@ def test_an_async_run_tells_of_no_caller(looker):
 
 def test_a_sync_call_in_a_coroutine_shows_its_line_but_not_who_made_the_task(looker):
     """
-    An event loop forgets who made a task, so that nothing is said of it.
+    An event loop forgets the code that made a task, so that a sync call in a coroutine shows its line and no
+    caller.
     """
 
     async def body():
@@ -106,7 +107,7 @@ def test_a_sync_call_in_a_coroutine_shows_its_line_but_not_who_made_the_task(loo
 
 def test_a_thread_that_was_handed_a_method_of_langchain_shows_no_line(looker):
     """
-    A raw executor's thread shows neither a caller nor LangChain's own work around the call.
+    The thread of a raw executor shows neither a caller nor work of LangChain's around the call.
     """
     with ThreadPoolExecutor(1) as pool:
         pool.submit(MODEL.invoke, "hi", {"callbacks": [looker]}).result()
@@ -117,7 +118,7 @@ def test_a_thread_that_was_handed_a_method_of_langchain_shows_no_line(looker):
 
 def test_a_thread_shows_the_line_of_a_function_that_was_handed_to_it(looker):
     """
-    Code outside LangChain that runs in a thread is found as in any other.
+    A function outside LangChain that runs in a thread is found as in any other.
     """
 
     def work():
@@ -134,7 +135,7 @@ def test_a_thread_shows_the_line_of_a_function_that_was_handed_to_it(looker):
 
 def test_a_thread_of_langchains_own_is_not_taken_for_a_raw_one(looker):
     """
-    In the threads of a batch nobody outside LangChain handed the work over.
+    It is unknown whether LangChain called the code that made a call in the threads of LangChain's own batch.
     """
     RunnableLambda(len, name="length").batch(["a", "b"], {"callbacks": [looker]})
 

@@ -70,11 +70,6 @@ class Call:
             self._messages = [message.model_copy(update=fields) for message, fields in pairs]
         return self._messages
 
-    def has_prompt_of(self, other: Call) -> bool:
-        """Whether both prompts say the same."""
-        mine, theirs = ([(m.type, m.content) for m in call.messages] for call in (self, other))
-        return mine == theirs
-
     def __repr__(self) -> str:
         asked = truncate(text_of(self.messages[-1]), _SHOWN) if self.messages else "nothing"
         return f"<Call {self.number}: {self.mode} {asked!r} -> {self._outcome()}>"
@@ -83,6 +78,12 @@ class Call:
         if self.error:
             return f"raised {type(self.error).__name__}"
         return "open" if self.response is None else truncate(str(Message(self.response)), _SHOWN)
+
+
+def have_same_prompt(one: Call, other: Call) -> bool:
+    """Whether the prompts of both calls say the same."""
+    first, second = ([(message.type, message.content) for message in call.messages] for call in (one, other))
+    return first == second
 
 
 def _copy_fields(message: BaseMessage) -> dict[str, Any]:

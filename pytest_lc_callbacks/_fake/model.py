@@ -22,11 +22,12 @@ from pytest_lc_callbacks._fake.structured_output import structured_output
 from pytest_lc_callbacks._fake.turn import Result, Turn
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.language_models import LanguageModelInput
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.runnables import Runnable
-    from typing_extensions import Self
 
 # pytest shows the line of the test, not our way to the message.
 __tracebackhide__ = True

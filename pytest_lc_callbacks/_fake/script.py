@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from langchain_core.messages import AIMessage
 
 from pytest_lc_callbacks import _made
-from pytest_lc_callbacks._fake.call import Call
+from pytest_lc_callbacks._fake.call import Call, have_same_prompt
 from pytest_lc_callbacks._fake.exhausted import FakeChatModelExhausted, explain
 from pytest_lc_callbacks._fake.response import Message, Response, ResponseQueue
 from pytest_lc_callbacks._fake.rule import Matcher, Rule
@@ -143,7 +143,7 @@ class Script:
 
     def _exhaust(self, call: Call, rule: Rule | None) -> FakeChatModelExhausted:
         with self._lock:
-            twin = next((c for c in self._calls if c.number < call.number and c.has_prompt_of(call)), None)
+            twin = next((c for c in self._calls if c.number < call.number and have_same_prompt(c, call)), None)
         error = FakeChatModelExhausted(explain(call, rule, self.queue, self.rules, twin))
         self.exhausted.append(error)
         return error

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._causes import Cause
 from pytest_lc_callbacks._findings.finding import Finding
-from pytest_lc_callbacks._stack import shown_place
+from pytest_lc_callbacks._stack import render_place
 
 # Frames of these packages, and of ours, stand between LangChain's call of a handler and the user's code.
 _LIBRARIES = ("langchain_core", "langsmith", "asyncio", "concurrent", "threading", "contextvars", "functools")
@@ -128,7 +128,7 @@ def _places(error: BaseException) -> list[str]:
     found = _users_lines(error)
     text = []
     for line in [found[0], found[-1]] if len(found) > 1 else found:
-        text.append(f"    {shown_place(line.file, line.number)}: in {line.frame.f_code.co_name}")
+        text.append(f"    {render_place(line.file, line.number)}: in {line.frame.f_code.co_name}")
         if line.source:
             text.append(f"      {_words.truncate(line.source)}")
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

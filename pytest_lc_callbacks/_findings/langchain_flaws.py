@@ -96,7 +96,7 @@ class LangChainFlaws:
     def _note_left_component(self, component: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[None]:
         try:
             yield
-        # A coroutine that is dropped sees a GeneratorExit: that is the user's doing.
+        # A GeneratorExit comes from a coroutine that the user dropped.
         except (Exception, KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException:
@@ -105,14 +105,14 @@ class LangChainFlaws:
 
 
 def _label(runnable: Any, kwargs: Mapping[str, Any]) -> str:
-    """What the run of this call is called."""
+    """The name of the run that a call of *runnable* begins."""
     config = kwargs.get("config")
     run_name = config.get("run_name") if isinstance(config, Mapping) else kwargs.get("run_name")
     return one_line(str(run_name or runnable.get_name()))
 
 
 def _label_at_start(kwargs: Mapping[str, Any]) -> str:
-    """What a run is called of which a manager begins to tell."""
+    """The name of the run whose start a callback manager sends."""
     serialized = kwargs.get("serialized")
     named = serialized if isinstance(serialized, Mapping) else {}
     return one_line(str(kwargs.get("name") or named.get("name") or (named.get("id") or [None])[-1]))

@@ -1,10 +1,11 @@
-"""The observer: a recording of every run in the process, whatever was passed as callbacks."""
+"""Observer: a handler that hears every run in the process, whatever was passed as callbacks."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,15 +20,15 @@ from pytest_lc_callbacks._recording import Recording, Run, Selection, id_key, is
 from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, ObservedRuns, Origin, ScopeTable, compare_recordings
 from pytest_lc_callbacks._stack import call_behind, is_called_by_fallbacks
 
-_PLACES = {"setup": "in the test's set-up", "call": "in the test's body", "teardown": "in the test's tear-down"}
+_PLACES = {"setup": "in the test's set-up", "teardown": "in the test's tear-down"}
 
 
 class Observer(RecordingHandler):
     """
     Hears every run that begins in this process while it is on: in any thread, whatever was passed as callbacks.
 
-    A Recording with the same questions and assertions as any; `table` and `section` are its own.
-    It does not hear langgraph's interrupts and resumes, nor a callback manager that is driven by hand.
+    It is a Recording, with `table` and `section` beside. It does not hear langgraph's interrupts and resumes, nor the
+    runs that ``CallbackManager([handler])`` begins.
     """
 
     def __init__(self) -> None:
@@ -55,7 +56,7 @@ class Observer(RecordingHandler):
         try:
             yield section
         finally:
-            section.close()
+            section._close()
             self._sections.remove(section)
 
     def table(self, **recordings: Recording) -> ScopeTable:
@@ -76,14 +77,14 @@ class Observer(RecordingHandler):
         self._phases = [(0, phase, self._cleared) for _, phase, _ in self._phases[-1:]]
         self._origins = {}
         for section in self._sections:
-            section.restart(self)
+            section._restart(self)
 
     def _close(self) -> None:
         """
         Hear nothing more.
 
-        Runs that are still open keep a reference to this observer and go on calling it. It tells the observers that are
-        on then of the runs that begin inside them, which belong to no later test.
+        Runs that are still open keep a reference to this observer and go on calling it. When a run begins inside one of
+        them, it tells the observers that are on then that this run belongs to an earlier test.
         """
         self._on = False
         self._extend = _tell_later_observers
@@ -93,7 +94,7 @@ class Observer(RecordingHandler):
         self._phases.append((len(self._log), phase, time.perf_counter()))
 
     def _observed_runs(self) -> ObservedRuns:
-        sections = tuple(section.start for section in self._sections)
+        sections = tuple(section._start_at for section in self._sections)
         moment = (id(self._log), len(self._log), len(self._phases), sections, len(self._earlier))
         if self._known is None or self._known[0] != moment:
             self._known = moment, self._compute()
@@ -103,7 +104,7 @@ class Observer(RecordingHandler):
         """Tell nobody: no test made it to check what it receives."""
 
     def _root_begins(self, run_id: Any) -> None:
-        """Note where a run without parent begins: the stack and the context show it now, and not later."""
+        """Note where a run without parent begins, as long as the stack and LangChain's context show it."""
         if not self._on:
             return
         manager: Any = (var_child_runnable_config.get() or {}).get("callbacks")
@@ -121,9 +122,10 @@ class Observer(RecordingHandler):
         heard = self.runs
         origins = self._origins_of(heard)
         parents = _parents(heard, origins)
-        runs = self._runs_of_this_test(heard, parents)
-        phases = {run: phase for run in runs if (phase := self._phase_of(run))}
-        places = {run: place for run in runs if (place := self._place(run, phases.get(run, "call")))}
+        earlier = self._find_earlier(heard, parents)
+        runs = [run for run in heard if run not in earlier] if earlier else heard
+        phases = self._phases_of(runs)
+        places = self._places_of(runs, phases)
         limit, since = self._limit()
         return ObservedRuns(
             runs=runs,
@@ -135,7 +137,7 @@ class Observer(RecordingHandler):
             limit=limit,
             since=since,
             observer="callback_scopes" if self._phases else "observer",
-            earlier_run_ids=frozenset(run.run_id for run in heard) - {run.run_id for run in runs},
+            earlier_run_ids=frozenset({run.run_id for run in earlier} - {run.run_id for run in runs if earlier}),
         )
 
     def _origins_of(self, runs: list[Run]) -> dict[Run, Origin]:
@@ -144,34 +146,41 @@ class Observer(RecordingHandler):
         found = {run: next(noted.get(id_key(run.run_id), iter(())), None) for run in roots}
         return {run: origin for run, origin in found.items() if origin is not None}
 
-    def _phase_of(self, run: Run) -> str | None:
-        return next((phase for position, phase, _ in reversed(self._phases) if position <= run._first), None)
-
-    def _runs_of_this_test(self, heard: list[Run], parents: dict[Run, Run]) -> list[Run]:
+    def _find_earlier(self, heard: list[Run], parents: dict[Run, Run]) -> set[Run]:
+        """The *heard* runs that began inside a run of an earlier test."""
         earlier: set[Run] = set()
         for run in heard:
             if parents[run] in earlier if run in parents else self._began_in_earlier_run(run):
                 earlier.add(run)
-        return [run for run in heard if run not in earlier]
+        return earlier
 
     def _began_in_earlier_run(self, run: Run) -> bool:
-        """Whether *run*, which began in no run that this observer heard, began in a run of an earlier test."""
-        return self._earlier.was_told_of(id_key(run.run_id)) or is_of_earlier_test(self, run.parent_run_id)
+        """Whether *run*, which began inside no heard run, began inside a run of an earlier test."""
+        if run.parent_run_id is not None and is_of_earlier_test(self, run.parent_run_id):
+            return True
+        return self._earlier.was_told_of(id_key(run.run_id))
 
-    def _place(self, run: Run, phase: str) -> str | None:
-        """Where *run* began, if that is out of scope."""
-        if not self._sections:
-            return None if phase == "call" else _PLACES[phase]
-        if run._first >= self._sections[-1].start:
-            return None
-        return "before this section()" if phase == "call" else _PLACES[phase]
+    def _phases_of(self, runs: list[Run]) -> dict[Run, str]:
+        """The phase in which each of *runs* began."""
+        begins = [position for position, _, _ in self._phases]
+        indices = {run: bisect_right(begins, run._first) - 1 for run in runs} if begins else {}
+        return {run: self._phases[index][1] for run, index in indices.items() if index >= 0}
+
+    def _places_of(self, runs: list[Run], phases: dict[Run, str]) -> dict[Run, str]:
+        """Where each of *runs* began that is out of scope."""
+        places = {run: _PLACES[phase] for run, phase in phases.items() if phase != "call"}
+        if self._sections:
+            start = self._sections[-1]._start_at
+            # A section() that a fixture opened has all runs since then in scope, whatever the phase.
+            return {run: places.get(run, "before this section()") for run in runs if run._first < start}
+        return places
 
     def _limit(self) -> tuple[str, float]:
-        """What limits the scope, and since when."""
+        """Where a run has to begin to be in scope, and since when."""
         body = next((began for _, phase, began in self._phases if phase == "call"), self._switched_on)
         place = "in the test's body" if self._phases else "in the block of observe_callbacks()"
         if self._sections:
-            place, body = "in this section()", self._sections[-1].began
+            place, body = "in this section()", self._sections[-1]._began
         elif self._phases and self._phases[0][1] == "call" and self._cleared is None:
             place = "in the test's body since the observer was switched on"
         if self._cleared is None:
@@ -180,31 +189,32 @@ class Observer(RecordingHandler):
 
 
 def _parents(runs: list[Run], origins: dict[Run, Origin]) -> dict[Run, Run]:
-    """The run that each of *runs* began in: its parent, or else the run that its context held."""
+    """The run that each of *runs* began in: its parent, or else the run that LangChain's context held."""
+    found = {run: run.parent for run in runs if run.parent is not None}
+    inside = {run: origin.inside for run, origin in origins.items() if origin.inside is not None}
+    # Several runs can share an id: the context held the last one that had begun.
     latest: dict[UUID, Run] = {}
-    found = {}
-    for run in runs:
-        origin = origins.get(run)
-        parent = run.parent or (latest.get(origin.inside) if origin and origin.inside else None)
-        if parent is not None:
-            found[run] = parent
+    for run in runs if inside else ():
+        if run in inside and inside[run] in latest:
+            found[run] = latest[inside[run]]
         latest[run.run_id] = run
     return found
 
 
 class _Section(Recording):
-    """What an observer hears from one moment on, until another."""
+    """What an observer hears in a block."""
 
     def __init__(self, observer: Observer) -> None:
         super().__init__()
         self._log = observer._log
-        self.start = len(self._log)
-        self.began = time.perf_counter()
-        self._stop: int | None = None
+        self._start_at = len(self._log)
+        self._began = time.perf_counter()
+        self._stop_at: int | None = None
 
     @property
     def _selection(self) -> Selection:
-        return Selection(self._log, range(self.start, len(self._log) if self._stop is None else self._stop))
+        stop = len(self._log) if self._stop_at is None else self._stop_at
+        return Selection(self._log, range(self._start_at, stop))
 
     @property
     def runs(self) -> list[Run]:
@@ -212,18 +222,17 @@ class _Section(Recording):
         heard = self._selection.positions
         return [run for run in self._log.runs() if run._first in heard]
 
-    def restart(self, observer: Observer) -> None:
-        """Go on in the empty recording of an observer that was cleared."""
+    def _restart(self, observer: Observer) -> None:
+        """Begin again, since *observer* was cleared and has a new log."""
         self._log = observer._log
-        self.start = 0
+        self._start_at = 0
 
-    def close(self) -> None:
-        """Stop here."""
-        self._stop = len(self._log)
+    def _close(self) -> None:
+        self._stop_at = len(self._log)
 
 
 def switch_on() -> Observer:
-    """An observer that from now on hears every run, in place of any that is on: a test's own."""
+    """Switch an observer on for a test. The observers that are on hear nothing until `switch_off`."""
     observer = Observer()
     SWITCHBOARD.switch_on(observer, alone=True)
     return observer
@@ -249,8 +258,8 @@ def is_of_earlier_test(observer: Observer, run_id: Any, handlers: Iterable[Any] 
 
         run_id: LangChain's id of the run.
 
-        handlers: The handlers of the run. The observers among them were on when it began, so that they decide; if there
-            are none, the id does.
+        handlers: The handlers of the run, if they are known. An observer among them was on when the run began; without
+            one, the id decides.
     """
     observers = [handler for handler in handlers if isinstance(handler, Observer)]
     if observers:
@@ -259,7 +268,7 @@ def is_of_earlier_test(observer: Observer, run_id: Any, handlers: Iterable[Any] 
 
 
 def observed_runs(observer: Observer) -> ObservedRuns:
-    """What *observer* knows up to this moment."""
+    """What *observer* knows at this moment."""
     return observer._observed_runs()
 
 
@@ -269,11 +278,10 @@ def observe_callbacks() -> Iterator[Observer]:
     Hear every run that begins in this block, in any thread, whatever was passed as callbacks.
 
     The observer without pytest's fixtures, for ``unittest.TestCase`` and notebooks: scope assertions of any
-    `RecordingHandler` work inside the block, and it yields what the fixture ``callback_scopes`` gives. Blocks may be
-    nested: each hears what runs in it.
+    `RecordingHandler` work inside the block. Blocks may be nested: each hears what runs in it.
 
     Yields:
-        The `Recording` of all runs, with ``table`` and ``section``.
+        What the fixture ``callback_scopes`` gives: the `Recording` of all runs, with ``table`` and ``section``.
     """
     observer = Observer()
     SWITCHBOARD.switch_on(observer, alone=False)

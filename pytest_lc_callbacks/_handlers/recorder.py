@@ -12,7 +12,7 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 
 from pytest_lc_callbacks import _made
-from pytest_lc_callbacks._recording import EVENT_NAMES, id_key, is_start
+from pytest_lc_callbacks._recording import EVENT_NAMES, id_key, is_start, payload_fields
 from pytest_lc_callbacks._scopes import ScopedRecording
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ else:
         _HandlerBase = BaseCallbackHandler
 
 
-class _Done:
-    """What an async call of a method may wait for: nothing."""
+class _Recorded:
+    """What each method returns. An async caller may await it, and goes on at once."""
 
     __slots__ = ()
 
@@ -37,9 +37,11 @@ class _Done:
         return "<recorded>"
 
 
-_DONE = _Done()
-# Lets LangChain await the methods where it would hop to a thread for a plain function; since Python 3.12.
-_mark: Callable[[Any], Any] = getattr(inspect, "markcoroutinefunction", lambda function: function)
+_RECORDED = _Recorded()
+# LangChain awaits a marked method, and would call a plain one in a thread. Python 3.11 cannot mark functions.
+_mark: Callable[[Callable[..., Any]], Callable[..., Any]] = getattr(
+    inspect, "markcoroutinefunction", lambda function: function
+)
 
 
 def _methods(base: type) -> dict[str, tuple[str, ...]]:
@@ -50,8 +52,8 @@ def _methods(base: type) -> dict[str, tuple[str, ...]]:
     return {name: tuple(inspect.signature(function).parameters)[1:] for name, function in found.items()}
 
 
-def _copied(value: Any) -> Any:
-    """A container one level deep, without running code of its class; anything else, generators too, as it is."""
+def _copy(value: Any) -> Any:
+    """A copy of a dict, list or set, one level deep, made without code of its class; any other value itself."""
     kind = type(value)
     if kind is dict or kind is list:
         return value.copy()
@@ -62,18 +64,24 @@ def _copied(value: Any) -> Any:
     return set.copy(value) if issubclass(kind, set) else value
 
 
-def _batches(messages: Any) -> Any:
-    """The lists of messages that a chat model was sent; the caller owns the inner ones."""
-    return [_copied(batch) for batch in messages] if issubclass(type(messages), (list, tuple)) else messages
+def _copy_batches(messages: Any) -> Any:
+    """Copies of the lists of messages that a chat model was sent."""
+    return [_copy(batch) for batch in messages] if issubclass(type(messages), (list, tuple)) else messages
 
 
-def _tagged(tags: Any) -> tuple[Any, ...] | None:
+def _read_tags(tags: Any) -> tuple[Any, ...] | None:
     return tuple(tags) if issubclass(type(tags), (list, tuple, set, frozenset)) else None
 
 
+def _read_metadata(metadata: Any) -> dict[Any, Any] | None:
+    return (_copy(metadata) or None) if issubclass(type(metadata), dict) else None
+
+
 def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]:
-    """The method that records one kind of event."""
-    starts = is_start(event_name)
+    """The method that records events of one name."""
+    starts, is_of_langgraph = is_start(event_name), event_name in ("interrupt", "resume")
+    # Events with the same entries share one tuple of names: each kept object costs time in the garbage collector.
+    shared: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def on_event(
         self: RecordingHandler,
@@ -85,102 +93,30 @@ def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]
         metadata: Any = None,
         **kwargs: Any,
     ) -> Any:
-        payload = {name: _copied(value) for name, value in (*zip(arguments, args, strict=False), *kwargs.items())}
-        if "messages" in payload:
-            payload["messages"] = _batches(payload["messages"])
+        names = (*arguments[: len(args)], *kwargs)
+        values = [_copy(value) for value in (*args[: len(arguments)], *kwargs.values())]
+        if "messages" in names:
+            values[names.index("messages")] = _copy_batches(values[names.index("messages")])
         if starts and parent_run_id is None:
             self._root_begins(run_id)
-        if event_name in ("interrupt", "resume"):
-            # langgraph sends their run's id inside.
-            run_id = run_id or getattr(payload.get("event"), "run_id", None)
+        if is_of_langgraph:
+            # langgraph sends the id of the run inside the event.
+            run_id = run_id or getattr(dict(zip(names, values, strict=True)).get("event"), "run_id", None)
         ids = id_key(run_id), id_key(parent_run_id)
-        described = (_copied(metadata) or None) if issubclass(type(metadata), dict) else None
-        found = _tagged(tags), described, perf_counter(), get_ident()
-        self._extend((event_name, *ids, *found, None, payload, None, None))
-        return _DONE
+        about = _read_tags(tags), _read_metadata(metadata), perf_counter(), get_ident()
+        self._extend((event_name, *ids, *about, *payload_fields(shared.setdefault(names, names), values)))
+        return _RECORDED
 
-    on_event.__name__ = f"on_{event_name}"
-    on_event.__qualname__ = f"RecordingHandler.on_{event_name}"
-    on_event.__doc__ = f"Record ``{event_name!r}``."
     return on_event
 
 
-# The events that are most of any recording have methods of their own, since each allocation and each call counts there
-# (benchmarks/recording.py). They leave what LangChain rarely sends to the method that keeps anything.
-_any_chain_start = _recorder("chain_start", ("serialized", "inputs"))
-_any_chain_end = _recorder("chain_end", ("outputs",))
-_any_token = _recorder("llm_new_token", ("token",))
-_STARTED, _ENDED, _TOKEN = ("serialized", "inputs", "name"), ("outputs",), ("token", "chunk")
+# Most events of a recording are tokens. Their method saves what it can (benchmarks/recording.py), and leaves arguments
+# that LangChain rarely sends to the method that records anything.
+_record_any_token = _recorder("llm_new_token", ("token",))
+_TOKEN = ("token", "chunk")
 
 
-def _on_chain_start(
-    self: RecordingHandler,
-    serialized: Any = None,
-    inputs: Any = None,
-    *more: Any,
-    name: Any = None,
-    run_id: Any = None,
-    parent_run_id: Any = None,
-    tags: Any = None,
-    metadata: Any = None,
-    **kwargs: Any,
-) -> Any:
-    """Record ``'chain_start'``."""
-    if kwargs or more or name is None or type(run_id) is not UUID or type(metadata) is not dict:
-        named = kwargs if name is None else {"name": name, **kwargs}
-        ids = {"run_id": run_id, "parent_run_id": parent_run_id}
-        return _any_chain_start(self, serialized, inputs, *more, **ids, tags=tags, metadata=metadata, **named)
-    if parent_run_id is None:
-        self._root_begins(run_id)
-    self._extend(
-        (
-            "chain_start",
-            run_id.int,
-            None if parent_run_id is None else id_key(parent_run_id),
-            _tagged(tags) if tags else None,
-            metadata.copy() if metadata else None,
-            perf_counter(),
-            get_ident(),
-            _STARTED,
-            None if serialized is None else _copied(serialized),
-            _copied(inputs),
-            name,
-        )
-    )
-    return _DONE
-
-
-def _on_chain_end(
-    self: RecordingHandler,
-    outputs: Any = None,
-    *more: Any,
-    run_id: Any = None,
-    parent_run_id: Any = None,
-    tags: Any = None,
-    **kwargs: Any,
-) -> Any:
-    """Record ``'chain_end'``."""
-    if kwargs or more or type(run_id) is not UUID:
-        return _any_chain_end(self, outputs, *more, run_id=run_id, parent_run_id=parent_run_id, tags=tags, **kwargs)
-    self._extend(
-        (
-            "chain_end",
-            run_id.int,
-            None if parent_run_id is None else id_key(parent_run_id),
-            _tagged(tags) if tags else None,
-            None,
-            perf_counter(),
-            get_ident(),
-            _ENDED,
-            _copied(outputs),
-            None,
-            None,
-        )
-    )
-    return _DONE
-
-
-def _on_llm_new_token(
+def _record_token(
     self: RecordingHandler,
     token: Any = "",
     *more: Any,
@@ -190,16 +126,15 @@ def _on_llm_new_token(
     tags: Any = None,
     **kwargs: Any,
 ) -> Any:
-    """Record ``'llm_new_token'``."""
     if kwargs or more or chunk is None or type(token) is not str or type(run_id) is not UUID:
         whole = kwargs if chunk is None else {"chunk": chunk, **kwargs}
-        return _any_token(self, token, *more, run_id=run_id, parent_run_id=parent_run_id, tags=tags, **whole)
+        return _record_any_token(self, token, *more, run_id=run_id, parent_run_id=parent_run_id, tags=tags, **whole)
     self._extend(
         (
             "llm_new_token",
             run_id.int,
             None if parent_run_id is None else id_key(parent_run_id),
-            _tagged(tags) if tags else None,
+            _read_tags(tags) if tags else None,
             None,
             perf_counter(),
             get_ident(),
@@ -209,7 +144,7 @@ def _on_llm_new_token(
             None,
         )
     )
-    return _DONE
+    return _RECORDED
 
 
 class RecordingHandler(ScopedRecording, _HandlerBase):
@@ -256,11 +191,16 @@ class RecordingHandler(ScopedRecording, _HandlerBase):
         )
 
 
+def _as_method(record: Callable[..., Any], event_name: str) -> Callable[..., Any]:
+    """*record* under the name that the method has on `RecordingHandler`."""
+    record.__name__ = f"on_{event_name}"
+    record.__qualname__ = f"RecordingHandler.on_{event_name}"
+    record.__doc__ = f"Record ``{event_name!r}``."
+    return _mark(record)
+
+
 for _method, _arguments in _methods(_HandlerBase).items():
     _name = _method.removeprefix("on_")
     EVENT_NAMES.add(_name)
-    setattr(RecordingHandler, _method, _mark(_recorder(_name, _arguments)))
-for _quick in (_on_chain_start, _on_chain_end, _on_llm_new_token):
-    _quick.__name__ = _quick.__name__.removeprefix("_")
-    _quick.__qualname__ = f"RecordingHandler.{_quick.__name__}"
-    setattr(RecordingHandler, _quick.__name__, _mark(_quick))
+    _record = _record_token if _name == "llm_new_token" else _recorder(_name, _arguments)
+    setattr(RecordingHandler, _method, _as_method(_record, _name))

@@ -6,7 +6,7 @@ import functools
 import gc
 import inspect
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextvars import ContextVar
 from types import CoroutineType, MethodType
 from typing import Any
@@ -112,25 +112,34 @@ class Spy(ScopedRecording):
         return issubclass(type(handler), self._target) and id(handler) not in self._before
 
     def _declines(self, name: str) -> bool:
-        """Whether the handler wants none of these events; of several handlers, whether none of them does."""
+        """Whether the handler declines events of this *name*; of a class, whether all its instances do."""
         handlers = self.handlers if isinstance(self._target, type) else [self._target]
         return bool(handlers) and all(_declines(handler, name) for handler in handlers)
 
     def _record(self, handler: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         with self._lock:
             if id(handler) not in self._by_handler:
-                self._by_handler[id(handler)] = (handler, _HandlerRecording(handler))
-            recording = self._by_handler[id(handler)][1]
-            getattr(recording, f"on_{name}")(*args, **kwargs)
-            self._log.extend(recording._log.record(len(recording._log) - 1))
+                self._by_handler[id(handler)] = (handler, _HandlerRecording(handler, self))
+        getattr(self._by_handler[id(handler)][1], f"on_{name}")(*args, **kwargs)
 
 
 class _HandlerRecording(RecordingHandler):
-    """What one spied handler received."""
+    """What one spied handler received; its *spy* receives the same."""
 
-    def __init__(self, handler: Any) -> None:
+    def __init__(self, handler: Any, spy: Spy) -> None:
         super().__init__()
         self._handler = handler
+        self._spy = spy
+        self._extend = self._extend_both
+
+    def clear(self) -> None:
+        """Forget everything, and let go of the payloads."""
+        super().clear()
+        self._extend = self._extend_both
+
+    def _extend_both(self, record: Iterable[Any]) -> None:
+        self._log.extend(record)
+        self._spy._log.extend(record)
 
     def _is_made(self) -> None:
         """Tell nobody: the spy knows its recordings."""
@@ -157,7 +166,7 @@ class Spies:
         self.spies: list[Spy] = []
         self._on_stop_iteration = on_stop_iteration
         self._patches = Patches()
-        self._lookups: set[Any] = set()
+        self._lookups: list[Any] = []
         self._is_on = True
 
     def __call__(self, target: BaseCallbackHandler | type[BaseCallbackHandler]) -> Spy:
@@ -199,10 +208,10 @@ class Spies:
     def _cover(self, cls: type) -> None:
         """Let the spied instances of *cls* show their methods spied; a class that inherits this stays as it is."""
         original = type.__getattribute__(cls, "__getattribute__")
-        if original in self._lookups:
+        if any(original is look_up for look_up in self._lookups):
             return
 
-        def look_up(handler: Any, name: str) -> Any:
+        def spied_look_up(handler: Any, name: str) -> Any:
             __tracebackhide__ = True
             found = original(handler, name)
             if name not in _METHODS or _asks_for_llm_start(found) or not self._listening(handler):
@@ -212,10 +221,10 @@ class Spies:
             return _SpiedMethod(method, functools.partial(self._call, handler, name, method))
 
         try:
-            self._patches.replace(cls, "__getattribute__", look_up)
+            self._patches.replace(cls, "__getattribute__", spied_look_up)
         except TypeError as error:
             raise TypeError(f"spy_on({cls.__name__}): its methods cannot be replaced: {error}") from error
-        self._lookups.add(look_up)
+        self._lookups.append(spied_look_up)
 
     def _listening(self, handler: Any) -> list[Spy]:
         return [spy for spy in self.spies if spy._listens_to(handler)] if self._is_on else []
@@ -318,31 +327,31 @@ def _asks_for_llm_start(method: Any) -> bool:
 
 
 def _declines(handler: Any, name: str) -> bool:
-    """Whether *handler* wants no events of this *name*."""
+    """Whether *handler* declines events of this *name*."""
     method = inspect.getattr_static(type(handler), f"on_{name}", None)
     ignore = _DECLINED_BY.get(name)
     return method in _ASKS_FOR_LLM_START or (ignore is not None and bool(getattr(handler, ignore, False)))
 
 
 def _is_raised(error: BaseException, name: str) -> bool:
-    """Whether it is an exception of the handler's, not one that it was stopped with."""
+    """Whether the handler itself raised *error*: a CancelledError stops it from outside."""
     if isinstance(error, NotImplementedError) and name == "chat_model_start":
         return False
     return isinstance(error, Exception) or type(error).__name__ not in ("CancelledError", "GeneratorExit")
 
 
 def _instances(cls: type) -> dict[int, Any]:
-    """The instances of *cls* that there are; kept, or else their ids could come to stand for others."""
+    """The instances of *cls* by their ids. They are kept, since a freed id could come to stand for another object."""
     found = gc.get_referrers(cls, *subclasses(cls))
     return {id(instance): instance for instance in found if issubclass(type(instance), cls)}
 
 
 def _refuse(target: Any) -> None:
     """
-    Say why a target cannot be spied on.
+    Refuse a *target* that cannot be spied on.
 
     Raises:
-        TypeError: If it cannot.
+        TypeError: With the reason.
     """
     cls = target if isinstance(target, type) else type(target)
     reason = _why_not(target, cls)

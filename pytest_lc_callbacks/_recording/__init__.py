@@ -4,7 +4,7 @@ from pytest_lc_callbacks._recording.events import Event, Run
 from pytest_lc_callbacks._recording.names import EVENT_NAMES, EventName, is_end, is_start
 from pytest_lc_callbacks._recording.patterns import any_order, event, many
 from pytest_lc_callbacks._recording.recording import Recording
-from pytest_lc_callbacks._recording.records import id_key
+from pytest_lc_callbacks._recording.records import id_key, payload_fields
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.tree import RunTree
 
@@ -22,4 +22,5 @@ __all__ = [
     "is_end",
     "is_start",
     "many",
+    "payload_fields",
 ]

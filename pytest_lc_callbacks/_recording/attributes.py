@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, TypedDict
 from uuid import UUID
 
 from pytest_lc_callbacks._recording.events import Event, Log, Run
-from pytest_lc_callbacks._words import did_you_mean, repr_short
+from pytest_lc_callbacks._values import ask, bases, compare, entries, equal, is_a, module_name, text_of
+from pytest_lc_callbacks._words import did_you_mean, error_words, repr_short
 
 
 class Attributes(TypedDict, total=False):
@@ -40,7 +42,7 @@ _TYPES = "chain prompt parser chat_model llm tool retriever".split()
 
 def read_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """
-    The *attributes* as `Comparison` takes them.
+    Check the *attributes*, and read tags into a collection that can be read for every event.
 
     Raises:
         TypeError: If an attribute is unknown or has the wrong type.
@@ -55,10 +57,10 @@ def read_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_tags(tags: Any) -> Any:
-    """``"prod"`` is one tag, not four letters; a generator is read once, since every event is asked for its tags."""
-    if isinstance(tags, str):
+    """``"prod"`` is one tag, not four letters; a generator of tags gives them once, and each event needs them."""
+    if is_a(tags, str):
         return frozenset([tags])
-    return tuple(tags) if isinstance(tags, Iterator) else tags
+    return tuple(tags) if is_a(tags, Iterator) else tags
 
 
 def _check_attribute(key: str, value: Any) -> None:
@@ -68,30 +70,30 @@ def _check_attribute(key: str, value: Any) -> None:
         raise TypeError(f"{key!r} is no attribute of an event{nearest}: the attributes are {', '.join(ATTRIBUTES)}")
     if key in ("run", "parent", "under"):
         _check_run(key, value)
-    if key == "run_type" and isinstance(value, str) and value not in _TYPES:
+    if key == "run_type" and is_a(value, str) and value not in _TYPES:
         _check_run_type(value)
-    if key == "metadata" and not isinstance(value, Mapping):
+    if key == "metadata" and not is_a(value, Mapping):
         raise TypeError(f"metadata= takes a dict, not {repr_short(value)}")
-    if key == "tags" and not (isinstance(value, Iterable) and all(isinstance(tag, str) for tag in value)):
+    if key == "tags" and not (is_a(value, Iterable) and all(is_a(tag, str) for tag in value)):
         raise TypeError(f"tags= takes tags, such as {{'prod'}}, not {repr_short(value)}")
 
 
 def _check_run(key: str, value: Any) -> None:
     __tracebackhide__ = True
-    if isinstance(value, (str, Run)) or (key == "parent" and value is None):
+    if is_a(value, str, Run) or (key == "parent" and value is None):
         return
     takes = "a run's name, a Run or None for a root" if key == "parent" else "a run's name or a Run"
-    # A runnable is no name, though it has one.
-    if hasattr(value, "get_name"):
+    # A runnable has a name and is none: its runs may have another one.
+    if ask(value, "get_name") is not None:
         raise TypeError(f"{key}= takes {takes}, not {repr_short(value)}: write {key}={value.get_name()!r}")
-    # A class of somebody's own with `__eq__`, such as dirty-equals have it, may equal a name.
-    compares = any("__eq__" in vars(kind) for kind in type(value).__mro__[:-1])
-    if type(value).__module__ == "builtins" or not compares:
+    # A value with an `__eq__` of its own may equal a name, as those of dirty-equals do.
+    compares = any("__eq__" in vars(kind) for kind in bases(type(value))[:-1])
+    if module_name(type(value)) == "builtins" or not compares:
         raise TypeError(f"{key}= takes {takes}, not {repr_short(value)}")
 
 
 def _check_run_type(value: str) -> None:
-    """Refuse ``"chatmodel"``; ``"my_type"`` may be a type of somebody's own."""
+    """Refuse ``"chatmodel"``, but take ``"my_type"``: a program may have run types of its own."""
     __tracebackhide__ = True
     nearest = did_you_mean(value.lower(), _TYPES)
     if nearest:
@@ -100,36 +102,62 @@ def _check_run_type(value: str) -> None:
 
 class Comparison:
     """
-    One set of *attributes*, compared with those of events in a *log*.
+    Compares *attributes* with those of events in a *log*.
 
-    It is made for one question: it asks each run once what is the same for all events of the run.
+    One question makes one comparison. It asks each run once for what all events of the run share.
     """
 
     def __init__(self, attributes: Mapping[str, Any], log: Log) -> None:
-        self._attributes = attributes
         self._log = log
         self._under: dict[Run, bool] = {}
         self._inputs: dict[Run, bool] = {}
+        self.unknown: str | None = None
+        """The first comparison that raised, in words: whether the two are equal is then not known."""
+        self.raised: Exception | None = None
+        """What it raised."""
+        self._checks = [(key, self._check(key), expected) for key, expected in attributes.items()]
 
     def differing(self, position: int) -> str | None:
         """The first attribute in which the event at this *position* differs; None if it has them all."""
         __tracebackhide__ = True
-        for key, expected in self._attributes.items():
-            compare = _COMPARISONS.get(key)
-            if compare is None:
-                holds = _equal(key, expected, self._log.attribute(position, key))
-            else:
-                holds = compare(self, expected, position)
-            if not holds:
+        for key, holds, expected in self._checks:
+            if not holds(expected, position):
                 return key
         return None
+
+    def _check(self, key: str) -> Callable[[Any, int], bool]:
+        """The method that compares this attribute."""
+        own = {
+            "run": self._has_run,
+            "parent": self._has_parent,
+            "under": self._has_around,
+            "inputs": self._has_inputs,
+            "tags": self._has_tags,
+            "metadata": self._has_metadata,
+            "error": self._has_error,
+        }
+        return own.get(key) or partial(self._has, key)
+
+    def _has(self, key: str, expected: Any, position: int) -> bool:
+        __tracebackhide__ = True
+        return self._equal(key, expected, self._log.attribute(position, key))
+
+    def _equal(self, key: str, expected: Any, actual: Any) -> bool:
+        verdict = compare(expected, actual)
+        if isinstance(verdict, Exception) and self.raised is None:
+            self.raised = verdict
+            self.unknown = (
+                f"{key}={repr_short(expected)} cannot be compared with the recorded {repr_short(actual)}: "
+                f"== raised {error_words(verdict)}"
+            )
+        return verdict is True
 
     def _has_run(self, expected: Any, position: int) -> bool:
         __tracebackhide__ = True
         run = self._log.run(position)
         if run is not None and isinstance(expected, Run):
             return _is_same_run(expected, run)
-        return _equal("run", expected, self._log.facts(position).run_name)
+        return self._equal("run", expected, self._log.facts(position).run_name)
 
     def _has_parent(self, expected: Any, position: int) -> bool:
         if expected is None:
@@ -142,7 +170,7 @@ class Comparison:
         return run is not None and self._is_under(expected, run)
 
     def _is_under(self, expected: Any, run: Run) -> bool:
-        """Whether one of the runs around *run* is the *expected* one; what is known of a parent is not asked again."""
+        """Whether one of the runs around *run* is the *expected* one; `_under` keeps the answer for each run."""
         inner = [run]
         while inner[-1] not in self._under and (parent := inner[-1].parent) is not None:
             inner.append(parent)
@@ -156,84 +184,47 @@ class Comparison:
         __tracebackhide__ = True
         run = self._log.run(position)
         if run is None:
-            return _equal("inputs", expected, self._log.attribute(position, "inputs"))
+            return self._equal("inputs", expected, self._log.attribute(position, "inputs"))
         if run not in self._inputs:
-            self._inputs[run] = _equal("inputs", expected, run.inputs)
+            self._inputs[run] = self._equal("inputs", expected, run.inputs)
         return self._inputs[run]
 
     def _has_tags(self, expected: Any, position: int) -> bool:
-        return set(expected) <= set(self._log.facts(position).tags)
+        return set(map(text_of, expected)) <= set(map(text_of, self._log.facts(position).tags))
 
     def _has_metadata(self, expected: Any, position: int) -> bool:
         __tracebackhide__ = True
         metadata = self._log.facts(position).metadata or {}
-        return all(key in metadata and _equal("metadata", value, metadata[key]) for key, value in expected.items())
+        return all(
+            key in metadata and self._equal("metadata", value, metadata[key]) for key, value in entries(expected)
+        )
 
     def _has_error(self, expected: Any, position: int) -> bool:
         __tracebackhide__ = True
         error = self._log.attribute(position, "error")
-        if isinstance(expected, type) and issubclass(expected, BaseException):
-            return isinstance(error, expected)
-        if isinstance(expected, BaseException):
-            # Two exceptions are never equal, however alike they are.
-            return type(error) is type(expected) and error.args == expected.args
-        return _equal("error", expected, error)
-
-
-_COMPARISONS: dict[str, Callable[[Comparison, Any, int], bool]] = {
-    "run": Comparison._has_run,
-    "parent": Comparison._has_parent,
-    "under": Comparison._has_around,
-    "inputs": Comparison._has_inputs,
-    "tags": Comparison._has_tags,
-    "metadata": Comparison._has_metadata,
-    "error": Comparison._has_error,
-}
-"""Every other attribute compares with `_equal` alone."""
+        if is_a(expected, type) and issubclass(expected, BaseException):
+            return is_a(error, expected)
+        if is_a(expected, BaseException):
+            # Python compares exceptions by identity: ValueError("x") != ValueError("x").
+            return type(error) is type(expected) and self._equal("error", expected.args, error.args)
+        return self._equal("error", expected, error)
 
 
 def _is_same_run(name_or_run: Any, run: Run) -> bool:
-    """Whether *run* is that run, also as another handler heard it, or has that name."""
+    """Whether *run* has this name, or is this run; another handler's `Run` of the same id is the same run."""
     if not isinstance(name_or_run, Run):
-        return bool(name_or_run == run.name)
-    return run is name_or_run or (run.run_id == name_or_run.run_id and not run._same_recording_as(name_or_run))
-
-
-def _equal(key: str, expected: Any, actual: Any) -> bool:
-    """``expected == actual`` as one answer, also for arrays, which answer for each element."""
-    __tracebackhide__ = True
-    if expected is actual:
-        return True
-    try:
-        verdict = expected == actual
-        if verdict is True or verdict is False:
-            return verdict
-        if hasattr(verdict, "all"):
-            shapes = getattr(expected, "shape", None), getattr(actual, "shape", None)
-            return shapes[0] == shapes[1] and _is_all_true(verdict)
-        return bool(verdict)
-    # What a value's own comparison raises can be anything; whether the two are equal is then not known.
-    except Exception as error:
-        raise TypeError(
-            f"{key}={repr_short(expected)} cannot be compared with the recorded {repr_short(actual)}: "
-            f"== raised {type(error).__name__}: {error}"
-        ) from error
-
-
-def _is_all_true(verdict: Any) -> bool:
-    """Whether an array or a data frame of answers holds nothing but True."""
-    columns = verdict.all()
-    return bool(columns.all() if hasattr(columns, "all") else columns)
+        return equal(name_or_run, run.name)
+    return run is name_or_run or (run._id_key == name_or_run._id_key and not run._same_recording_as(name_or_run))
 
 
 def describe(key: str, event: Event) -> str:
     """The attribute *key* of *event* in words: ``run='FakeChatModel'``."""
     if key == "run":
-        return f"run={event.run_name!r}"
+        return f"run={repr_short(event.run_name)}"
     if key == "parent":
         parent = event.run.parent if event.run is not None else None
-        unheard = "a parent run that the handler did not hear" if event.parent_run_id else "no parent"
-        return f"parent={parent.name!r}" if parent is not None and parent.name else unheard
+        unheard = "a parent run that the handler did not hear" if event.parent_run_id is not None else "no parent"
+        return f"parent={repr_short(parent.name)}" if parent is not None and parent.name else unheard
     if key == "under":
         around = [run.label for run in event.run.ancestors()] if event.run else []
         return f"under={' in '.join(around)!r}" if around else "no run around it that the handler heard"

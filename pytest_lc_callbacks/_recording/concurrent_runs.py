@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 
 from pytest_lc_callbacks._recording.events import Run
 from pytest_lc_callbacks._recording.mismatch import Mismatch
-from pytest_lc_callbacks._recording.patterns import AnyOrder, Item, Many, render_item, render_items
+from pytest_lc_callbacks._recording.patterns import AnyOrder, Item, render_item, render_items
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._words import count, first_lines, more, truncate
 
-# How many events a search through `any_order` may look at before it gives up, loudly.
+# How many events a search through `any_order` may look at before it raises `SearchLimitError`.
 SEARCH_LIMIT = 5_000_000
-# How much a reason says, from an event that begins no run to a run that differs from its branch.
+# Ranks of reasons; a message tells the one that ranks highest.
 _NO_START, _OTHER_RUNS, _UNSERVED = range(3)
 
 
@@ -24,7 +23,7 @@ class SearchLimitError(ValueError):
 
 
 class Budget:
-    """How many more events one search may look at, over all its branches."""
+    """How many more events a search may look at, together with the searches for its branches."""
 
     def __init__(self) -> None:
         self._left = SEARCH_LIMIT
@@ -60,7 +59,7 @@ class Reason:
 
 @dataclass(slots=True)
 class _Span:
-    """Where the events of a run are, together with those of the runs under it."""
+    """Where a selection has the events of a run and of the runs under it."""
 
     own: int
     """The index of the run's own first event."""
@@ -78,20 +77,20 @@ class _Span:
     """The nearest run around it that has events here."""
 
     def is_whole_from(self, index: int) -> bool:
-        """Whether no event of another run stands between this *index* and its end."""
+        """Whether all events between this *index* and `end` are its own."""
         return self.first == index and self.size == self.end - index
 
 
 class ConcurrentRuns:
     """
-    The runs of a selection, as `any_order` sees them.
+    Finds the runs of a *selection* that match `any_order`.
 
     Args:
         selection: The events.
 
         budget: What the whole search may spend.
 
-        read: Tells where a branch and the events of one run part; None if they match.
+        read: Returns where a branch and the events of one run part; None if they match.
     """
 
     def __init__(
@@ -103,16 +102,25 @@ class ConcurrentRuns:
         self._budget = budget
         self._read = read
         self._spans: dict[Run, _Span] = {}
+        self._beginnings: dict[int, Run] | None = None
+        """The runs by the index of their first events; None until `any_order` is asked for the first time."""
 
     def enter(self, group: AnyOrder, at: int) -> int | None:
         """
-        The index after the last event of the runs that begin *at* this index, if they match the branches of *group*.
+        Match the branches of *group* with the runs that begin *at* this index.
 
-        None if they do not; `reason` may then tell why.
+        Returns:
+            The index after the last event of those runs. None if they do not match; `reason` may tell why.
         """
-        self._spans = self._spans or _measure(self._selection)
+        if self._beginnings is None:
+            self._spans = _measure(self._selection)
+            self._beginnings = {span.own: run for run, span in self._spans.items()}
+        if at not in self._beginnings:
+            if self._says_more(_NO_START):
+                self.reason = Reason(rank=_NO_START, at=at, detail=f"{self._name(at)} does not begin a run")
+            return None
         runs = self._find(group, at)
-        if runs is None:
+        if runs is None or not (self._may_match(group, runs) or self._says_more(_UNSERVED)):
             return None
         unserved, served = self._assign(group, runs)
         if unserved is None:
@@ -123,7 +131,7 @@ class ConcurrentRuns:
         return None
 
     def _find(self, group: AnyOrder, at: int) -> dict[Run, Sequence[int]] | None:
-        """The runs that begin from *at* on, one for each branch of *group*, with the indices of what each sent."""
+        """The runs that begin from *at* on, one for each branch of *group*, and the indices of their events."""
         runs: dict[Run, Sequence[int]] = {}
         top_of: dict[Run, Run] = {}
         index, end = at, at + 1
@@ -131,13 +139,12 @@ class ConcurrentRuns:
             self._budget.spend(1, group)
             top = self._top(index, at, top_of) if index < len(self._selection) else None
             if top is None or (top not in runs and len(runs) == len(group.branches)):
-                rank = _OTHER_RUNS if runs else _NO_START
-                if self._says_more(rank):
-                    self.reason = Reason(rank=rank, at=at, detail=self._describe(index, runs, top))
+                if self._says_more(_OTHER_RUNS):
+                    self.reason = Reason(rank=_OTHER_RUNS, at=at, detail=self._describe(index, len(runs), top))
                 return None
             span = self._spans[top]
             end = max(end, span.end)
-            # A run that nothing comes between is one step: of runs nested N deep, each is looked at once.
+            # One step for a run whose events stand together: otherwise N nested runs would take N * N steps.
             if top not in runs and span.is_whole_from(index):
                 runs[top] = range(index, span.end)
                 index = span.end
@@ -150,9 +157,10 @@ class ConcurrentRuns:
 
     def _top(self, index: int, at: int, top_of: dict[Run, Run]) -> Run | None:
         """
-        The run that the event at this *index* belongs to, of those that begin from *at* on and are under none of them.
+        The run of this group that the event at this *index* belongs to.
 
-        None if the event belongs to no such run.
+        The runs of the group begin from *at* on, none inside another; *top_of* maps them and the runs inside them to
+        them. None if the event belongs to no such run.
         """
         run = each = self._selection.run(index)
         asked = []
@@ -166,39 +174,46 @@ class ConcurrentRuns:
         return None if run is None else top_of.get(run)
 
     def _says_more(self, rank: int) -> bool:
-        """Whether a reason of this *rank* says more than the one so far."""
+        """Whether a reason of this *rank* replaces `reason`."""
         return self.reason is None or self.reason.rank < rank
 
-    def _describe(self, index: int, runs: Collection[Run], top: Run | None) -> str:
-        """In words: the event at this *index* cannot come after the *runs* that have begun."""
+    def _describe(self, index: int, begun: int, top: Run | None) -> str:
+        """Why the event at this *index* cannot follow after so many runs have *begun*, in words."""
+        runs = count(begun, "run")
         if index == len(self._selection):
-            return f"only {count(len(runs), 'run')} began there"
-        run = self._selection.run(index)
-        event = f"event {index + 1:,} ({self._selection.names[index]} of {run.label if run else 'no run'})"
-        if not runs:
-            return f"{event} does not begin a run"
+            return f"only {runs} began there"
         if top is not None:
-            return f"another run began beside the {count(len(runs), 'run')}: {event}"
-        return f"{event} came between and belongs to none of those runs"
+            return f"another run began beside the {runs}: {self._name(index)}"
+        return f"{self._name(index)} came between and belongs to none of those runs"
+
+    def _name(self, index: int) -> str:
+        run = self._selection.run(index)
+        return f"event {index + 1:,} ({self._selection.names[index]} of {run.label if run else 'no run'})"
 
     def _assign(self, group: AnyOrder, runs: Mapping[Run, Sequence[int]]) -> tuple[int | None, dict[int, int]]:
-        """A branch that is left without a run, or None; and which branch each run serves."""
-        sizes = list(map(_sizes, group.branches))
-        if {type(item) for branch in group.branches for item in branch} <= {str}:
-            # Where no branch has as many events as a run, it does not matter which they are.
-            wanted = {least for least, _ in sizes}
-            sent = [tuple(self._sent(indices)) if len(indices) in wanted else () for indices in runs.values()]
-            return _assign_by_name(group.branches, sent)
+        """As the function `_assign`, for the branches of *group* and these *runs*."""
+        if group.is_exact:
+            return _assign_by_name(group.branches, [tuple(self._sent(indices)) for indices in runs.values()])
         self._budget.spend(len(group.branches) * len(runs), group)
-        fits = [
-            [least <= len(indices) <= most and self._fits(group, branch, indices) for indices in runs.values()]
-            for branch, (least, most) in zip(group.branches, sizes, strict=True)
-        ]
-        return _assign(fits)
+        numbers = range(len(group.branches))
+        return _assign([[self._fits(group, branch, indices) for indices in runs.values()] for branch in numbers])
 
-    def _fits(self, group: AnyOrder, branch: Sequence[Item], indices: Sequence[int]) -> bool:
+    def _may_match(self, group: AnyOrder, runs: Mapping[Run, Sequence[int]]) -> bool:
+        """Whether `_may_fit` holds of each branch and some run; it reads two events of a run, `_fits` all of them."""
+        numbers = range(len(group.branches))
+        return all(any(self._may_fit(group, branch, indices) for indices in runs.values()) for branch in numbers)
+
+    def _may_fit(self, group: AnyOrder, number: int, indices: Sequence[int]) -> bool:
+        """Whether this branch takes so many events, and their first and last name."""
+        branch, (least, most), names = group.branches[number], group.sizes[number], self._selection.names
+        ends = (branch[0], names[indices[0]]), (branch[-1], names[indices[-1]])
+        return least <= len(indices) <= most and all(item == name or not isinstance(item, str) for item, name in ends)
+
+    def _fits(self, group: AnyOrder, number: int, indices: Sequence[int]) -> bool:
+        if not self._may_fit(group, number, indices):
+            return False
         self._budget.spend(len(indices), group)
-        return self._read(branch, self._selection.at(indices)) is None
+        return self._read(group.branches[number], self._selection.at(indices)) is None
 
     def _sent(self, indices: Sequence[int]) -> list[str]:
         return self._selection.at(indices).names
@@ -206,7 +221,7 @@ class ConcurrentRuns:
     def _explain(
         self, group: AnyOrder, runs: Mapping[Run, Sequence[int]], unserved: int, served: Mapping[int, int]
     ) -> tuple[str, tuple[str, ...]]:
-        """In words and evidence: the branch *unserved* is left without a run."""
+        """Why no run is left for the branch *unserved*: in one line, and the lines that show it."""
         lines = []
         for number, (run, indices) in enumerate(runs.items()):
             as_branch = f"   = branch {served[number] + 1}" if number in served else ""
@@ -219,7 +234,7 @@ class ConcurrentRuns:
         return detail, (branch, *first_lines(lines, 6, "    ", "run"))
 
     def _compare(self, group: AnyOrder, branch: int, run: Run, indices: Sequence[int]) -> str:
-        """In words: where the only *branch* and the only *run* that are left part."""
+        """Where the only *branch* and the only *run* that are left part, in words."""
         sent = self._selection.at(indices)
         mismatch = self._read(group.branches[branch], sent)
         assert mismatch is not None, "a run that matches a branch serves it"
@@ -241,7 +256,7 @@ def _measure(selection: Selection) -> dict[Run, _Span]:
         spans[run].end = index + 1
         spans[run].size += 1
     around: dict[Run, Run | None] = {}
-    # A run begins after the run around it: this order has each run before the one around it.
+    # Inner runs first: a run begins after the run around it.
     for run in sorted(spans, key=lambda run: run._first, reverse=True):
         outer = spans[run].around = _nearest(run, spans, around)
         if outer is not None:
@@ -252,7 +267,7 @@ def _measure(selection: Selection) -> dict[Run, _Span]:
 
 
 def _nearest(run: Run, spans: Mapping[Run, _Span], known: dict[Run, Run | None]) -> Run | None:
-    """The nearest run around *run* that has a span; *known* keeps the answers for the runs between."""
+    """The nearest run around *run* that has a span; *known* keeps the answers for runs without one."""
     asked = []
     outer = run.parent
     while outer is not None and outer not in spans and outer not in known:
@@ -261,22 +276,6 @@ def _nearest(run: Run, spans: Mapping[Run, _Span], known: dict[Run, Run | None])
     found = known.get(outer, outer) if outer is not None else None
     known |= dict.fromkeys(asked, found)
     return found
-
-
-def _sizes(branch: Iterable[Item]) -> tuple[int, float]:
-    """How many events *branch* takes, at least and at most."""
-    each = list(map(_sizes_of_item, branch))
-    return sum(least for least, _ in each), sum(most for _, most in each)
-
-
-def _sizes_of_item(item: Item) -> tuple[int, float]:
-    if item is ...:
-        return 0, inf
-    if isinstance(item, Many):
-        return item.min, inf
-    if isinstance(item, AnyOrder):
-        return _sizes(inner for branch in item.branches for inner in branch)
-    return 1, 1
 
 
 def _list_names(names: Sequence[str], limit: int = 8) -> str:
@@ -330,7 +329,11 @@ def _assign(fits: list[list[bool]]) -> tuple[int | None, dict[int, int]]:
 def _free_run(
     fits: list[list[bool]], start: int, branch_of: dict[int, int], reached_from: dict[int, int]
 ) -> int | None:
-    """A run that serves no branch yet and can be had for *start* if others move over; *reached_from* tells how."""
+    """
+    A run without a branch that the branch *start* can have if other branches change their runs.
+
+    *reached_from* maps each run on the way to the branch that takes it.
+    """
     waiting = [start]
     for branch in waiting:
         for run, fit in enumerate(fits[branch]):

@@ -11,6 +11,7 @@ from uuid import UUID
 from pytest_lc_callbacks._recording.names import is_end, is_start
 from pytest_lc_callbacks._recording.records import Facts, Records, id_key, id_of, payload_of, read_facts
 from pytest_lc_callbacks._recording.shortcuts import SHORTCUTS, Shortcuts, find_inputs
+from pytest_lc_callbacks._values import text_of
 from pytest_lc_callbacks._words import count, one_line
 
 
@@ -72,7 +73,7 @@ class Event(Shortcuts):
 
 
 class Log(Records):
-    """What one handler received, in order; events and runs are made when they are read."""
+    """What one handler received, in order. It makes events and runs when somebody asks for them."""
 
     __slots__ = ("_current", "_events", "_lock", "_run_of", "_runs")
 
@@ -102,7 +103,8 @@ class Log(Records):
 
     def run(self, position: int) -> Run | None:
         """The run of the event at this *position*; None where LangChain gave no run id."""
-        if position >= len(self._run_of):
+        # A known event's run may have grown since the last look.
+        if len(self._run_of) < len(self):
             self._find_runs()
         return self._run_of[position]
 
@@ -121,28 +123,33 @@ class Log(Records):
             run_type=facts.run_type,
             tags=facts.tags,
             metadata=facts.metadata or {},
-            payload=payload_of(*payload),
+            payload=payload_of(payload),
             time=time,
             thread=thread,
             run=run,
         )
 
     def facts(self, position: int) -> Facts:
-        """What the event at this *position* tells about its run: what its run tells, but for what it has itself."""
+        """The facts of the event at this *position*: its run's, but its own tags, metadata and parent if it has any."""
         if self._events:
             made = self._events[position]
             return Facts(*(getattr(made, name) for name in Facts._fields))
         run = self.run(position)
         facts = run._facts if run is not None else Facts()
         tags, metadata = self.labels(position)
-        parent_run_id = facts.parent_run_id or id_of(self.parent_id_key(position))
-        if not (tags or metadata) and parent_run_id == facts.parent_run_id:
+        parent_run_id = facts.parent_run_id
+        if parent_run_id is None:
+            parent_run_id = id_of(self.parent_id_key(position))
+        if not (tags or metadata) and parent_run_id is facts.parent_run_id:
             return facts
         tags, metadata = tags or facts.tags, metadata or facts.metadata
         return facts._replace(parent_run_id=parent_run_id, tags=tags, metadata=metadata)
 
     def attribute(self, position: int, key: str) -> Any:
-        """The attribute *key* of the event at this *position*, without the event where that is possible."""
+        """``getattr(self.event(position), key)``, without making the event where that is possible."""
+        # `where(token=...)` asks for each token of a stream.
+        if key == "token":
+            return self.entry(position, key)
         if key in SHORTCUTS:
             return getattr(self.content(position), key)
         return getattr(self.facts(position) if key in Facts._fields else self.event(position), key)
@@ -154,10 +161,10 @@ class Log(Records):
             names = self.names(new)
             starts = {name for name in set(names) if is_start(name)}
             ends = {name for name in set(names) if is_end(name)}
-            # One flat loop, since it meets every event: a function for each event takes twice as long.
+            # One flat loop: with a function for each event it takes twice as long.
             for position, name, run_id in zip(new, names, self.id_keys(new), strict=True):
                 run = self._current.get(run_id)
-                # An id comes back with `with_config(run_id=...)`; a second start of an open run is a doubled handler.
+                # `with_config(run_id=...)` repeats an id; a second start of an open run is a doubled handler.
                 if run is None or (name in starts and (run.ended or not run.started)):
                     run = None if run_id is None else self._open(position, run_id, name in starts)
                 else:
@@ -221,7 +228,7 @@ class Run:
 
     @property
     def _facts(self) -> Facts:
-        """What its first event tells, and each of its events repeats."""
+        """The facts of its first event."""
         if self._known_facts is None:
             self._known_facts = self._read_facts()
         return self._known_facts
@@ -232,6 +239,16 @@ class Run:
             return facts
         made = self._log._events[self._first]
         return facts._replace(run_name=made.run_name or facts.run_name, run_type=made.run_type or facts.run_type)
+
+    @property
+    def _id_key(self) -> Any:
+        """What stands for its id; a run id may be of any type, and raise when it is hashed or compared."""
+        return id_key(self._facts.run_id)
+
+    @property
+    def _parent_id_key(self) -> Any:
+        """What stands for the id of the run around it; None for a root."""
+        return id_key(self._facts.parent_run_id)
 
     @property
     def run_id(self) -> UUID:
@@ -294,7 +311,7 @@ class Run:
     def inputs(self) -> Any:
         """What it was given."""
         size, found = self._known_inputs
-        # Each event of a stream asks its run: the run looks once, and again when it has grown.
+        # Each token of a stream asks its run: the run looks once, and again after it has grown.
         if size != len(self._positions):
             size = len(self._positions)
             found = find_inputs(map(self._log.content, self._where(lambda name: is_start(name) or is_end(name))))
@@ -315,7 +332,7 @@ class Run:
 
     @property
     def status(self) -> Literal["open", "ended", "failed"]:
-        """How it stands."""
+        """``open`` until its first end or error; ``failed`` if it had an error, else ``ended``."""
         if not self.ended:
             return "open"
         return "failed" if any(name.endswith("_error") for name in self.names) else "ended"
@@ -335,7 +352,7 @@ class Run:
             run = run.parent
 
     def subtree(self) -> Iterator[Run]:
-        """It and the runs under it, each before its children."""
+        """This run and the runs under it, each before its children."""
         waiting = [self]
         while waiting:
             run = waiting.pop()
@@ -348,20 +365,20 @@ class Run:
         return [position for position, name in named if is_wanted(name)]
 
     def _started_beside(self, other: Run) -> bool:
-        """Whether LangChain's or langgraph's tags say that both are started at once: neither order is a promise."""
-        if self.parent_run_id != other.parent_run_id:
+        """Whether the tags of LangChain or langgraph say that both start at once, in either order."""
+        if self._parent_id_key != other._parent_id_key:
             return False
         steps = [_step(run.tags) for run in (self, other)]
         return steps[0] is not None and steps[0] == steps[1]
 
     def _same_recording_as(self, other: Run) -> bool:
-        """Whether one and the same handler heard both."""
+        """Whether the same handler heard both."""
         return self._log is other._log
 
 
 def _step(tags: Iterable[str]) -> str | None:
-    """What the tags of runs that are started at once have in common: a step of a graph, or a `RunnableParallel`."""
-    for tag in tags:
+    """A step of a graph or of a `RunnableParallel`, as the *tags* name it: runs of one step start at once."""
+    for tag in filter(None, map(text_of, tags)):
         if tag.startswith("graph:step:"):
             return tag
         if tag.startswith("map:key:"):

@@ -15,7 +15,7 @@ from pytest_lc_callbacks._recording.selection import Selection
 _HEAD, _TAIL, _BRANCHES = 12, 8, 6
 # Runs inside runs beyond this depth are written in the order they had.
 _DEPTH = 20
-# Of more events than this the list has the two ends alone, as they were recorded.
+# Of more events than this the list shows the first and the last ones alone.
 _LARGE = 2_000
 
 
@@ -42,7 +42,7 @@ class _Writer:
         self._runs = [selection.run(index) for index in range(len(selection))]
 
     def write(self, indices: Sequence[int], around: Run | None = None, depth: int = 0) -> list[Item]:
-        """These events: those of the run *around* one by one, each run under it by itself or in any order."""
+        """The events at these *indices*, all inside the run *around*; runs under it that overlap become branches."""
         items: list[Item] = []
         done = 0
         for cluster in _clusters(self._runs_under(indices, around)):
@@ -70,7 +70,7 @@ class _Writer:
         return runs
 
     def _write_cluster(self, cluster: list[list[int]], indices: Sequence[int], depth: int) -> list[Item]:
-        """Runs whose events overlap, and the *indices* from the first to the last of them."""
+        """The events of runs that overlap; *indices* are all events from their first to their last."""
         if sum(map(len, cluster)) != len(indices) or depth == _DEPTH:
             return self._list(indices)
         branches = [tuple(self.write(run, self._runs[run[0]], depth + 1)) for run in cluster]
@@ -94,7 +94,7 @@ def _clusters(runs: dict[Run, list[int]]) -> list[list[list[int]]]:
 
 
 def _fold(items: Iterable[Item]) -> list[Item]:
-    """Several tokens in a row become one `many`."""
+    """Replace several tokens in a row by one `many`."""
     folded: list[Item] = []
     for is_token, group in groupby(items, lambda item: item in TOKENS):
         row = list(group)
@@ -104,7 +104,7 @@ def _fold(items: Iterable[Item]) -> list[Item]:
 
 
 def _cut(items: list[Item]) -> list[Item]:
-    """A long middle becomes `...`."""
+    """Replace a long middle by `...`."""
     if len(items) <= _HEAD + _TAIL + 1:
         return items
     return [*items[:_HEAD], ..., *items[-_TAIL:]]

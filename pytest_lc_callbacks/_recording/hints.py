@@ -30,7 +30,7 @@ def hint(mismatch: Mismatch, items: Sequence[Item], selection: Selection) -> str
 
 @dataclass(frozen=True)
 class _Failure:
-    """What the explanations look at."""
+    """A mismatch, and what it is a mismatch of."""
 
     mismatch: Mismatch
     items: Sequence[Item]
@@ -56,7 +56,7 @@ def _explain_double_there(failure: _Failure) -> str | None:
 
 
 def _explain_error(failure: _Failure) -> str | None:
-    """A run failed, and the list has no such error from there on."""
+    """The event at the mismatch is an error that the list does not have from there on."""
     there, mismatch = failure.there, failure.mismatch
     if there is None or there.error is None or there.name in _names_in(*mismatch.expected, *mismatch.rest):
         return None
@@ -111,7 +111,7 @@ def _twice(name: str, run: Run) -> str:
 
 
 def _explain_one_component(failure: _Failure) -> str | None:
-    """Every run that was heard without the run around it had one, and what is expected can only come from that one."""
+    """The handler heard no parent of its outermost runs, they had one, and the expected event is the parent's."""
     tops = [run for run in failure.runs if run.parent is None]
     if not tops or any(run.parent_run_id is None or not run.started for run in tops):
         return None
@@ -143,10 +143,10 @@ def _overlap(runs: Iterable[Run]) -> bool:
     """Whether two runs with the same parent were open at the same time, or are started side by side."""
     last: dict[object, Run] = {}
     for run in runs:
-        other = last.get(run.parent_run_id)
+        other = last.get(run._parent_id_key)
         if other is not None and (run._first < other._last or run._started_beside(other)):
             return True
-        last[run.parent_run_id] = run if other is None or run._last > other._last else other
+        last[run._parent_id_key] = run if other is None or run._last > other._last else other
     return False
 
 

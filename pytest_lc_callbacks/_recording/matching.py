@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_lc_callbacks._recording.attributes import Comparison
@@ -65,7 +65,7 @@ def _steps(items: Iterable[Item], events: int) -> list[_Step]:
 class _State:
     """The *steps* that may take the next event."""
 
-    __slots__ = ("by_attributes", "by_name", "furthest", "groups", "patterns", "steps", "takes_all")
+    __slots__ = ("by_name", "forks", "furthest", "groups", "steps", "takes_all")
 
     def __init__(self, steps: frozenset[int], groups: Sequence[tuple[int, AnyOrder]], *, takes_all: bool) -> None:
         self.steps = steps
@@ -76,14 +76,23 @@ class _State:
         """Whether the list matches whatever comes from here on, since it ends with ``...``."""
         self.by_name: dict[str, _State] = {}
         """The state after an event of this name, where the name decides."""
-        self.patterns: dict[str, tuple[EventPattern, ...]] = {}
-        """The patterns that an event of this name may fit or not."""
-        self.by_attributes: dict[tuple[str, frozenset[EventPattern]], _State] = {}
-        """The state after an event of this name that fits these patterns."""
+        self.forks: dict[str, _Fork] = {}
+        """Where an event of this name leads, where it takes more than the name."""
+
+
+class _Fork:
+    """The states after an event of one name: one for each set of *patterns* that the event may fit."""
+
+    __slots__ = ("patterns", "states")
+
+    def __init__(self, patterns: Sequence[EventPattern]) -> None:
+        self.patterns = patterns
+        self.states: dict[tuple[EventPattern, ...], _State] = {}
+        """The state after an event that fits just these."""
 
 
 class _Automaton:
-    """A list as a nondeterministic automaton that keeps the states that were reached; it knows no events."""
+    """A nondeterministic automaton for a list, with its reachable states cached. It knows no events."""
 
     def __init__(self, items: Sequence[Item], events: int) -> None:
         self.items = items
@@ -95,7 +104,7 @@ class _Automaton:
         self._states: dict[frozenset[int], _State] = {}
 
     def state(self, steps: Iterable[int]) -> _State:
-        """The state for these steps and those behind them that are reached without an event."""
+        """The state for these *steps*, and for the steps behind optional ones."""
         closed = set(steps)
         for number in tuple(closed):
             while number < self.end and self.steps[number].optional:
@@ -109,14 +118,12 @@ class _Automaton:
             self._states[key] = _State(key, groups, takes_all=takes_all)
         return self._states[key]
 
-    def patterns(self, state: _State, name: str) -> tuple[EventPattern, ...]:
-        """The patterns that decide where *state* goes with an event of this *name*, beside the name."""
-        if name not in state.patterns:
-            items = [self.steps[number].item for number in state.steps if number < self.end]
-            state.patterns[name] = tuple(pattern for item in items for pattern in _patterns(item, name))
-        return state.patterns[name]
+    def fork(self, state: _State, name: str) -> _Fork:
+        """The patterns that decide, beside its name, where *state* goes with an event of this *name*."""
+        items = [self.steps[number].item for number in state.steps if number < self.end]
+        return _Fork([pattern for item in items for pattern in _patterns(item, name)])
 
-    def follow(self, state: _State, name: str, fitting: frozenset[EventPattern]) -> _State:
+    def follow(self, state: _State, name: str, fitting: Collection[EventPattern]) -> _State:
         """The state after an event of this *name* that has the attributes of the *fitting* patterns."""
         reached = set()
         for number in state.steps:
@@ -134,7 +141,7 @@ def _patterns(item: Item, name: str) -> tuple[EventPattern, ...]:
     return ()
 
 
-def _takes(item: Item, name: str, fitting: frozenset[EventPattern]) -> bool:
+def _takes(item: Item, name: str, fitting: Collection[EventPattern]) -> bool:
     """Whether *item* takes an event of this *name* that has the attributes of the *fitting* patterns."""
     if isinstance(item, Many):
         return any(_takes(alternative, name, fitting) for alternative in item.alternatives)
@@ -144,7 +151,7 @@ def _takes(item: Item, name: str, fitting: frozenset[EventPattern]) -> bool:
 
 
 class _Shared:
-    """What the search for a list shares with the searches for the branches of its `any_order`."""
+    """What one call of `find_mismatch` shares between the list and the branches of its `any_order`."""
 
     def __init__(self, log: Log) -> None:
         self.budget = Budget()
@@ -153,16 +160,17 @@ class _Shared:
         self._comparisons: dict[EventPattern, Comparison] = {}
 
     def automaton(self, branch: Sequence[Item], events: int) -> _Automaton:
-        """The automaton for a *branch*, which is read once for each run that may serve it."""
+        """The automaton for a *branch*; each run that may serve the branch needs it."""
         if id(branch) not in self._branches:
             self._branches[id(branch)] = _Automaton(branch, events)
         return self._branches[id(branch)]
 
     def fits(self, pattern: EventPattern, position: int) -> bool:
         """Whether the event at this *position* has the attributes of *pattern*."""
-        if pattern not in self._comparisons:
-            self._comparisons[pattern] = Comparison(pattern.attributes, self._log)
-        return self._comparisons[pattern].differing(position) is None
+        comparison = self._comparisons.get(pattern)
+        if comparison is None:
+            comparison = self._comparisons[pattern] = Comparison(pattern.attributes, self._log)
+        return comparison.differing(position) is None
 
 
 class _Search:
@@ -175,7 +183,7 @@ class _Search:
         self._names = selection.names
         self._shared = shared
         self._concurrent = ConcurrentRuns(selection, shared.budget, self._read)
-        # Step numbers by the index at which the search goes on with them: where an `any_order` that was entered ends.
+        # Step numbers to add when the search reaches an index: where an `any_order` entered earlier ends.
         self._arrivals: dict[int, set[int]] = {}
 
     def mismatch(self) -> Mismatch | None:
@@ -183,6 +191,9 @@ class _Search:
         state = self._automaton.state({0})
         furthest, reached_at = state.furthest, 0
         for at, name in enumerate(self._names):
+            for number, group in state.groups:
+                if self._enter(group, number, at):
+                    return None
             following = state.by_name.get(name) or self._follow(state, name, at)
             if self._arrivals and at + 1 in self._arrivals:
                 following = self._automaton.state(following.steps | self._arrivals.pop(at + 1))
@@ -199,19 +210,32 @@ class _Search:
             return None
         return self._run_out(state, furthest, reached_at)
 
+    def _enter(self, group: AnyOrder, number: int, at: int) -> bool:
+        """
+        Let the concurrent runs that begin *at* this index take all their events, if they match the branches of *group*.
+
+        Returns:
+            Whether they do, and the list matches whatever comes after them.
+        """
+        end = self._concurrent.enter(group, at)
+        if end is None:
+            return False
+        self._arrivals.setdefault(end, set()).add(number + 1)
+        return self._automaton.state({number + 1}).takes_all
+
     def _follow(self, state: _State, name: str, at: int) -> _State:
         """The state after the event *at* this index."""
-        for number, group in state.groups:
-            end = self._concurrent.enter(group, at)
-            if end is not None:
-                self._arrivals.setdefault(end, set()).add(number + 1)
-        patterns = self._automaton.patterns(state, name)
-        position = self._selection.positions[at]
-        fitting = frozenset(pattern for pattern in patterns if self._shared.fits(pattern, position))
-        if (name, fitting) not in state.by_attributes:
-            state.by_attributes[name, fitting] = self._automaton.follow(state, name, fitting)
-        following = state.by_attributes[name, fitting]
-        if not patterns and not state.groups:
+        fork = state.forks.get(name)
+        if fork is None:
+            fork = state.forks[name] = self._automaton.fork(state, name)
+        fitting: tuple[EventPattern, ...] = ()
+        for pattern in fork.patterns:
+            if self._shared.fits(pattern, self._selection.positions[at]):
+                fitting += (pattern,)
+        following = fork.states.get(fitting)
+        if following is None:
+            following = fork.states[fitting] = self._automaton.follow(state, name, fitting)
+        if not fork.patterns:
             state.by_name[name] = following
         return following
 
@@ -246,7 +270,7 @@ class _Search:
             expected=mismatch.expected,
             rest=mismatch.rest,
             detail=reason.detail,
-            runs=reason.evidence,
+            evidence=reason.evidence,
             anywhere=anywhere,
         )
 

@@ -10,6 +10,7 @@ from pytest_lc_callbacks._recording.mismatch import Mismatch, name_item
 from pytest_lc_callbacks._recording.patterns import Item
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.tree import RunTree
+from pytest_lc_callbacks._values import ask
 from pytest_lc_callbacks._words import and_more, count, more, repr_short
 
 _BEFORE, _AFTER = 3, 4
@@ -38,7 +39,7 @@ def not_reached(rest: Sequence[Item], limit: int = 10) -> list[str]:
 
 
 def event_lines(events: Sequence[Event], limit: int = 10) -> list[str]:
-    """Events one below the other, for a message that is about some of them."""
+    """A line for each of the *events*, with its run and its error."""
     first = events[:limit]
     width = max((len(event.name) for event in first), default=0)
     lines = [f"    {event.name:<{width}}  {_label(event.run)}{_remark(event)}" for event in first]
@@ -49,17 +50,22 @@ def _remark(event: Event) -> str:
     if event.error is not None:
         return f"  {repr_short(event.error)}"
     if event.tool_failed:
-        return f"  {repr_short(getattr(event.payload.get('output'), 'content', None))}"
+        return f"  {repr_short(ask(event.payload.get('output'), 'content'))}"
     return ""
 
 
 def tree_lines(tree: RunTree, limit: int = 100) -> list[str]:
-    """The run tree, with what is open or failed."""
+    """A line for each run, with its error or that it is open."""
     lines = []
     for lead, run in islice(tree.walk(), limit):
-        status = {"open": "  (open)", "failed": f"  ({repr_short(run.error)})"}.get(run.status, "")
-        lines.append(f"    {lead}{run.label}{status}")
+        lines.append(f"    {lead}{run.label}{_describe_status(run)}")
     return lines + _more_lines(len(tree.runs) - limit, "run")
+
+
+def _describe_status(run: Run) -> str:
+    if run.status == "failed":
+        return f"  ({repr_short(run.error)})"
+    return "  (open)" if run.status == "open" else ""
 
 
 def _more_lines(left: int, noun: str) -> list[str]:

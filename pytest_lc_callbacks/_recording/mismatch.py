@@ -22,15 +22,13 @@ class Mismatch:
     rest: tuple[Item, ...]
     """What the list has after that."""
 
-    @property
-    def mark(self) -> str:
-        """What stands beside the event in the window."""
-        return " or ".join(map(name_item, self.expected))
+    evidence: tuple[str, ...] = ()
+    """The lines between the first line and the window."""
 
     @property
-    def evidence(self) -> tuple[str, ...]:
-        """The lines between the first line and the window."""
-        return ()
+    def mark(self) -> str:
+        """What the window says beside the event: ``expected`` this."""
+        return " or ".join(map(name_item, self.expected))
 
     def line(self, selection: Selection) -> str:
         """``expected ..., but ...``: the mismatch in one line."""
@@ -65,7 +63,6 @@ class SurplusEvent(Mismatch):
 
     @property
     def mark(self) -> str:
-        """What stands beside the event in the window."""
         return "nothing more"
 
     def line(self, selection: Selection) -> str:
@@ -82,7 +79,6 @@ class NoSuchEvent(Mismatch):
 
     @property
     def mark(self) -> str:
-        """What stands beside the event in the window."""
         return f"{super().mark} from here on"
 
     def line(self, selection: Selection) -> str:
@@ -110,21 +106,12 @@ class NoConcurrentRuns(Mismatch):
     detail: str
     """Why, in one line."""
 
-    runs: tuple[str, ...]
-    """The lines that show it."""
-
     anywhere: bool
     """Whether the list has ``...`` before `any_order`, so that the runs may begin anywhere."""
 
     @property
     def mark(self) -> str:
-        """What stands beside the event in the window."""
         return f"{super().mark}{' from here on' * self.anywhere}"
-
-    @property
-    def evidence(self) -> tuple[str, ...]:
-        """The lines between the first line and the window."""
-        return self.runs
 
     def line(self, selection: Selection) -> str:
         """``expected any_order of 2 runs from event 2 on, but only 1 run began there``."""

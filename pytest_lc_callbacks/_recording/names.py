@@ -1,10 +1,10 @@
-"""The names of events, and what people look for under another name."""
+"""The names of events, and the names that LangChain does not have."""
 
 from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-from pytest_lc_callbacks._words import did_you_mean
+from pytest_lc_callbacks._words import did_you_mean, repr_short
 
 EventName = Literal[
     "agent_action",
@@ -31,7 +31,7 @@ EventName = Literal[
     "tool_start",
 ]
 
-# The names of the handler's methods are accepted as well.
+# Every question takes the names of the handler's methods as well.
 MethodName = Literal[
     "on_agent_action",
     "on_agent_finish",
@@ -83,7 +83,7 @@ _ELSEWHERE = {
     "embeddings_start": "LangChain sends no callbacks for embeddings",
     "embedding_start": "LangChain sends no callbacks for embeddings",
 }
-"""Names that LangChain does not have, with what it has instead."""
+"""Names that people try and LangChain does not have, with what it has instead."""
 
 
 def is_start(name: str) -> bool:
@@ -107,7 +107,7 @@ def event_name(name: Any) -> str:
     """
     __tracebackhide__ = True
     if not isinstance(name, str):
-        raise TypeError(f"an event's name is a string such as 'llm_end', not {name!r}")
+        raise TypeError(f"an event's name is a string such as 'llm_end', not {repr_short(name)}")
     bare = name.removeprefix("on_")
     if bare in EVENT_NAMES:
         return bare

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, field
+from functools import cached_property
+from math import inf
 from types import EllipsisType
 from typing import Any, TypeAlias, Unpack
 
@@ -12,7 +14,8 @@ from pytest_lc_callbacks._recording.attributes import Attributes, Comparison, de
 from pytest_lc_callbacks._recording.events import Event
 from pytest_lc_callbacks._recording.names import EventName, MethodName, event_name
 from pytest_lc_callbacks._recording.selection import Selection
-from pytest_lc_callbacks._words import repr_short
+from pytest_lc_callbacks._values import ask
+from pytest_lc_callbacks._words import error_words, repr_short
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +31,16 @@ class EventPattern:
         return f"event({', '.join(words)})"
 
     def difference(self, selection: Selection, index: int) -> str | None:
-        """What keeps the event at this *index* from being one of these, in words; None if nothing does."""
+        """How the event at this *index* differs from this pattern, in words; None if it does not."""
         name, position = selection.names[index], selection.positions[index]
         if self.name not in (None, name):
             return repr(name)
-        key = Comparison(self.attributes, selection.log).differing(position)
-        return None if key is None else f"{name!r} with {describe(key, selection.event(index))}"
+        comparison = Comparison(self.attributes, selection.log)
+        key = comparison.differing(position)
+        if key is None:
+            return None
+        raised = f" (== raised {error_words(comparison.raised, 60)})" if comparison.raised is not None else ""
+        return f"{name!r} with {describe(key, selection.event(index))}{raised}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +64,19 @@ class AnyOrder:
     def __repr__(self) -> str:
         return f"any_order({', '.join(render_items(branch) for branch in self.branches)})"
 
+    @cached_property
+    def is_exact(self) -> bool:
+        """Whether the branches are lists of names alone."""
+        return all(isinstance(item, str) for branch in self.branches for item in branch)
+
+    @cached_property
+    def sizes(self) -> list[tuple[int, float]]:
+        """How many events each branch takes, at least and at most."""
+        return list(map(_count_events, self.branches))
+
 
 Item: TypeAlias = "str | EllipsisType | EventPattern | Many | AnyOrder"
-# What users write: names as a type checker knows them, so that it finds typos.
+# What users write. The names are literals, so that a type checker finds typos.
 Expected: TypeAlias = "EventName | MethodName | EllipsisType | EventPattern | Many | AnyOrder"
 
 
@@ -119,7 +136,7 @@ def many(*names: EventName | MethodName | EventPattern, min: int = 1) -> Many:  
     if not names:
         raise TypeError("many() needs the events that may repeat, such as many('llm_new_token')")
     if isinstance(min, bool) or not isinstance(min, int):
-        raise TypeError(f"many(min=...) takes a whole number, not {min!r}")
+        raise TypeError(f"many(min=...) takes a whole number, not {repr_short(min)}")
     if min < 0:
         raise ValueError(f"many(min={min}): the least number of events is 0")
     return Many(tuple(map(_alternative, names)), min)
@@ -158,7 +175,7 @@ def compile_items(expected: Any, *, where: str = "assert_events") -> tuple[Item,
     if not isinstance(expected, (list, tuple)):
         raise TypeError(f"{where} takes a list of events, {_not_a_list(expected)}")
     if set(map(type, expected)) == {str}:
-        # A long exact list: each name is looked up once.
+        # Look up each name of a long list once.
         names = list(set(expected))
         bare = dict(zip(names, map(event_name, names), strict=True))
         return tuple(map(bare.__getitem__, expected))
@@ -170,14 +187,14 @@ def compile_items(expected: Any, *, where: str = "assert_events") -> tuple[Item,
 
 def _not_a_list(expected: Any) -> str:
     if isinstance(expected, str):
-        return f"not a string: write [{expected!r}]"
+        return f"not a string: write [{repr_short(expected)}]"
     if isinstance(expected, (set, frozenset)):
         return "not a set: events have an order, and a set has none"
     if expected is ... or isinstance(expected, (EventPattern, Many, AnyOrder)):
         return f"not {render_items([expected])[1:-1]} alone: write {render_items([expected])}"
     if isinstance(expected, (Iterator, KeysView, ValuesView)):
         return f"not {repr_short(expected)}: write list(...) around it"
-    if hasattr(expected, "names") and hasattr(expected, "assert_events"):
+    if ask(expected, "names") is not None and ask(expected, "assert_events") is not None:
         return f"not {repr_short(expected)}: to compare two recordings, write its .names"
     return f"not {repr_short(expected)}"
 
@@ -226,6 +243,19 @@ def _branch(number: int, branch: Any) -> tuple[Item, ...]:
     if not items:
         raise ValueError(f"{where} is empty: a run sends at least its start")
     return items
+
+
+def _count_events(items: Iterable[Item]) -> tuple[int, float]:
+    """How many events *items* take, at least and at most."""
+    least, most = 0, 0.0
+    for item in items:
+        inner: tuple[int, float] = (1, 1)
+        if item is ... or isinstance(item, Many):
+            inner = (0 if item is ... else item.min, inf)
+        elif isinstance(item, AnyOrder):
+            inner = (sum(few for few, _ in item.sizes), sum(many for _, many in item.sizes))
+        least, most = least + inner[0], most + inner[1]
+    return least, most
 
 
 def render_items(items: Iterable[Item]) -> str:

@@ -17,7 +17,8 @@ from pytest_lc_callbacks._recording.patterns import EventPattern, Expected, Item
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.snapshot import snapshot
 from pytest_lc_callbacks._recording.tree import RunTree, RunTreeText
-from pytest_lc_callbacks._words import count, listing, repr_short
+from pytest_lc_callbacks._values import bases, class_name, entries, is_a, module_name
+from pytest_lc_callbacks._words import count, listing, printable, repr_short
 
 
 class Recording:
@@ -37,13 +38,13 @@ class Recording:
         self._cleared_at = 0.0
 
     def __repr__(self) -> str:
-        """How much is in there."""
+        """How many events and runs it has."""
         events, runs = count(len(self._selection), "event"), count(len(self.runs), "run")
         return f"<{type(self).__name__}: {events}, {runs}>"
 
     @property
     def _selection(self) -> Selection:
-        """The events that it has at this moment."""
+        """The events that it has now."""
         return Selection(self._log, range(len(self._log))) if self._chosen is None else self._chosen
 
     @property
@@ -82,7 +83,7 @@ class Recording:
 
     @property
     def errors(self) -> list[BaseException]:
-        """The exceptions that runs ended with, each once, however many runs it passed through."""
+        """The exceptions that runs ended with, each once: LangChain reports one for each run that it passes through."""
         errors = [event.error for event in self._error_events()]
         return list({id(error): error for error in errors if error is not None}.values())
 
@@ -140,7 +141,7 @@ class Recording:
         raise AssertionError(_join(f"expected one {wanted}, but there is none", self._candidates(same_name)))
 
     def _candidates(self, same_name: Sequence[Event]) -> list[str]:
-        """The events that somebody may have meant: those of the *same name*, or else all."""
+        """The events that the user may have meant: those of the *same name*, or else all."""
         if same_name:
             return ["  there are:", *event_lines(same_name)]
         return ["  recorded were:", *event_lines(self.events)] if self._selection else [f"  {self._emptiness}"]
@@ -193,10 +194,17 @@ class Recording:
 
         Raises:
             AssertionError: With the events that there are; also if nothing was recorded, unless that is what is asked.
+
+            TypeError: If there are none, and ``==`` raised for one of the attributes: then nobody knows.
         """
         __tracebackhide__ = True
-        found = self.where(name, **attributes).events
+        found, unknown = self.events, None
+        if name or attributes:
+            selection, unknown = self._find(pattern_of(name, attributes))
+            found = selection.events()
         wanted = _render_wanted(name, attributes)
+        if unknown is not None and not found:
+            raise TypeError(unknown)
         if found:
             first = f"expected no {wanted}, but the handler recorded {len(found):,}"
             raise AssertionError(_join(first, event_lines(found)))
@@ -223,7 +231,7 @@ class Recording:
         ignored = _read_classes(ignore)
         if not self._selection:
             raise AssertionError(f"expected runs without errors, but {self._emptiness}, so nothing was checked")
-        failed = [event for event in self._error_events() if not isinstance(event.error, ignored)]
+        failed = [event for event in self._error_events() if not is_a(event.error, *ignored)]
         failed += [event for event in self._select(EventPattern("tool_end")).events() if event.tool_failed]
         if failed:
             lines = [*event_lines(failed), "  the runs:", *tree_lines(self.tree)]
@@ -252,8 +260,8 @@ class Recording:
         Check that the runs are these.
 
         Args:
-            expected: A run a line, each under its parent and further to the right; what ``print(recording.tree)``
-                prints will do.
+            expected: A line for each run, under its parent and further to the right, or what ``print(recording.tree)``
+                prints.
 
             any_order: Whether runs with the same parent may come in any order.
 
@@ -262,7 +270,7 @@ class Recording:
 
             TypeError: If *expected* is not a string.
 
-            ValueError: If it has no line, or one that stands under no other.
+            ValueError: If it has no line, or a line that is indented like none above it.
         """
         __tracebackhide__ = True
         wanted = RunTreeText.parse(expected)
@@ -300,13 +308,18 @@ class Recording:
 
     def _select(self, pattern: EventPattern) -> Selection:
         """The events that *pattern* accepts."""
-        selection = self._selection
+        return self._find(pattern)[0]
+
+    def _find(self, pattern: EventPattern) -> tuple[Selection, str | None]:
+        """The same, and the first comparison that raised, in words: such values count as unequal."""
+        selection, unknown = self._selection, None
         pairs = zip(selection.positions, selection.names, strict=True)
         positions = [position for position, name in pairs if pattern.name in (None, name)]
         if pattern.attributes:
-            differing = Comparison(pattern.attributes, self._log).differing
-            positions = [position for position in positions if differing(position) is None]
-        return Selection(self._log, positions)
+            comparison = Comparison(pattern.attributes, self._log)
+            positions = [position for position in positions if comparison.differing(position) is None]
+            unknown = comparison.unknown
+        return Selection(self._log, positions), unknown
 
     def _error_events(self) -> list[Event]:
         """The events that end a run badly, without those by which langgraph steers a graph."""
@@ -316,16 +329,16 @@ class Recording:
 
 
 def _is_control_flow(error: BaseException | None) -> bool:
-    """Whether langgraph raised it to steer a graph: an interrupt, a command for the parent graph."""
-    classes = type(error).__mro__
-    return any(c.__name__ == "GraphBubbleUp" and c.__module__.startswith("langgraph.") for c in classes)
+    """Whether langgraph raised it to steer a graph, as it does for an interrupt."""
+    classes = bases(type(error))
+    return any(class_name(c) == "GraphBubbleUp" and module_name(c).startswith("langgraph.") for c in classes)
 
 
 def _add(total: dict[str, Any], usage: Mapping[str, Any]) -> None:
     for key, value in usage.items():
-        if isinstance(value, Mapping):
-            _add(total.setdefault(key, {}), value)
-        elif isinstance(value, (int, float)):
+        if is_a(value, Mapping):
+            _add(total.setdefault(key, {}), dict(entries(value)))
+        elif is_a(value, int, float):
             total[key] = total.get(key, 0) + value
 
 
@@ -356,4 +369,4 @@ def _render_first(items: Sequence[Item]) -> str:
 
 
 def _join(first: str, lines: Iterable[str]) -> str:
-    return "\n".join([first, *lines])
+    return printable("\n".join([first, *lines]))

@@ -7,16 +7,18 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from pytest_lc_callbacks._recording.shortcuts import Content
+from pytest_lc_callbacks._values import entry, equal, is_empty, is_hashable, items, text_of
+from pytest_lc_callbacks._words import string
 
 # A record is these neighbours in a flat list: what every event has, then the names of up to three payload entries and
-# their values, or None and a dict. The garbage collector walks whatever is stored: an object or a dict for each event
-# makes recording twice as slow, and so do UUIDs.
+# their values, or None and a dict. An object, a dict or a UUID for each event would make recording twice as slow, since
+# the garbage collector walks them all.
 _WIDTH = 11
 _NAME, _RUN_ID, _PARENT, _TAGS, _METADATA, _TIME, _THREAD, _KEYS, _VALUE = range(9)
 
 
 class Records:
-    """The events that a handler received, in order, at the cost of a list."""
+    """What a handler received, in order, in one flat list."""
 
     __slots__ = ("_flat", "extend")
 
@@ -33,7 +35,7 @@ class Records:
         return self._flat[position * _WIDTH : (position + 1) * _WIDTH]
 
     def names(self, positions: Sequence[int]) -> list[str]:
-        """The events' names at these *positions*; for a range at the speed of a slice."""
+        """The names at these *positions*; for a range it takes one slice."""
         if isinstance(positions, range):
             return self._flat[positions.start * _WIDTH : positions.stop * _WIDTH : _WIDTH]
         return [self._flat[position * _WIDTH] for position in positions]
@@ -54,34 +56,71 @@ class Records:
         """When the event at this *position* was recorded."""
         return float(self._flat[position * _WIDTH + _TIME])
 
+    def entry(self, position: int, name: str) -> Any:
+        """The payload entry of this *name* at this *position*; None if there is none."""
+        start = position * _WIDTH
+        names, first = self._flat[start + _KEYS : start + _VALUE + 1]
+        if names is None:
+            return first.get(name)
+        return self._flat[start + _VALUE + names.index(name)] if name in names else None
+
     def content(self, position: int) -> Content:
         """The name and the payload of the event at this *position*."""
         start = position * _WIDTH
-        return Content(self._flat[start], payload_of(*self._flat[start + _KEYS : start + _WIDTH]))
+        return Content(self._flat[start], payload_of(self._flat[start + _KEYS : start + _WIDTH]))
 
 
 def id_key(run_id: Any) -> Any:
     """
-    What stands for a run id in a record, and tells runs apart.
+    What a record has instead of a run id.
 
-    A UUID becomes its number. Who drives a handler by hand may pass anything: ``"a"`` becomes ``("a",)``, and what
-    cannot be hashed becomes None.
+    A UUID becomes its number. A test that calls a handler by hand may pass anything: ``"a"`` becomes ``("a",)``, and
+    ``["a"]``, which has no hash, becomes None.
     """
-    if isinstance(run_id, UUID):
+    if issubclass(type(run_id), UUID):
         return run_id.int
-    return None if run_id is None or run_id.__hash__ is None else (run_id,)
+    if type(run_id) in (str, int):
+        return (run_id,)
+    return _StrangeId(run_id) if run_id is not None and is_hashable(run_id) else None
 
 
 def id_of(key: Any) -> Any:
     """The run id that *key* stands for."""
     if key is None:
         return None
+    if isinstance(key, _StrangeId):
+        return key.run_id
     return key[0] if isinstance(key, tuple) else UUID(int=key)
 
 
-def payload_of(keys: tuple[str, ...] | None, value: Any, *more: Any) -> Mapping[str, Any]:
-    """The payload, by the last fields of a record."""
-    return value if keys is None else dict(zip(keys, (value, *more), strict=False))
+class _StrangeId:
+    """A run id of any type, as a key whose comparison does not raise."""
+
+    __slots__ = ("_hash", "run_id")
+
+    def __init__(self, run_id: Any) -> None:
+        self.run_id = run_id
+        self._hash = hash(run_id)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _StrangeId) and equal(self.run_id, other.run_id)
+
+
+def payload_fields(names: tuple[str, ...], values: list[Any]) -> tuple[Any, ...]:
+    """The last fields of a record: the payload entries with these *names* and *values*."""
+    if len(names) > 3:
+        return None, dict(zip(names, values, strict=True)), None, None
+    return names, *values, *(None,) * (3 - len(names))
+
+
+def payload_of(fields: Sequence[Any]) -> Mapping[str, Any]:
+    """The payload, by the last *fields* of a record."""
+    names = fields[0]
+    payload: Mapping[str, Any] = fields[1] if names is None else dict(zip(names, fields[1:], strict=False))
+    return payload
 
 
 class Facts(NamedTuple):
@@ -101,23 +140,20 @@ def read_facts(record: Sequence[Any], *, is_start: bool) -> Facts:
     facts = Facts(run_id=id_of(run_id), parent_run_id=id_of(parent_id), tags=tags or (), metadata=metadata)
     if not is_start:
         return facts
-    payload = payload_of(*rest)
+    payload = payload_of(rest)
     return facts._replace(run_name=_display_name(payload), run_type=_run_type(name, payload))
 
 
 def _display_name(payload: Mapping[str, Any]) -> str | None:
-    """The name that a run is displayed with: chat models, LLMs and tools have theirs in ``serialized`` alone."""
-    if payload.get("name"):
-        return str(payload["name"])
-    serialized: Any = payload.get("serialized")
-    # Not `isinstance`: what was passed may be a proxy that fails when it is asked for its class.
-    if not issubclass(type(serialized), Mapping):
-        return None
-    path = serialized.get("id") or [None]
-    name = serialized.get("name") or path[-1]
-    return None if name is None else str(name)
+    """The name that LangChain displays: chat models, LLMs and tools have it in ``serialized`` alone."""
+    serialized = payload.get("serialized")
+    path = items(entry(serialized, "id"))
+    for name in (payload.get("name"), entry(serialized, "name"), path[-1] if path else None):
+        if not is_empty(name):
+            return string(name)
+    return None
 
 
 def _run_type(name: str, payload: Mapping[str, Any]) -> str:
     """The type of a run by the *name* and *payload* of its start; prompts and parsers are chains by name."""
-    return payload.get("run_type") or name.removesuffix("_start")
+    return text_of(payload.get("run_type")) or name.removesuffix("_start")

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_lc_callbacks._recording.names import is_end, is_start
+from pytest_lc_callbacks._values import ask, entries, equal, is_a, items
 
 Payload = Mapping[str, Any]
 
 
 class Shortcuts:
-    """The attributes of an event that its name and its payload decide."""
+    """The attributes of an event that need its name and its payload alone."""
 
     __slots__ = ()
 
@@ -22,8 +23,8 @@ class Shortcuts:
     @property
     def messages(self) -> list[Any] | None:
         """The messages that a chat model was sent (``chat_model_start``), else None."""
-        batches = self.payload.get("messages")
-        return list(batches[0]) if batches else None
+        batches = items(self.payload.get("messages"))
+        return items(batches[0]) if batches else None
 
     @property
     def text(self) -> str | None:
@@ -33,9 +34,10 @@ class Shortcuts:
         None for events that carry no text.
         """
         if self.name == "llm_end":
-            return getattr(_generation(self.payload), "text", None)
+            text: str | None = ask(_generation(self.payload), "text")
+            return text
         if self.name == "llm_start":
-            prompts = self.payload.get("prompts")
+            prompts = items(self.payload.get("prompts"))
             return prompts[0] if prompts else None
         return self.payload.get("text") if self.name == "text" else self.token
 
@@ -49,24 +51,23 @@ class Shortcuts:
         """What the run produced, on the event that ends it well: for a chat model the message, for an LLM the text."""
         if self.name != "llm_end":
             return next((self.payload[key] for key in ("outputs", "output", "documents") if key in self.payload), None)
-        return getattr(_generation(self.payload), "message", self.text)
+        return ask(_generation(self.payload), "message", self.text)
 
     @property
     def error(self) -> BaseException | None:
         """The exception of an error event, else None."""
         error = self.payload.get("error")
-        return error if isinstance(error, BaseException) else None
+        return error if is_a(error, BaseException) else None
 
     @property
     def tool_calls(self) -> list[Any]:
         """The tool calls in the response of a chat model (``llm_end``): dicts with ``name``, ``args`` and ``id``."""
-        return list(getattr(getattr(_generation(self.payload), "message", None), "tool_calls", None) or ())
+        return items(ask(ask(_generation(self.payload), "message"), "tool_calls"))
 
     @property
     def usage(self) -> dict[str, Any] | None:
         """The usage metadata of an ``llm_end``, in tokens; None where the model reported none."""
-        usage = getattr(getattr(_generation(self.payload), "message", None), "usage_metadata", None)
-        return dict(usage) if usage else None
+        return dict(entries(ask(ask(_generation(self.payload), "message"), "usage_metadata"))) or None
 
     @property
     def custom(self) -> str | None:
@@ -81,7 +82,7 @@ class Shortcuts:
     @property
     def tool_failed(self) -> bool:
         """Whether a tool ended with a ``ToolMessage`` of status ``"error"``: LangChain sends that as ``tool_end``."""
-        return self.name == "tool_end" and getattr(self.payload.get("output"), "status", None) == "error"
+        return self.name == "tool_end" and equal("error", ask(self.payload.get("output"), "status"))
 
 
 SHORTCUTS = frozenset(name for name, found in vars(Shortcuts).items() if isinstance(found, property))
@@ -90,7 +91,7 @@ SHORTCUTS = frozenset(name for name, found in vars(Shortcuts).items() if isinsta
 
 @dataclass(slots=True)
 class Content(Shortcuts):
-    """An event's name and payload, for who does not need the rest of the event."""
+    """An event's name and payload without the rest of the event."""
 
     name: str
     payload: Payload
@@ -122,5 +123,6 @@ def _start_inputs(start: Shortcuts) -> Any:
 
 def _generation(payload: Payload) -> Any:
     """The first generation of an ``LLMResult``."""
-    generations = getattr(payload.get("response"), "generations", None)
-    return generations[0][0] if generations and generations[0] else None
+    batches = items(ask(payload.get("response"), "generations"))
+    generations = items(batches[0]) if batches else []
+    return generations[0] if generations else None

@@ -8,9 +8,15 @@ from typing import Any
 from uuid import UUID
 
 from pytest_lc_callbacks._recording.events import Event
+from pytest_lc_callbacks._values import ask, bases, class_name, entries, is_a, items, module_name
+from pytest_lc_callbacks._words import error_text, string
 
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b", re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+# What no file can hold.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# A value nested deeper than this is named by its type.
+_DEEPEST = 50
 # LangChain's own bookkeeping, which differs between its versions, call modes and installed packages.
 _UNSTABLE_METADATA = {"lc_versions", "ls_integration"}
 _UNSTABLE_PAYLOAD = {
@@ -42,6 +48,7 @@ class _Ids:
         return None if run_id is None else self._number("run", str(run_id))
 
     def in_text(self, text: str) -> str:
+        text = _SURROGATE.sub(lambda found: ascii(found[0])[1:-1], text)
         return _ADDRESS.sub("0x...", _UUID.sub(lambda found: self._any(found.group().lower()), text))
 
     def _any(self, text: str) -> str:
@@ -60,34 +67,57 @@ def _event(event: Event, ids: _Ids) -> dict[str, Any]:
         "parent": ids.run(event.parent_run_id),
         "name": event.run_name,
         "type": event.run_type,
-        # LangChain merges tags as sets: their order is another in each process.
-        "tags": sorted(event.tags),
+        # LangChain merges tags as sets: each process has another order.
+        "tags": sorted((plain(tag, ids) for tag in event.tags), key=_order),
         "metadata": plain(metadata, ids),
         "payload": plain(keep, ids),
     }
 
 
-def plain(value: Any, ids: _Ids) -> Any:
-    """*value* as builtins; what has no stable content is named by its type, and nothing is iterated but containers."""
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, (str, UUID)):
-        return ids.in_text(str(value))
-    if isinstance(value, Mapping):
-        return {ids.in_text(str(key)): plain(entry, ids) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(entry, ids) for entry in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted((plain(entry, ids) for entry in value), key=repr)
-    if isinstance(value, BaseException):
-        return {"error": type(value).__name__, "message": ids.in_text(str(value))}
-    return _object(value, ids)
+def plain(value: Any, ids: _Ids, inside: tuple[int, ...] = ()) -> Any:
+    """
+    *value* as builtins: ``<generator>`` for what has no stable content. It iterates over containers alone.
+
+    Args:
+        value: Anything.
+
+        ids: The numbers for ids.
+
+        inside: The identities of the values around this one.
+    """
+    for number in (bool, int, float):
+        if issubclass(type(value), number):
+            return value if type(value) is number else number(value)
+    if value is None:
+        return None
+    if is_a(value, str, UUID):
+        return ids.in_text(string(value))
+    if id(value) in inside or len(inside) > _DEEPEST:
+        return f"<{class_name(type(value))}>"
+    return _parts(value, ids, (*inside, id(value)))
 
 
-def _object(value: Any, ids: _Ids) -> Any:
+def _parts(value: Any, ids: _Ids, inside: tuple[int, ...]) -> Any:
+    if is_a(value, Mapping):
+        return {ids.in_text(string(key)): plain(entry, ids, inside) for key, entry in entries(value)}
+    if is_a(value, list, tuple):
+        return [plain(entry, ids, inside) for entry in items(value)]
+    if is_a(value, set, frozenset):
+        return sorted((plain(entry, ids, inside) for entry in items(value)), key=_order)
+    if is_a(value, BaseException):
+        return {"error": class_name(type(value)), "message": ids.in_text(error_text(value))}
+    return _object(value, ids, inside)
+
+
+def _order(plain_value: Any) -> str:
+    """Texts in their own order, and anything else by its ``repr``."""
+    return plain_value if isinstance(plain_value, str) else repr(plain_value)
+
+
+def _object(value: Any, ids: _Ids, inside: tuple[int, ...]) -> Any:
     """Messages, generations, documents and LLM results by what they say; anything else by its fields or its type."""
-    if not any(base.__module__.startswith("langchain_core.") for base in type(value).__mro__):
-        return _fields(value, ids)
+    if not any(module_name(base).startswith("langchain_core.") for base in bases(type(value))):
+        return _fields(value, ids, inside)
     for fields in (
         ("type", "content", "tool_calls", "status"),
         ("message",),
@@ -95,15 +125,20 @@ def _object(value: Any, ids: _Ids) -> Any:
         ("page_content", "metadata"),
         ("text",),
     ):
-        if hasattr(value, fields[0]) and (len(fields) == 1 or hasattr(value, fields[1])):
-            found = {name: getattr(value, name, None) for name in fields}
-            return {name: plain(entry, ids) for name, entry in found.items() if entry not in (None, [])}
-    return f"<{type(value).__name__}>"
+        found = {name: ask(value, name, _MISSING) for name in fields}
+        if all(found[name] is not _MISSING for name in fields[:2]):
+            shown = {name: plain(entry, ids, inside) for name, entry in found.items() if entry is not _MISSING}
+            return {name: entry for name, entry in shown.items() if entry not in (None, [])}
+    return f"<{class_name(type(value))}>"
 
 
-def _fields(value: Any, ids: _Ids) -> Any:
+_MISSING = object()
+
+
+def _fields(value: Any, ids: _Ids, inside: tuple[int, ...]) -> Any:
     """A dataclass or pydantic model by its fields; anything else by its type's name."""
-    declared = getattr(type(value), "__dataclass_fields__", None) or getattr(type(value), "model_fields", None)
+    kind = type(value)
+    declared = ask(kind, "__dataclass_fields__") or ask(kind, "model_fields")
     if not isinstance(declared, Mapping):
-        return f"<{type(value).__name__}>"
-    return {type(value).__name__: {name: plain(getattr(value, name, None), ids) for name in declared}}
+        return f"<{class_name(kind)}>"
+    return {class_name(kind): {name: plain(ask(value, name), ids, inside) for name in declared}}

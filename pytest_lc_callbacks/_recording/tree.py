@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
 from pytest_lc_callbacks._recording.events import Run
-from pytest_lc_callbacks._words import count, one_line
+from pytest_lc_callbacks._words import count, one_line, repr_short
 
 _Row: TypeAlias = tuple[int, str, str]
 
@@ -60,10 +60,10 @@ class RunTree:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RunTree):
             return NotImplemented
-        # Not by their texts: of runs nested N deep the text is as long as its indentation, N times N.
+        # Not by their texts: the text of N nested runs has N * N blanks.
         return RunTreeText.of(self).rows() == RunTreeText.of(other).rows()
 
-    # It is compared by what it holds; a set or a dict of trees has no use.
+    # Trees are equal by value; nobody needs a set of them.
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 
@@ -92,7 +92,7 @@ class RunTreeText:
         if isinstance(text, RunTree):
             text = str(text)
         if not isinstance(text, str):
-            raise TypeError(f"assert_run_tree takes the tree as a string, not {text!r}")
+            raise TypeError(f"assert_run_tree takes the tree as a string, not {repr_short(text)}")
         top = _Node("")
         path = [(-1, top)]
         for line in textwrap.dedent(text.expandtabs()).splitlines():
@@ -112,7 +112,7 @@ class RunTreeText:
         return cls([nodes[root] for root in tree.roots])
 
     def difference(self, recorded: RunTreeText, *, any_order: bool) -> str | None:
-        """What tells *recorded* from this expected tree, as a failure message; None if nothing does."""
+        """The failure message if *recorded* differs from this expected tree, else None."""
         if any_order:
             shapes: dict[tuple[object, ...], int] = {}
             self._sort(shapes)
@@ -139,7 +139,7 @@ class RunTreeText:
         return rows
 
     def _sort(self, shapes: dict[tuple[object, ...], int]) -> None:
-        """Sort siblings by their names, those of one name by their shape: *shapes* numbers the shapes it meets."""
+        """Sort siblings by name, then by shape; *shapes* numbers the shapes of both trees."""
         nodes: list[_Node] = [_Node("", self.roots)]
         for node in nodes:
             nodes += node.children

@@ -50,7 +50,7 @@ def describe_runs(observed: ObservedRuns, recordings: Mapping[str, Recording], e
     return {
         "handlers": [export.line(name) for name in heard],
         "runs": described,
-        "totals": _totals(runs),
+        "totals": totals_of(runs),
         "left_out": len(runs) - len(shown),
     }
 
@@ -161,7 +161,8 @@ def _events(events: Sequence[Event], began: float) -> list[list[Any]]:
     return found
 
 
-def _totals(runs: Sequence[Run]) -> dict[str, int]:
+def totals_of(runs: Sequence[Run]) -> dict[str, int]:
+    """Sums over *runs*."""
     models = [run for run in runs if run.run_type in MODELS]
     usages = [usage for run in models if (usage := usage_of(run.events))]
     return {

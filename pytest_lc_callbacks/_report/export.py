@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from typing import Any
 
-from pytest_lc_callbacks._redaction import REDACTED, is_secret_name, neutral
-from pytest_lc_callbacks._words import error_text, repr_short
+from pytest_lc_callbacks._redaction import REDACTED, is_secret_name
+from pytest_lc_callbacks._words import error_text, printable, repr_short
 
 TEXT = 20_000
 """The characters that are kept of one text."""
@@ -51,7 +51,7 @@ class Exporter:
         if known is not None:
             return known
         part = text[: limit + 2 * _MARGIN]
-        clean = neutral(self._clean(part))
+        clean = printable(self._clean(part).replace("\r\n", "\n"))
         if len(part) < len(text):
             clean = clean[: min(limit, max(0, len(clean) - _MARGIN))]
         if len(part) < len(text) or len(clean) > limit:
@@ -94,7 +94,7 @@ class Exporter:
                 return self._mapping(fields.items(), len(fields), depth)
         if issubclass(kind, BaseException):
             return self._spent(self.text(f"{kind.__name__}: {error_text(value)}"))
-        return self._spent(self.text(repr_short(value, TEXT + 2 * _MARGIN)))
+        return self._spent(self.text(_repr(value)))
 
     def _message(self, message: Any, depth: int) -> dict[str, Any]:
         fields = _fields(message) or {}
@@ -132,6 +132,15 @@ class Exporter:
 def as_text(value: Any) -> str:
     """A name as a string, whatever it is."""
     return str.__str__(value) if issubclass(type(value), str) else repr_short(value, 10_000)
+
+
+def _repr(value: Any) -> str:
+    """The ``repr`` of *value* as it is: it is cleaned once, with all other texts."""
+    try:
+        return repr(value)
+    # A payload's own repr may do anything; what is written about it must not fail.
+    except Exception as error:  # noqa: BLE001
+        return f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
 
 
 def _number(value: float) -> Any:

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from pytest_lc_callbacks._redaction import neutral
 from pytest_lc_callbacks._report.schema import FORMAT, VERSION, problem
-from pytest_lc_callbacks._words import truncate
+from pytest_lc_callbacks._words import printable, truncate
 
 Line = dict[str, Any]
 
@@ -52,7 +51,7 @@ def read_file(file: IO[str], name: str, complain: Callable[[str], None]) -> Iter
         if wrong is None:
             yield line
         else:
-            complain(truncate(neutral(f"{name}:{number}: {wrong}; the line is left out"), 300))
+            complain(truncate(printable(f"{name}:{number}: {wrong}; the line is left out"), 300))
 
 
 def _read(text: str) -> tuple[Any, str | None]:

@@ -1,4 +1,4 @@
-"""A Recording that can be compared with what really ran."""
+"""The scope assertions of a Recording."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_lc_callbacks._scopes.table import ScopeTable, draw_table
 
 
 class ScopedRecording(Recording):
-    """A Recording that can be compared with what really ran."""
+    """A Recording with scope assertions, which compare it with the observed runs."""
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         super().__init__(events)
@@ -22,7 +22,7 @@ class ScopedRecording(Recording):
 
     @property
     def _asked_since(self) -> float:
-        """The moment since which it could hear runs: it was made, or cleared, then."""
+        """When it was made or last cleared: it could hear no run that began before."""
         return max(self._made_at, self._cleared_at)
 
     def assert_runtime_scope(self, under: Any = None, *, only: bool = False) -> ScopeTable:
@@ -41,7 +41,7 @@ class ScopedRecording(Recording):
         Raises:
             AssertionError: With the run tree and the reason, as far as the facts prove one; also if nothing ran.
 
-            RuntimeError: If no observer is on, so that nobody knows what ran.
+            RuntimeError: If no observer is on.
 
             TypeError: If *under* is none of these.
 
@@ -50,7 +50,7 @@ class ScopedRecording(Recording):
         __tracebackhide__ = True
         if only and under is None:
             raise ValueError("only=True means the runs under one: say which with under=")
-        comparison = self._comparison("assert_runtime_scope")
+        comparison = self._compare("assert_runtime_scope")
         failure = find_runtime_failure(comparison, under, only=only)
         if failure:
             raise AssertionError(str(failure))
@@ -71,18 +71,18 @@ class ScopedRecording(Recording):
         Raises:
             AssertionError: With the run tree and the reason, as far as the facts prove one; also if nothing ran.
 
-            RuntimeError: If no observer is on, so that nobody knows what ran.
+            RuntimeError: If no observer is on.
 
             TypeError: If *of* is none of these.
         """
         __tracebackhide__ = True
-        comparison = self._comparison("assert_constructor_scope")
+        comparison = self._compare("assert_constructor_scope")
         failure = find_constructor_failure(comparison, of)
         if failure:
             raise AssertionError(str(failure))
         return draw_table(comparison.tree(comparison.in_scope), {"handler": comparison})
 
-    def _comparison(self, asked: str) -> ScopeComparison:
+    def _compare(self, asked: str) -> ScopeComparison:
         observer = active_observer()
         if observer is None:
             raise RuntimeError(

@@ -71,10 +71,13 @@ class ScopeComparison:
         """Runs that the recording heard and the observer did not: of a callback manager that is driven by hand."""
         self.hearings: dict[Run, Hearing] = {run: self._hear(run, heard[run]) for run in observed.runs}
 
-    def _hear(self, run: Run, heard: Iterable[Run]) -> Hearing:
-        names = [name for name in run.names if name not in _UNOBSERVABLE and not self.recording._declines(name)]
-        times = _count_dispatches(run)
-        sent = Counter({name: -(-count // times) for name, count in Counter(names).items()})
+    def _hear(self, run: Run, heard: Sequence[Run]) -> Hearing:
+        names = run.names
+        times = _count_dispatches(run, names)
+        if times == 1 and len(heard) == 1 and heard[0].names == names:
+            return Hearing(Counter(), Counter(), Counter(names))
+        taken = [name for name in names if name not in _UNOBSERVABLE and not self.recording._declines(name)]
+        sent = Counter({name: -(-count // times) for name, count in Counter(taken).items()})
         counted = Counter(name for other in heard for name in other.names if name not in _UNOBSERVABLE)
         # An event that the observer lacks altogether is one that it cannot hear: nothing can be said of its number.
         surplus = Counter({name: counted[name] - count for name, count in sent.items() if counted[name] > count})
@@ -89,14 +92,14 @@ class ScopeComparison:
         return RunTree(runs, self.observed.parent_of)
 
 
-def _count_dispatches(run: Run) -> int:
+def _count_dispatches(run: Run, names: Sequence[str]) -> int:
     """
     How often LangChain called the observer for each event of *run*.
 
     Twice, if somebody passes a manager's list of handlers on, with the observer in it, and LangChain adds the observer
     again. Calls in several threads that share one ``run_id`` start once in each thread.
     """
-    if sum(is_start(name) for name in run.names) < 2:
+    if sum(names.count(name) for name in set(names) if is_start(name)) < 2:
         return 1
     starts = [event.thread for event in run.events if is_start(event.name)]
     return len(starts) // len(set(starts))

@@ -9,13 +9,13 @@ from pytest_lc_callbacks._recording import Run
 from pytest_lc_callbacks._scopes.comparison import Hearing, ScopeComparison
 from pytest_lc_callbacks._scopes.observed_runs import Origin
 from pytest_lc_callbacks._scopes.target import Target
-from pytest_lc_callbacks._stack import UNKNOWN_CALL
+from pytest_lc_callbacks._stack import CallSite
 
 # The names of runs of LangChain's own chains, whose constructors take no callbacks.
 _NO_CONSTRUCTOR_CALLBACKS = ("Runnable", "LangGraph", "Pregel")
 # Kinds of runs in whose code LangChain's context holds no run (measured, langchain-core 1.0 to 1.8).
 _WITHOUT_CONTEXT = {"retriever": "retriever", "chat_model": "chat model", "llm": "LLM"}
-_UNKNOWN = Origin(None, None, UNKNOWN_CALL)
+_UNKNOWN = Origin(None, None, CallSite())
 
 
 class Evidence:
@@ -85,7 +85,7 @@ class Evidence:
 
     def one_per_call(self, runs: Iterable[Run]) -> list[Run]:
         """The first of *runs* for each name and calling line: what is said of it holds for the others."""
-        return list({(run.label, self.origin(run).call.place): run for run in reversed(list(runs))}.values())[::-1]
+        return list({self._call_of(run): run for run in reversed(list(runs))}.values())[::-1]
 
     def find_open_beside(self, run: Run) -> Run | None:
         """The innermost run that the handler heard and that was open when *run* began."""
@@ -116,8 +116,8 @@ class Evidence:
 
     def is_heard_elsewhere(self, runs: Iterable[Run]) -> bool:
         """Whether the handler heard another run of the same name, called by the same line, as one of *runs*."""
-        heard = {(run.label, self.origin(run).call.place) for run in self.heard if run.parent_run_id is None}
-        return any((run.label, self.origin(run).call.place) in heard for run in runs)
+        heard = {self._call_of(run) for run in self.heard if run.parent_run_id is None}
+        return any(self._call_of(run) in heard for run in runs)
 
     def is_in_constructor(self) -> bool | None:
         """Whether the runnable that was passed as ``of=`` holds the handler; None where that cannot be seen."""
@@ -129,6 +129,10 @@ class Evidence:
             return None
         held = getattr(given.callbacks, "handlers", given.callbacks) or ()
         return any(handler is self._recording for handler in held)
+
+    def _call_of(self, run: Run) -> tuple[str, str | None, int]:
+        call = self.origin(run).call
+        return run.label, call.file, call.line
 
     def _outermost(self, run: Run) -> Run:
         while (around := self.around(run)) is not None:

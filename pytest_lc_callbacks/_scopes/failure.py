@@ -82,16 +82,15 @@ def find_constructor_failure(comparison: ScopeComparison, of: Any) -> Failure | 
     flawed = [comparison.hearings[run] for run in heard if not comparison.hearings[run].complete]
     if heard and not others and not flawed:
         return None
-    if not heard:
-        nothing = "nothing of its run" if len(own) == 1 else f"none of its {len(own):,} runs"
-        found = f"heard {nothing}" + (f", but {names(others)}" if others else "")
-        why = explain_missed_runs(Evidence(comparison, own, target, constructor=True))
-    elif others:
+    if heard and others:
         found = _count_others(others)
         why = [explain_runs_beside_component(comparison, str(target), heard, others)]
-    else:
+    elif heard:
         found = _count_flaws(flawed)
         why = explain_missed_runs(Evidence(comparison, heard, target))
+    else:
+        found = _count_nothing(own, others)
+        why = explain_missed_runs(Evidence(comparison, own, target, constructor=True))
     return Failure(
         headline=f"expected the handler in constructor scope of {target}, but it {found}",
         rows=_draw_rows(comparison, {*comparison.in_scope, *own}),
@@ -130,6 +129,11 @@ def _count_flaws(hearings: Sequence[Hearing]) -> str:
 
 def _count_others(others: Sequence[Run]) -> str:
     return f"also heard {count(len(others), 'other run')}: {names(others)}"
+
+
+def _count_nothing(own: Sequence[Run], others: Sequence[Run]) -> str:
+    nothing = "nothing of its run" if len(own) == 1 else f"none of its {len(own):,} runs"
+    return f"heard {nothing}" + (f", but {names(others)}" if others else "")
 
 
 def _narrow(comparison: ScopeComparison, argument: str) -> str:

@@ -16,19 +16,19 @@ from pytest_lc_callbacks._stack import CallSite
 
 
 class Origin(NamedTuple):
-    """What the observer saw when a run without parent began."""
+    """What the observer noted when a run without parent began."""
 
     inside: UUID | None
-    """The run that its context held, if it held one: then its callbacks were replaced."""
+    """The id of the run that LangChain's context held; None if it held none."""
 
     thread: str | None
-    """The name of its thread; None for the thread of the test, and where it is not known."""
+    """The name of its thread; None for the thread of the test, and where the thread is not known."""
 
     call: CallSite
     """The call that began it."""
 
     by_fallbacks: bool | None = None
-    """Whether the stack shows that with_fallbacks called it; None where the stack does not show its caller."""
+    """Whether with_fallbacks called it; None where the stack does not show the caller."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,14 +36,14 @@ class ObservedRuns:
     """
     The runs of a test, as the observer knew them at one moment.
 
-    Runs that continue a run of an earlier test are not among them.
+    A run that began inside a run of an earlier test is not among them.
     """
 
     runs: Sequence[Run]
-    """Every run of this test, each after the run it began in."""
+    """Every run of the test, each after the run it began in."""
 
     in_scope: Sequence[Run]
-    """Those that scope assertions are about: the runs of the test's body, or of the innermost section()."""
+    """The runs that scope assertions are about: of the test's body, or of the innermost section()."""
 
     parents: Mapping[Run, Run]
     """See `parent_of`."""
@@ -55,34 +55,34 @@ class ObservedRuns:
     """See `phase_of`."""
 
     places: Mapping[Run, str]
-    """For each run that is not in scope when it began instead: ``"in the test's set-up"``."""
+    """Where each run began that is not in scope: ``"in the test's set-up"``."""
 
     limit: str
-    """What limits the scope: ``"in the test's body"``."""
+    """Where a run has to begin to be in scope: ``"in the test's body"``."""
 
     since: float
     """When the scope begins, in seconds of ``time.perf_counter()``."""
 
     observer: str
-    """What the observer is called where the test uses it: ``"callback_scopes"``."""
+    """The name that a test has for the observer: ``"callback_scopes"``."""
 
     earlier_run_ids: frozenset[UUID]
-    """The ids of the runs that continue a run of an earlier test."""
+    """The ids of the runs that began inside a run of an earlier test."""
 
     def parent_of(self, run: Run) -> Run | None:
         """The run that *run* began in: its parent, or else the run that its context held."""
         return self.parents.get(run)
 
     def origin(self, run: Run) -> Origin | None:
-        """What is known of the beginning of a run without parent; None for all others."""
+        """What the observer noted when *run* began, if it has no parent; else None."""
         return self.origins.get(run)
 
     def is_left_by_fallbacks(self, run: Run) -> bool:
         """
         Whether *run* has no parent because with_fallbacks called it (langchain-ai/langchain#36072).
 
-        ``invoke`` and ``ainvoke`` of with_fallbacks give what they call the callbacks of the whole call, and its
-        ``run_name`` with them: the stack of a sync call shows it, and in an async call the names do.
+        The stack of a sync call shows it. In an async call the names do: what ``with_config(run_name="robust")`` names
+        the run of with_fallbacks, names the runs that it calls as well.
         """
         origin, around = self.origin(run), self.parent_of(run)
         if origin is None or origin.inside is None or around is None:
@@ -92,7 +92,7 @@ class ObservedRuns:
         return around.label.startswith("RunnableWithFallbacks") or _shares_run_name(run, around)
 
     def orphan_remark(self, run: Run) -> str | None:
-        """What a run tree says of *run* if it began without a parent although its context held a run."""
+        """What a run tree says of *run* if it has no parent although LangChain's context held a run; else None."""
         if run.parent_run_id is not None or self.parent_of(run) is None:
             return None
         known = f": {FALLBACKS.source} [{FALLBACKS.name}]" if self.is_left_by_fallbacks(run) else ""
@@ -110,9 +110,9 @@ class ObservedRuns:
 
 def _shares_run_name(run: Run, around: Run) -> bool:
     """
-    Whether *run* got the ``run_name`` of the run *around* it.
+    Whether *run* has the ``run_name`` of the run *around* it.
 
-    A function that calls itself has one name as well, but then with other inputs, or it would never end.
+    A function that calls itself shares its name too. It does not pass its inputs on unchanged: it would never end.
     """
     if run.name is None or run.name != around.name:
         return False
@@ -121,9 +121,9 @@ def _shares_run_name(run: Run, around: Run) -> bool:
 
 def _is_same(given: Any, passed_on: Any) -> bool:
     """
-    Whether two recorded inputs, of which containers are copies, were one object.
+    Whether the inputs of two runs were one object; a recording copies lists and dicts.
 
-    With ``exception_key``, with_fallbacks itself writes an exception into the dict.
+    With ``exception_key``, with_fallbacks writes an exception into the dict between its calls.
     """
     if isinstance(given, dict) and isinstance(passed_on, dict):
         found = {key: passed_on.get(key) for key in given}
@@ -134,7 +134,7 @@ def _is_same(given: Any, passed_on: Any) -> bool:
 
 
 class ActiveObserver(Protocol):
-    """An observer that is on, as far as scope assertions ask it; see `Observer`."""
+    """An `Observer`, which this package may not import: what a scope assertion asks of it."""
 
     _test_thread: int
     """The ``threading.get_ident()`` of the thread that runs the test."""
@@ -143,7 +143,7 @@ class ActiveObserver(Protocol):
 
 
 class ActiveObservers:
-    """The observers that are on; one list for the process, as LangChain's own."""
+    """The observers that are on in this process."""
 
     def __init__(self) -> None:
         self.observers: tuple[ActiveObserver, ...] = ()

@@ -31,13 +31,13 @@ class ScopeTable:
     rows: list[tuple[str, ...]] = field(default_factory=list, hash=False)
     """For each run its name and what each recording heard of it: ``"heard"``, ``"missed"``, ``"heard twice"`` ..."""
 
-    leads: list[str] = field(default_factory=list, repr=False, compare=False)
+    _leads: list[str] = field(default_factory=list, repr=False, compare=False)
     """The branches of the tree before each run's name."""
 
     def __str__(self) -> str:
         if not self.rows:
             return "(no runs)"
-        names = [truncate(lead + row[0], _LONGEST_NAME) for lead, row in zip(self.leads, self.rows, strict=True)]
+        names = [truncate(lead + row[0], _LONGEST_NAME) for lead, row in zip(self._leads, self.rows, strict=True)]
         lines = [(name, *row[1:]) for name, row in zip(names, self.rows, strict=True)]
         heads, legend = self._heads(max(map(len, names)))
         repeated = [("", *heads)] if heads and len(lines) > _SCREEN else []

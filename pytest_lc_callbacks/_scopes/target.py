@@ -19,29 +19,29 @@ class Target:
 
     given: Any
     names: tuple[str, ...]
-    """The names its runs can have; several where a call's config decides which runnable runs."""
+    """The names that its runs can have; several where a call's config chooses the runnable."""
 
     @classmethod
     def of(cls, argument: str, given: Any) -> Target:
         """
-        The target that was *given*.
+        What *given*, the value of *argument*, means.
 
         Raises:
-            TypeError: If no run can be told from it.
+            TypeError: If it is no name, `Run` or runnable.
         """
         if isinstance(given, str):
             return cls(given, (" ".join(given.split()),))
         if isinstance(given, Run):
             return cls(given, (given.label,))
         if isinstance(given, type) or not (hasattr(given, "invoke") and hasattr(given, "get_name")):
-            raise TypeError(f"{argument}= takes a run's name, a Run, or the runnable itself, not {_described(given)}")
+            raise TypeError(f"{argument}= takes a run's name, a Run, or the runnable itself, not {_describe(given)}")
         return cls(given, tuple(dict.fromkeys(_names(given))))
 
     def __str__(self) -> str:
         return " or ".join(map(repr, self.names))
 
     def runs(self, comparison: ScopeComparison) -> list[Run]:
-        """The observed runs that are meant; a `Run` may be out of scope, a name is looked for in it."""
+        """The observed runs that are meant: a `Run` also out of scope, the runs of a name in scope alone."""
         if isinstance(self.given, Run):
             same_id = [run for run in comparison.observed.runs if run.run_id == self.given.run_id]
             return [find_occurrence(self.given, same_id)] if same_id else []
@@ -53,7 +53,7 @@ class Target:
 
 
 def is_kind(thing: Any, *bases: str) -> bool:
-    """Whether *thing* is of a class with one of these names among its bases: LangChain's, without importing them."""
+    """Whether the class of *thing* has a base of one of these names: LangChain's classes, without importing them."""
     return any(base.__name__ in bases for base in type(thing).__mro__)
 
 
@@ -66,7 +66,7 @@ def _names(runnable: Any) -> Iterator[str]:
         # A binding has no runs of its own.
         yield from _names(runnable.bound)
     elif is_kind(runnable, "DynamicRunnable"):
-        yield from _configured_names(runnable)
+        yield from _names_by_config(runnable)
     elif is_kind(runnable, "RouterRunnable"):
         for choice in runnable.runnables.values():
             yield from _names(choice)
@@ -74,20 +74,20 @@ def _names(runnable: Any) -> Iterator[str]:
         yield str(runnable.get_name())
 
 
-def _configured_names(runnable: Any) -> Iterator[str]:
-    """Those of what its own config makes of it, then of what a call's config could make of it."""
+def _names_by_config(runnable: Any) -> Iterator[str]:
+    """The names for the runnable's own config, then for the alternatives that a call's config could choose."""
     prepared, config = runnable.prepare()
     if config.get("run_name"):
         yield str(config["run_name"])
         return
     yield from _names(prepared)
     for alternative in getattr(runnable, "alternatives", {}).values():
-        # A function or class makes one when it is chosen.
+        # LangChain calls a function or class when it is chosen, which makes the runnable.
         if hasattr(alternative, "invoke") and not isinstance(alternative, type):
             yield from _names(alternative)
 
 
-def _described(given: Any) -> str:
+def _describe(given: Any) -> str:
     if is_kind(given, "Embeddings", "VectorStore"):
         return f"{repr_short(given)}: LangChain has no callbacks on embeddings and vector stores"
     if callable(given) and hasattr(given, "__name__"):

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_lc_callbacks import _words
 from pytest_lc_callbacks._redaction import Rule, redact
-from pytest_lc_callbacks._stack import shown_place
+from pytest_lc_callbacks._stack import render_place
 from pytest_lc_callbacks._watching.settings import LEVELS
 from pytest_lc_callbacks._watching.warning import CallbackFindingWarning
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _SECTION = "LangChain callbacks"
 # pytest prints sections of a tear-down below a failure only if their names say so.
 _LATER = "LangChain callbacks after teardown"
+SECTIONS = (_SECTION, _LATER)
 
 
 def failure_of(
@@ -138,8 +139,8 @@ def _problem(hook: Any, expected: str, found: str, error: BaseException | None =
     """What is wrong with a hook, with the line that raised or the functions that implement the hook."""
     functions = [implementation.function for implementation in hook.get_hookimpls()]
     codes = [function.__code__ for function in functions if hasattr(function, "__code__")]
-    places = [shown_place(code.co_filename, code.co_firstlineno) for code in codes]
+    places = [render_place(code.co_filename, code.co_firstlineno) for code in codes]
     for frame, line in walk_tb(error.__traceback__) if error is not None else ():
         if frame.f_code in codes:
-            places = [shown_place(frame.f_code.co_filename, line)]
+            places = [render_place(frame.f_code.co_filename, line)]
     return f"expected the hook {hook.name} ({', '.join(places)}) {expected}, but {found}"

@@ -9,7 +9,7 @@ from typing import Any
 from pytest_lc_callbacks._words import did_you_mean
 
 LEVELS = ("off", "warn", "error")
-# Each finding with its default level and what it means.
+# The default level of each finding, and what it means.
 FINDINGS = {
     "handler_error": ("error", "a handler raised and LangChain swallowed it"),
     "duplicate_event": ("error", "a recording or spied handler got an event more often than it happened"),
@@ -24,7 +24,7 @@ BLOCK = "block_real_models"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one test is set to."""
+    """The settings of one test."""
 
     levels: Mapping[str, str] = field(default_factory=dict)
     """The level of each finding that is not at its default."""
@@ -38,7 +38,7 @@ class Settings:
         The settings of a test with these *markers*, the closest first.
 
         Raises:
-            ValueError: If a level is none, or a marker says something that it cannot mean.
+            ValueError: If a level or a marker is wrong.
         """
         levels: dict[str, str] = {
             name: read_level(f"lc_callbacks_{name} =", ini(f"lc_callbacks_{name}")) for name in FINDINGS
@@ -57,10 +57,10 @@ class Settings:
 
 def read_level(where: str, level: Any) -> str:
     """
-    The *level*, if it is one.
+    Check that *level* is one.
 
     Raises:
-        ValueError: If it is not, with those that are.
+        ValueError: If it is not; the message lists the levels.
     """
     if isinstance(level, str) and level in LEVELS:
         return level
@@ -69,10 +69,10 @@ def read_level(where: str, level: Any) -> str:
 
 def read_marker(args: Iterable[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """
-    What ``@pytest.mark.lc_callbacks(...)`` says.
+    Read the arguments of ``@pytest.mark.lc_callbacks(...)``.
 
     Raises:
-        ValueError: If it says something else, with what it could say.
+        ValueError: If one is wrong; the message lists the right ones.
     """
     given = [*map(repr, args)]
     if given:
@@ -93,10 +93,10 @@ def read_marker(args: Iterable[Any], kwargs: Mapping[str, Any]) -> dict[str, Any
 
 def refuse_unknown_names(names: Iterable[str], known: Iterable[str]) -> None:
     """
-    Look for misspelt settings.
+    Refuse a misspelt setting.
 
     Raises:
-        ValueError: If one of *names* begins like a setting of ours and is none, with those that there are.
+        ValueError: If one of *names* begins with ``lc_callbacks`` and is not *known*; the message lists the settings.
     """
     settings = sorted(known)
     for name in names:

@@ -110,7 +110,7 @@ class WatchedTest:
         found += lifecycle(observed)
         if not self._open_runs():
             found += self._unused()
-        return self._new(found)
+        return self._new_findings(found)
 
     def judge_rest(self, living: Callable[[], Iterable[Any]]) -> list[Finding]:
         """
@@ -123,7 +123,7 @@ class WatchedTest:
         found += lifecycle(observed_runs(self.observer))
         if self._seeks_open_runs:
             found += self._unfinished(living)
-        return self._new(found)
+        return self._new_findings(found)
 
     def section(self, clean: Callable[[str], str], *, whole: bool) -> str:
         """The text of the report's section: the *whole*, or the findings since it was shown."""
@@ -139,7 +139,7 @@ class WatchedTest:
         remarks |= {run: remark for run in runs if (remark := observed.orphan_remark(run))}
         return "\n\n".join([section(runs, observed.parent_of, clean=clean, remarks=remarks), *findings])
 
-    def _new(self, found: Iterable[Finding]) -> list[Finding]:
+    def _new_findings(self, found: Iterable[Finding]) -> list[Finding]:
         """Leave out what was *found* before, when the body was over."""
         new = [finding for finding in found if (finding.name, finding.summary) not in self._found_before]
         self._found_before |= {(finding.name, finding.summary) for finding in new}

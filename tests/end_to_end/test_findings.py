@@ -7,9 +7,6 @@ import re
 import pytest
 from programs import ERRORS, HEAD, PROGRAMS, SUMMARIES, WARNINGS
 
-from pytest_lc_callbacks import Event, Recording
-from pytest_lc_callbacks._findings.finding import Finding
-
 
 @pytest.fixture
 def run(pytester):
@@ -53,7 +50,7 @@ def test_what_may_be_meant_is_a_warning(run, name):
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_last_line_allows_it(run, name):
     """
-    The marker that a finding ends with, pasted above the test, silences it; so does the setting, for the project.
+    The marker that a finding ends with silences it for the test, and the setting silences it for the project.
     """
     printed = run(PROGRAMS[name]).stdout.str()
     marker, setting = re.search(r"to allow this: (@\S+), or (\S+ = off) for the project", printed).groups()
@@ -67,7 +64,7 @@ def test_the_last_line_allows_it(run, name):
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_every_finding_has_every_level(run, name):
     """
-    Errors can be warnings and warnings can be errors; then they fail the test, the late ones in its tear-down.
+    Every finding can be a warning or an error, and an error that is found late fails the test in its tear-down.
     """
     warned = run(PROGRAMS[name], "-o", f"lc_callbacks_{name}=warn")
     warned.assert_outcomes(passed=1, warnings=1)
@@ -102,7 +99,7 @@ def test_it(fake_chat_model, recording_handler):
 
 def test_handlers_and_spies_of_a_test_are_all_looked_at(run):
     """
-    Doubles are found in recordings that nobody asks, made in the body or by a spy, each instance by itself.
+    A doubled event is found in recordings that nobody asks: those made in the body, and those of each spied instance.
     """
     result = run("""
 def test_made_in_the_body(callback_scopes):
@@ -128,7 +125,7 @@ def test_two_instances(spy_on):
 
 def test_with_config_and_the_call(run):
     """
-    Which runs were doubled is said of each.
+    A finding of doubled events names each run that had them.
     """
     result = run("""
 def test_it(recording_handler, fake_chat_model):
@@ -147,7 +144,7 @@ def test_it(recording_handler, fake_chat_model):
 
 def test_an_exhausted_model_that_was_expected(run):
     """
-    Who writes `raises` has seen the exception; a fallback, a retry and a broad `except` hide it.
+    A test that writes `raises` has seen the exception; a fallback, a retry and a broad `except` hide it.
     """
     result = run("""
 import unittest
@@ -200,7 +197,7 @@ def test_broad_except(spent):
 
 def test_an_unused_response_that_a_fixture_uses(run):
     """
-    What is still running may still ask: the script is judged when the fixtures are gone.
+    A script is judged when the fixtures are gone where a run is still open, which may still ask.
     """
     result = run("""
 @pytest.fixture
@@ -221,7 +218,7 @@ def test_it(fake_chat_model, last_words):
 
 def test_orphans_are_told_with_the_call(run):
     """
-    The line that made the call is named, each such line once, however often it was reached.
+    A finding of orphans names the line of the call, and each line once, however often it was reached.
     """
     result = run("""
 def inside(text):
@@ -252,7 +249,7 @@ def test_it(fake_chat_model):
 )
 def test_runs_end_once(run, ends, found):
     """
-    However a run is ended by hand, it is ended once.
+    A run that is ended by hand is found if it is ended more than once.
     """
     result = run(f"""
 def test_it(callback_scopes):
@@ -268,7 +265,7 @@ def test_it(callback_scopes):
 
 def test_an_end_without_a_start(run):
     """
-    A run that only ends is found too.
+    A run that ends without a start is found.
     """
     result = run("""
 from langchain_core.callbacks import CallbackManagerForChainRun
@@ -280,29 +277,3 @@ def test_it(callback_scopes):
 """)
 
     result.stdout.fnmatch_lines(["*expected (start not heard) to start and end once, but it had no start: chain_end*"])
-
-
-def test_a_finding_is_plain_data():
-    """
-    Two of the same words are equal; it prints as it is told, and its repr is short.
-    """
-    finding = Finding(name="lifecycle", summary="expected this, but that", details=("  evidence",))
-
-    assert finding == Finding(name="lifecycle", summary="expected this, but that", details=("  evidence",))
-    assert repr(finding) == "<Finding lifecycle: expected this, but that>"
-    assert str(finding).splitlines() == [
-        "expected this, but that  [lifecycle]",
-        "  evidence",
-        'to allow this: @pytest.mark.lc_callbacks(lifecycle="off"), or lc_callbacks_lifecycle = off for the project',
-    ]
-
-
-def test_healthy_recordings_cost_a_look():
-    """
-    A recording in which nothing is doubled is not compared with anything.
-    """
-    from pytest_lc_callbacks._findings.checks import duplicate_events
-
-    healthy = Recording([Event(name="chain_start"), Event(name="chain_end")])
-
-    assert list(duplicate_events({"h": healthy}, None)) == []

@@ -33,7 +33,7 @@ HOOK = "@pytest.hookimpl(optionalhook=True)\n"
 )
 def test_a_hook_changes_the_level(run, answer, outcome):
     """
-    A level is taken, and None leaves it as it is.
+    A hook's level replaces the level by the settings, and None leaves it as it is.
     """
     hook = f"{HOOK}def pytest_lc_callbacks_finding(item, finding, level):\n    return {answer}"
 
@@ -42,7 +42,7 @@ def test_a_hook_changes_the_level(run, answer, outcome):
 
 def test_what_a_hook_is_told(run):
     """
-    The finding with its name, its words, the exception, the handler and the runs; the test; and the level so far.
+    A hook gets the finding with its words, exception, handler and runs; the test; and the level so far.
     """
     result = run(
         f"""{HOOK}def pytest_lc_callbacks_finding(item, finding, level):
@@ -78,7 +78,7 @@ def test_hooks_of_a_folder(pytester):
 
 def test_an_installed_plugin(pytester):
     """
-    A plugin implements them like any hook; the first to answer wins, and one in the project goes before.
+    A plugin implements the hooks like any other; the first to answer wins, and one in the project goes before.
     """
     pytester.makepyfile(other=f"import pytest\n{HOOK}def pytest_lc_callbacks_finding():\n    return 'off'")
     pytester.syspathinsert()
@@ -91,7 +91,7 @@ def test_an_installed_plugin(pytester):
 
 def test_without_this_plugin(run):
     """
-    Marked as optional, an implementation survives `-p no:lc_callbacks`.
+    An implementation that is marked as optional survives `-p no:lc_callbacks`.
     """
     result = run(
         f"{HOOK}def pytest_lc_callbacks_finding():\n    pass\n\n{HOOK}def pytest_lc_callbacks_redact():\n    pass",
@@ -114,7 +114,7 @@ def test_without_this_plugin(run):
 )
 def test_a_hook_that_goes_wrong(run, body, problem):
     """
-    It is named with its place, and the finding is told all the same.
+    A hook that goes wrong is named with its place, and the finding is told all the same.
     """
     result = run(f"{HOOK}def pytest_lc_callbacks_finding():\n    {body}")
 
@@ -125,7 +125,7 @@ def test_a_hook_that_goes_wrong(run, body, problem):
 
 def test_a_hook_that_goes_wrong_in_a_failing_test(run):
     """
-    There it stands in the section, below the test's own failure.
+    In a failing test the problem of a hook stands in the section, below the test's own failure.
     """
     result = run(
         f"{HOOK}def pytest_lc_callbacks_finding():\n    return 1", f"{PROGRAMS['handler_error']}    assert False"
@@ -152,7 +152,7 @@ def test_it(fake_chat_model):
 )
 def test_a_project_names_its_secrets(run, rule):
     """
-    A regular expression, several, or a function of the text: what they name is not in the report.
+    A regular expression, several, or a function of the text name secrets, and these are not in the report.
     """
     result = run(f"{HOOK}def pytest_lc_callbacks_redact(config):\n    return {rule}", SECRETS, "--show-capture=all")
 
@@ -164,7 +164,7 @@ def test_a_project_names_its_secrets(run, rule):
 
 def test_findings_are_without_secrets(run):
     """
-    What is told in failures and warnings is, too.
+    The words of failures and warnings are without secrets too.
     """
     result = run(
         f"{HOOK}def pytest_lc_callbacks_redact():\n    return 'model_name'",
@@ -189,7 +189,7 @@ def test_findings_are_without_secrets(run):
 )
 def test_secrets_are_withheld_when_a_hook_goes_wrong(run, body, problem):
     """
-    Without the project's rules nothing leaves the process; the hook is named instead.
+    No text is shown where a hook that names secrets goes wrong; the hook is named instead.
     """
     result = run(f"{HOOK}def pytest_lc_callbacks_redact():\n    {body}", SECRETS)
 

@@ -59,7 +59,7 @@ def plain(project):
 @pytest.mark.parametrize("way", WAYS)
 def test_loading_the_plugin_imports_nothing_heavy(project, plain, way, errand):
     """
-    However it is loaded and whatever pytest is asked to do, the plugin brings itself and modules of Python's own.
+    The plugin imports itself and modules of Python's own, however it is loaded and whatever pytest is asked to do.
     """
     brought = loaded(project, *WAYS[way], errand) - plain[errand]
 

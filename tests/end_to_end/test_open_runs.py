@@ -80,7 +80,7 @@ def run(pytester):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::RuntimeWarning")
 def test_who_forgot_it(run, body, reason):
     """
-    A kept generator, a thread that never ends, a coroutine that was dropped: each is found, and told apart.
+    A kept generator, a thread that never ends and a coroutine that was dropped are each found, and told apart.
     """
     source = body if body.startswith("\n") else f"\n    {body}\n"
     result = run(
@@ -112,7 +112,7 @@ def test_clean_up():
 
 def test_a_run_of_the_set_up(run):
     """
-    What a fixture leaves open is the fixture's, not found in the test's body.
+    A run that a fixture leaves open is the fixture's, and no finding of the test's body.
     """
     result = run("""
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_clean_up():
 
 def test_a_run_that_is_just_beginning(run):
     """
-    While the handlers hear of its start, LangChain has nothing yet to end the run with: a task that goes on has it.
+    A run that a task is just beginning is not reported, although LangChain has no run manager for it yet.
     """
     result = run("""
 LOOP = asyncio.new_event_loop()
@@ -155,7 +155,7 @@ def test_clean_up():
 
 def test_a_failing_test_keeps_its_error(run):
     """
-    What is open when a test fails may be held by its traceback: nothing is said but that it is open.
+    A run that the traceback of a failed test may hold is shown as open, and not reported.
     """
     result = run("""
 def test_it(fake_chat_model):
@@ -171,7 +171,7 @@ def test_it(fake_chat_model):
 
 def test_a_failing_test_that_forgot(run):
     """
-    What is certain is shown below the failure, and is no second one.
+    A run that is certainly forgotten is told below the failure of its test, and is no second failure.
     """
     result = run("""
 def test_it(fake_chat_model):
@@ -187,7 +187,7 @@ def test_it(fake_chat_model):
 
 def test_the_runs_of_an_earlier_test(run):
     """
-    A run that goes on, and its errors, stay with the test that began it.
+    A run that goes on after its test, and its errors, stay with that test.
     """
     result = run("""
 @pytest.mark.lc_callbacks(unfinished_run="off")

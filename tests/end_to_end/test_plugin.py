@@ -1,9 +1,6 @@
-"""The plugin among others: outcomes that pytest's users expect, in suites with other plugins and unusual options."""
+"""The plugin in a suite: outcomes, sections, warnings and fixtures, and nothing is left behind."""
 
 from __future__ import annotations
-
-import subprocess
-import sys
 
 import pytest
 from programs import HEAD, PROGRAMS
@@ -61,7 +58,7 @@ BROKEN = PROGRAMS["handler_error"]
 )
 def test_outcomes(run, source, outcome):
     """
-    A finding is a failure like any other where the test passes, and changes nothing where it does not.
+    A finding fails a test that passes, and changes no other outcome.
     """
     result = run(source)
 
@@ -70,7 +67,7 @@ def test_outcomes(run, source, outcome):
 
 def test_a_failing_test_keeps_its_error(run):
     """
-    The test's own failure is the failure; the finding stands in the section, below the runs.
+    A failing test fails with its own error, and the finding stands in the section, below the runs.
     """
     result = run(BROKEN + "    assert 1 + 1 == 3")
 
@@ -90,7 +87,7 @@ def test_a_failing_test_keeps_its_error(run):
 
 def test_a_failing_test_in_which_nothing_ran(run):
     """
-    That nothing ran may be the reason: the section says so.
+    The section of a failing test says that nothing ran, which may be the reason.
     """
     result = run("def test_it(recording_handler):\n    recording_handler.assert_events(['llm_end'])")
 
@@ -99,7 +96,7 @@ def test_a_failing_test_in_which_nothing_ran(run):
 
 def test_a_passing_test_has_no_section(run):
     """
-    Where all is well nothing is printed.
+    A test that passes without findings prints nothing.
     """
     result = run("def test_it(fake_chat_model):\n    fake_chat_model.invoke('hi')", "-rA")
 
@@ -131,128 +128,9 @@ def test_broken():
     result.stdout.no_fnmatch_line("no LangChain run began*")
 
 
-def test_unittest(run):
-    """
-    A `TestCase` fails in its own way; so its findings stand in the section, and those of one that passes fail it.
-    """
-    result = run(
-        """
-import unittest
-
-@pytest.mark.lc_callbacks
-class TestIt(unittest.TestCase):
-    def use(self):
-        FakeChatModel().invoke("hi", {"callbacks": [Broken()]})
-
-    def test_fails(self):
-        self.use()
-        self.assertEqual(1, 2)
-
-    def test_finding(self):
-        self.use()
-
-    def test_skips(self):
-        self.use()
-        self.skipTest("enough")
-
-    @unittest.expectedFailure
-    def test_expected(self):
-        self.use()
-        assert False
-
-    def test_subtests(self):
-        self.use()
-        for n in range(2):
-            with self.subTest(n=n):
-                assert n
-"""
-    )
-
-    result.stdout.fnmatch_lines(
-        ["FAILED *::test_fails - AssertionError: 1 != 2", "FAILED *::test_finding - Failed: exp*"]
-    )
-    assert "ERROR" not in result.stdout.str().partition("short test summary")[2]
-    assert result.parseoutcomes()["skipped"] == result.parseoutcomes()["xfailed"] == 1
-
-
-def test_subtests(run):
-    """
-    A subtest that fails is the failure of its test; the runs so far are shown with it.
-    """
-    pytest.importorskip("_pytest.subtests", reason="pytest 9 brought the fixture")
-    result = run("""
-def test_it(subtests, fake_chat_model):
-    with subtests.test("first"):
-        fake_chat_model.invoke("hi", {"callbacks": [Broken()]})
-        assert False
-    with subtests.test("second"):
-        pass
-""")
-
-    result.stdout.fnmatch_lines(["SUBFAILED*test_it - assert False"])
-    result.stdout.fnmatch_lines(["*- LangChain callbacks -*", "FakeChatModel *"])
-    result.stdout.no_fnmatch_line("FAILED *Broken*")
-
-
-def test_doctest(pytester):
-    """
-    Doctests are watched as well, where all tests are.
-    """
-    pytester.makepyfile(
-        module='''
-        """
-        >>> from langchain_core.callbacks import BaseCallbackHandler
-        >>> from langchain_core.runnables import RunnableLambda
-        >>> class Broken(BaseCallbackHandler):
-        ...     def on_chain_end(self, outputs, **kwargs):
-        ...         raise KeyError("model_name")
-        >>> RunnableLambda(str).invoke(1, {"callbacks": [Broken()]})
-        '1'
-        """
-        '''
-    )
-
-    result = pytester.runpytest_inprocess("--doctest-modules", "module.py", "-olc_callbacks_observe=all")
-
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["expected Broken.on_chain_end to return, *"])
-
-
-@pytest.mark.parametrize("option", ["-x", "--maxfail=1"])
-def test_stopping_early(run, option):
-    """
-    A finding counts as a failure for `-x`.
-    """
-    run(BROKEN + BROKEN.replace("test_it", "test_that"), option).assert_outcomes(failed=1)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["-p", "no:logging"],
-        ["--assert=plain"],
-        ["-p", "no:cacheprovider"],
-        ["-p", "no:warnings"],
-        ["-p", "no:unraisableexception", "-p", "no:threadexception"],
-        ["--import-mode=importlib"],
-        ["--capture=no"],
-        ["--tb=native"],
-    ],
-    ids=" ".join,
-)
-def test_options(run, options):
-    """
-    Nothing depends on how else pytest is told to work.
-    """
-    result = run(BROKEN + PROGRAMS["unused_response"].replace("test_it", "test_that"), *options)
-
-    result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["expected Broken.on_llm_end *", "expected the script *"])
-
-
 def test_warnings_that_are_errors(run):
     """
-    `-W error` makes a failure of the warning, with the same words; several are listed together.
+    `-W error` makes a failure of the warning, with the same words, and lists several together.
     """
     both = """
 def test_it(fake_chat_model):
@@ -271,7 +149,7 @@ def test_it(fake_chat_model):
 
 def test_warnings_that_are_ignored(run):
     """
-    A filter silences them by their category.
+    A warning filter silences findings by their category.
     """
     result = run(PROGRAMS["orphan_run"], "-Wignore::pytest_lc_callbacks.CallbackFindingWarning")
 
@@ -280,7 +158,7 @@ def test_warnings_that_are_ignored(run):
 
 def test_filtering_imports_no_langchain(pytester, monkeypatch):
     """
-    To name the category of the warnings costs a suite without LangChain nothing.
+    A filter that names the category of the warnings imports no LangChain.
     """
     # Other plugins of the environment import LangChain.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
@@ -299,19 +177,6 @@ def test_filtering_imports_no_langchain(pytester, monkeypatch):
     result.assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize(
-    "options", [["--co"], ["--fixtures"], ["--fixtures-per-test"], ["--setup-plan"], ["--markers"]], ids=str
-)
-def test_looking_around(run, options):
-    """
-    What only looks at tests runs none and finds nothing.
-    """
-    result = run(BROKEN, *options)
-
-    assert result.ret == 0
-    result.stdout.no_fnmatch_line("expected *")
-
-
 def test_switched_off(run):
     """
     `-p no:lc_callbacks` leaves a suite alone that does not ask for our fixtures.
@@ -323,7 +188,7 @@ def test_switched_off(run):
 
 def test_fixtures_of_a_project_with_our_names(run):
     """
-    They win, and switch nothing on.
+    A project's own fixtures with our names win, and switch nothing on.
     """
     result = run(
         """
@@ -346,7 +211,7 @@ def test_it(fake_chat_model, spy_on):
 
 def test_our_fixtures_by_another_way(run):
     """
-    `request.getfixturevalue` watches from then on; a fixture that uses ours watches all of the test.
+    `request.getfixturevalue` watches from then on, and a fixture that uses ours watches all of the test.
     """
     result = run(
         """
@@ -463,124 +328,9 @@ def test_afterwards():
     result.stdout.fnmatch_lines(["*1 failed, 6 passed, 1 skipped, 1 error*"])
 
 
-def test_interrupted(pytester):
-    """
-    A test that is interrupted leaves nothing on either: its tear-down is never told of.
-    """
-    from pytest_lc_callbacks._handlers.observer import Observer
-    from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS
-
-    before = ACTIVE_OBSERVERS.observers
-
-    pytester.makepyfile("def test_it(fake_chat_model):\n    raise KeyboardInterrupt")
-    result = pytester.inline_run(no_reraise_ctrlc=True)
-
-    assert result.ret == pytest.ExitCode.INTERRUPTED
-    assert ACTIVE_OBSERVERS.observers == before
-    assert all(isinstance(observer, Observer) for observer in before)
-
-
-def test_exit(run):
-    """
-    `pytest.exit` ends the session with its own message.
-    """
-    result = run(BROKEN + "    pytest.exit('enough')")
-
-    result.stdout.fnmatch_lines(["*enough*"])
-    result.stdout.no_fnmatch_line("expected *")
-
-
-def test_pytest_inside_pytest(run, recording_handler, fake_chat_model):
-    """
-    A watched test may run pytest: what is found inside stays inside.
-    """
-    fake_chat_model.respond("outer")
-    run(BROKEN + PROGRAMS["unused_response"].replace("test_it", "test_that")).assert_outcomes(failed=2)
-
-    fake_chat_model.invoke("hi", {"callbacks": [recording_handler]})
-    assert recording_handler.names == ["chat_model_start", "llm_end"]
-
-
-def test_workers(pytester):
-    """
-    Under pytest-xdist failures, sections and warnings arrive as they are.
-    """
-    pytest.importorskip("xdist")
-    pytester.makepyfile(HEAD + BROKEN + PROGRAMS["orphan_run"].replace("test_it", "test_that"))
-
-    result = pytester.runpytest_subprocess("-n1")
-
-    result.assert_outcomes(failed=1, passed=1, warnings=1)
-    result.stdout.fnmatch_lines(
-        [
-            "expected Broken.on_llm_end *",
-            "*- LangChain callbacks -*",
-            "FakeChatModel *",
-            "*CallbackFindingWarning: expected *",
-        ]
-    )
-
-
-def test_reruns(run):
-    """
-    pytest-rerunfailures runs a test with a finding again, and each time by itself.
-    """
-    pytest.importorskip("pytest_rerunfailures")
-    result = run(
-        """
-def test_it(fake_chat_model):
-    KEPT.append(1)
-    fake_chat_model.respond("once")
-    if len(KEPT) > 2:
-        fake_chat_model.invoke("hi")
-""",
-        "--reruns=3",
-    )
-
-    result.assert_outcomes(passed=1)
-    assert result.parseoutcomes()["rerun"] == 2
-
-
-def test_timeouts(run):
-    """
-    A test that pytest-timeout stops shows what was running.
-    """
-    pytest.importorskip("pytest_timeout")
-    result = run(
-        """
-@pytest.mark.timeout(0.2, method="signal")
-def test_it(callback_scopes):
-    RunnableLambda(lambda text: threading.Event().wait(), name="endless").invoke("hi")
-""",
-    )
-
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*Timeout*", "*- LangChain callbacks -*", "endless*failed: Failed: Timeout*"])
-
-
-@pytest.mark.once
-@pytest.mark.parametrize("flags", [["-O"], ["-X", "dev"]], ids=" ".join)
-def test_other_pythons(pytester, flags):
-    """
-    Python without assertions, and Python that watches closely, find the same.
-    """
-    pytester.makepyfile(
-        HEAD + "".join(program.replace("test_it", f"test_{name}") for name, program in PROGRAMS.items())
-    )
-    done = subprocess.run(
-        [sys.executable, *flags, "-m", "pytest", "--no-header"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert "4 failed, 3 passed" in done.stdout, done.stdout
-    assert done.stdout.count("CallbackFindingWarning: expected") == 3
-
-
 def test_a_hanging_handler_says_so(run):
     """
-    A StopIteration that no future can carry is told of as it passes through a spied handler, and in the section.
+    A StopIteration that no future can carry is logged as it passes through a spied handler, and told in the section.
     """
     result = run(
         """

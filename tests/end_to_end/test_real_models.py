@@ -89,7 +89,7 @@ BLOCKED = "-olc_callbacks_block_real_models=true"
 
 def test_every_mode(project):
     """
-    Whatever way a model of a provider's is called, the call fails, `except Exception` or not, and nothing is reached.
+    A call of a provider's model fails in every mode, `except Exception` or not, and reaches nothing.
     """
     project.makepyfile(CALLS + "\ndef test_reached():\n    assert not langchain_acme.reached\n")
 
@@ -107,7 +107,7 @@ def test_every_mode(project):
 
 def test_off_by_default(project):
     """
-    Without the setting real models are called.
+    Real models are called where the setting is not on.
     """
     project.makepyfile(CALLS)
 
@@ -136,7 +136,7 @@ def call():
 )
 def test_where_it_is_set(project, marker, options, outcome):
     """
-    For the project or for a test; the marker allows single tests; it needs no observer.
+    The block is set for the project or for a test, a marker allows single tests, and it needs no observer.
     """
     project.makepyfile(TEST.format(package="langchain_acme") + f"\n{marker}\ndef test_it():\n    call()\n")
 
@@ -155,7 +155,7 @@ def test_where_it_is_set(project, marker, options, outcome):
 )
 def test_which_packages(pytester, package, options, outcome):
     """
-    Packages called langchain_..., but for modules of fakes, and those that the project lists.
+    The block covers packages called langchain_..., but for modules of fakes, and those that the project lists.
     """
     path = pytester.path.joinpath(*package.split(".")).with_suffix(".py")
     path.parent.mkdir(exist_ok=True)
@@ -168,7 +168,7 @@ def test_which_packages(pytester, package, options, outcome):
 
 def test_models_that_reach_nothing(project):
     """
-    Fakes, a project's own models, its overrides of a provider's, and answers from a cache are let through.
+    The block lets through fakes, a project's own models, its overrides of a provider's, and answers from a cache.
     """
     project.makepyfile("""
         from langchain_acme import ChatAcme, ChatResult, ChatGeneration, AIMessage
@@ -206,7 +206,7 @@ def test_models_that_reach_nothing(project):
 
 def test_a_provider_that_is_imported_by_the_test(project):
     """
-    A class that is made in the middle of a test is covered too.
+    The block covers a class that is made in the middle of a test.
     """
     project.makepyfile("""
         def test_it():
@@ -219,7 +219,7 @@ def test_a_provider_that_is_imported_by_the_test(project):
 
 def test_nobody_absorbs_it(project):
     """
-    Code that catches everything, or gathers exceptions, makes no difference: the test fails when its body is over.
+    A test whose code catches everything, or gathers exceptions, fails when its body is over.
     """
     project.makepyfile("""
         import asyncio
@@ -245,7 +245,7 @@ def test_nobody_absorbs_it(project):
 
 def test_a_test_may_expect_it(project):
     """
-    `pytest.raises` sees it like any failure.
+    `pytest.raises` catches the refusal like any failure.
     """
     project.makepyfile("""
         import pytest
@@ -261,7 +261,7 @@ def test_a_test_may_expect_it(project):
 
 def test_the_model_of_an_agent(project):
     """
-    langgraph lets it through.
+    A graph of langgraph lets the refusal through.
     """
     project.makepyfile("""
         import asyncio
@@ -280,7 +280,7 @@ def test_the_model_of_an_agent(project):
 
 def test_nothing_is_left(project):
     """
-    Afterwards the provider's classes, and LangChain's, are as they were.
+    After the test the provider's classes, and LangChain's, are as they were.
     """
     project.makepyfile("""
         import langchain_acme
@@ -316,7 +316,7 @@ def test_nothing_is_left(project):
 )
 def test_real_providers(pytester, package, model):
     """
-    The packages that people have.
+    The block covers the models of the packages that people have.
     """
     partners.fetch(package, model)
     pytester.makepyfile(f"""

@@ -21,7 +21,7 @@ def mark(*args, **kwargs):
 
 def test_the_defaults():
     """
-    What is certain is an error, what may be meant is a warning, and real models are not blocked.
+    By default what is certain is an error, what may be meant is a warning, and real models are not blocked.
     """
     settings = Settings.of(INI.get, [])
 
@@ -36,7 +36,7 @@ def test_the_defaults():
 
 def test_the_closest_wins():
     """
-    The test's marker goes before the class's, that before the project's setting.
+    The test's marker wins over the class's, and that over the project's setting.
     """
     ini = INI | {"lc_callbacks_lifecycle": "off", "lc_callbacks_block_real_models": True}
     markers = [mark(lifecycle="error"), mark(lifecycle="warn", orphan_run="off", block_real_models=False)]
@@ -77,7 +77,7 @@ def test_markers_that_mean_nothing(marker, message):
 
 def test_settings_that_do_not_exist():
     """
-    A setting with our prefix is ours, or misspelt; others are none of our business.
+    A setting with our prefix that does not exist is refused, and other settings are left alone.
     """
     refuse_unknown_names(["lc_callbacks_observe", "testpaths"], ["lc_callbacks_observe"])
 
@@ -106,7 +106,7 @@ def test_the_project_is_told(pytester, options, message):
 
 def test_a_project_without_settings(pytester):
     """
-    Where there is no settings file, nothing is said.
+    A project without a settings file is told nothing.
     """
     pytester.makepyfile("def test_it():\n    pass")
 
@@ -118,7 +118,7 @@ def test_a_project_without_settings(pytester):
 
 def test_a_wrong_setting_in_a_file(pytester):
     """
-    Settings files are read too, pyproject.toml among them.
+    A wrong setting is found in settings files, pyproject.toml among them.
     """
     pytester.makepyprojecttoml('[tool.pytest.ini_options]\nlc_callbacks_unused_respons = "off"')
 
@@ -129,7 +129,7 @@ def test_a_wrong_setting_in_a_file(pytester):
 
 def test_a_wrong_marker_is_the_tests_error(pytester):
     """
-    The test with the wrong marker does not run, and is named; the others do.
+    A test with a wrong marker does not run and is named, and the other tests run.
     """
     pytester.makepyfile("""
         import pytest
@@ -153,7 +153,7 @@ def test_a_wrong_marker_is_the_tests_error(pytester):
 
 def test_where_a_marker_may_stand(pytester):
     """
-    On a test, its class or its module, and the closest wins.
+    A marker may stand on a test, its class or its module, and the closest wins.
     """
     test = PROGRAMS["handler_error"].replace("def test_it(fake", "def test_it(self, fake").replace("\n", "\n    ")
     pytester.makepyfile(

@@ -19,7 +19,7 @@ def fail():
 
 def test_in_a_with_block():
     """
-    `with pytest.raises(...)` around the line, at any depth, expects what comes to it.
+    An exception that comes to a line inside `with pytest.raises(...)`, at any depth, is expected.
     """
     # More than a line, since how deep the line stands is the point.
     with pytest.raises(ValueError, match="kept"):  # noqa: PT012
@@ -31,7 +31,7 @@ def test_in_a_with_block():
 
 def test_as_a_call():
     """
-    So does `pytest.raises` with the function to call.
+    An exception of a function that is given to `pytest.raises` is expected.
     """
     # As people still write it.
     pytest.raises(ValueError, fail)  # noqa: RUF061
@@ -40,7 +40,7 @@ def test_as_a_call():
 
 def test_by_unittest():
     """
-    `assertRaises` takes the traceback away, and is known by that.
+    An exception without a traceback is expected: `assertRaises` takes the traceback away.
     """
     # The thing under test.
     with unittest.TestCase().assertRaises(ValueError):  # noqa: PT027
@@ -50,7 +50,7 @@ def test_by_unittest():
 
 def test_caught_by_others():
     """
-    Whoever catches it in the midst of things did not expect it, a word like *raises* nearby or not.
+    An exception that other code caught is not expected, also where a word like *raises* is nearby.
     """
     with pytest.raises(KeyError):
         {}["a line that raises"]
@@ -62,7 +62,7 @@ def test_caught_by_others():
 
 def test_source_that_cannot_be_read():
     """
-    Code without a file, or with one that is no Python, expects nothing.
+    An exception in code without a file, or in a file that is no Python, is not expected.
     """
     with suppress(ValueError):
         exec("raise raised.with_traceback(None)", {"raised": raised})

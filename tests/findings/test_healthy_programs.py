@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import unittest
 from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
 from typing import TypedDict
 from uuid import uuid4
 
 import pytest
+from healthy import Waiting, asked, boom, chain, forever, model
 from langchain.agents import create_agent
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, get_usage_metadata_callback
 from langchain_core.language_models import FakeListChatModel, FakeListLLM
 from langchain_core.messages import HumanMessage
-from langchain_core.output_parsers import StrOutputParser
-from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda, RunnableParallel
 from langchain_core.runnables.config import merge_configs
@@ -29,46 +25,6 @@ from langgraph.types import Command, interrupt
 from pytest_lc_callbacks import FakeChatModel, RecordingHandler
 
 pytestmark = pytest.mark.lc_callbacks
-
-
-def model(**fields):
-    """A model that has something to stream, and no script to use up."""
-    return FakeChatModel(**fields)
-
-
-def chain(llm=None):
-    """Three runs under one."""
-    return ChatPromptTemplate.from_template("{x}") | (llm or model()) | StrOutputParser()
-
-
-# What nobody refers to is garbage, a task that waits for it included.
-never: list[asyncio.Event] = []
-
-
-async def forever():
-    """Wait for what does not come."""
-    never.append(asyncio.Event())
-    await never[-1].wait()
-
-
-class Waiting(FakeListChatModel):
-    """A model that never answers, and says when it was asked."""
-
-    responses: list[str] = ["never"]  # noqa: RUF012  # a pydantic field
-
-    async def _agenerate(self, *args, **kwargs):
-        asked.get_nowait().set()
-        await forever()
-
-    async def _astream(self, *args, **kwargs):
-        async for chunk in super()._astream(*args, **kwargs):
-            yield chunk
-            asked.get_nowait().set()
-            await forever()
-
-
-# The events of those who wait to be asked.
-asked: SimpleQueue[asyncio.Event] = SimpleQueue()
 
 
 async def cancelled(call):
@@ -112,259 +68,6 @@ class WaitingRetriever(BaseRetriever):
         await forever()
 
 
-def boom(value):
-    """Fail."""
-    raise ValueError(value)
-
-
-def test_a_stream_that_is_left_early():
-    """
-    `break` lets go of the generator, which closes it.
-    """
-    for _ in chain().stream({"x": 1}):
-        break
-    for _ in model().stream("x"):
-        break
-
-
-def test_a_stream_in_a_local_variable():
-    """
-    A generator that nobody holds when the test returns is closed by then.
-    """
-    stream = model().stream("x")
-    next(stream)
-
-
-def test_a_stream_in_a_cycle():
-    """
-    A generator that only refers to itself is garbage.
-    """
-    stream = model().stream("x")
-    next(stream)
-    cycle = [stream]
-    cycle.append(cycle)
-
-
-def test_a_stream_beside_a_recorded_exception(recording_handler):
-    """
-    A recording keeps the exceptions it got, and those the locals of this test: that is no fault of the stream's.
-    """
-    stream = model().stream("x")
-    next(stream)
-    with pytest.raises(ValueError, match="1"):
-        RunnableLambda(boom).invoke(1, {"callbacks": [recording_handler]})
-
-
-@pytest.fixture
-def stream_with_owner():
-    """A stream that its fixture closes."""
-    stream = model().stream("x")
-    yield stream
-    stream.close()
-
-
-@pytest.fixture
-def stream_as_value():
-    """A stream that pytest drops a moment after the test."""
-    return model().stream("x")
-
-
-@pytest.fixture
-def shelf():
-    """Where a test puts something down."""
-    return []
-
-
-@pytest.fixture(scope="module")
-def stream_of_module():
-    """A stream that goes on after the test."""
-    stream = model().stream("x")
-    yield stream
-    stream.close()
-
-
-@pytest.fixture(scope="session")
-def shelf_of_session():
-    """Where a test puts something down for others."""
-    return {}
-
-
-@pytest.mark.parametrize("name", ["stream_with_owner", "stream_as_value", "stream_of_module"])
-def test_a_stream_of_a_fixture(request, name):
-    """
-    Whoever owns a stream closes it, at the end of whatever scope.
-    """
-    next(request.getfixturevalue(name))
-
-
-@pytest.mark.parametrize("name", ["shelf", "shelf_of_session"])
-def test_a_stream_on_a_fixture(request, name):
-    """
-    What a fixture's value holds is as alive as the fixture.
-    """
-    stream = model().stream("x")
-    next(stream)
-    place = request.getfixturevalue(name)
-    place.append(stream) if isinstance(place, list) else place.update(stream=stream)
-
-
-@pytest.fixture
-def joined():
-    """Threads that are let go and waited for."""
-    go, threads = threading.Event(), []
-    yield go, threads
-    go.set()
-    for thread in threads:
-        thread.join()
-
-
-def test_a_thread_that_a_fixture_joins(joined):
-    """
-    A run in a thread has until the fixtures are gone.
-    """
-    go, threads = joined
-    begun = threading.Event()
-
-    def work(value):
-        begun.set()
-        go.wait()
-
-    threads.append(threading.Thread(target=RunnableLambda(work).invoke, args=(1,)))
-    threads[0].start()
-    begun.wait()
-
-
-@pytest.fixture(scope="session")
-def pool():
-    """Threads that outlive a test."""
-    go = threading.Event()
-    with ThreadPoolExecutor(1) as executor:
-        yield executor, go
-        go.set()
-
-
-def test_a_thread_of_a_session(pool):
-    """
-    A run in a pool of the session's goes on.
-    """
-    executor, go = pool
-    begun = threading.Event()
-
-    def work(value):
-        begun.set()
-        go.wait()
-
-    executor.submit(RunnableLambda(work).invoke, 1)
-    begun.wait()
-
-
-async def leave_a_stream():
-    """Let go of an async stream: the loop closes it."""
-    async for _ in chain().astream({"x": 1}):
-        break
-
-
-async def begin_in_the_background():
-    """Begin what nobody awaits: the loop cancels it."""
-    event = asyncio.Event()
-    asked.put(event)
-    tasks = [asyncio.ensure_future(call) for call in (Waiting().ainvoke("x"), chain().ainvoke({"x": 1}))]
-    await event.wait()
-    return tasks
-
-
-PROGRAMS = [leave_a_stream, begin_in_the_background]
-
-
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_asyncio_run(program):
-    """
-    A loop closes its generators and cancels its tasks when it shuts down.
-    """
-    asyncio.run(program())
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize("program", PROGRAMS)
-async def test_pytest_asyncio(program):
-    """
-    So does the loop that pytest-asyncio gives each test.
-    """
-    await program()
-
-
-@pytest.mark.asyncio(loop_scope="class")
-class TestClassLoop:
-    """A loop that outlives a test."""
-
-    @pytest.mark.parametrize("program", PROGRAMS)
-    async def test_class_loop(self, program):
-        """
-        What is left to the loop of a class is not judged while the loop is open.
-        """
-        await program()
-
-
-@pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("program", PROGRAMS)
-async def test_module_loop(program):
-    """
-    Nor what is left to the loop of a module.
-    """
-    await program()
-
-
-@pytest.mark.asyncio(loop_scope="session")
-@pytest.mark.parametrize("program", PROGRAMS)
-async def test_session_loop(program):
-    """
-    Nor what is left to the loop of the session.
-    """
-    await program()
-
-
-@pytest.fixture
-def anyio_backend():
-    """The one that LangChain can use."""
-    return "asyncio"
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("program", PROGRAMS)
-async def test_anyio(program):
-    """
-    anyio's plugin closes its loop too.
-    """
-    await program()
-
-
-class TestUnittest(unittest.TestCase):
-    """A stream from setUp to tearDown."""
-
-    def setUp(self):
-        self.stream = model().stream("x")
-        next(self.stream)
-
-    def tearDown(self):
-        self.stream.close()
-
-    def test_stream(self):
-        """
-        tearDown is part of the test.
-        """
-        next(self.stream)
-
-
-class TestAsyncUnittest(unittest.IsolatedAsyncioTestCase):
-    """unittest's own loop."""
-
-    async def test_stream(self):
-        """
-        It closes its generators.
-        """
-        await leave_a_stream()
-
-
 @pytest.mark.parametrize(
     "call",
     [
@@ -379,7 +82,7 @@ class TestAsyncUnittest(unittest.IsolatedAsyncioTestCase):
 )
 def test_a_cancelled_call(call):
     """
-    LangChain ends no cancelled call of a chat model, a tool or a retriever; the user cannot.
+    LangChain ends no cancelled call of a chat model, a tool or a retriever, and the user cannot end it.
     """
 
     async def program():
@@ -414,7 +117,7 @@ def test_a_skip_in_a_tool():
 
 def test_generate_that_fails_half_way():
     """
-    When one of several calls fails, LangChain ends none of the others.
+    When one of several calls of `generate` fails, LangChain ends none of the others.
     """
     llm = FakeChatModel(responses=["ok", ValueError("bad")])
 
@@ -435,7 +138,8 @@ def handler(event):
 @pytest.mark.parametrize("mode", ["invoke", "ainvoke", "stream", "astream"])
 def test_a_handler_with_raise_error(event, mode):
     """
-    Its exceptions reach the program, so nothing is swallowed; LangChain leaves the run open then.
+    A handler with `raise_error = True` raises into the program: nothing is swallowed, and LangChain leaves the run
+    open.
     """
     config = {"callbacks": [handler(event)]}
 
@@ -476,7 +180,7 @@ def test_the_lost_start_of_a_text_llm():
 @pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
 def test_the_orphans_of_fallbacks(name, mode):
     """
-    What with_fallbacks calls has no parent: langchain-ai/langchain#36072.
+    A call of `with_fallbacks` leaves runs without a parent: langchain-ai/langchain#36072.
     """
     robust = RunnableLambda(boom).with_fallbacks([FakeListChatModel(responses=["ok"])])
     robust = robust.with_config(run_name=name) if name else robust
@@ -490,14 +194,14 @@ def test_the_orphans_of_fallbacks(name, mode):
 
 def test_a_coroutine_handler_without_chat_model_start():
     """
-    LangChain asks for on_llm_start instead, by a NotImplementedError that is none of the user's.
+    A coroutine handler without `on_chat_model_start` raises NotImplementedError, and the user cannot help it.
     """
     chain().invoke({"x": 1}, {"callbacks": [AsyncCallbackHandler()]})
 
 
 def test_merged_callbacks():
     """
-    To add callbacks to those of the surrounding run replaces nothing.
+    A call that adds callbacks to those of the run around it replaces nothing.
     """
     added = RecordingHandler()
 
@@ -516,7 +220,7 @@ def test_the_same_handler_for_constructor_and_call(recording_handler):
 
 def test_a_repeated_run_id():
     """
-    `with_config(run_id=...)` repeats an id, also at the same time; nothing is doubled by that.
+    `with_config(run_id=...)` repeats a run id, also at the same time, and no event is doubled by that.
     """
     runnable = RunnableLambda(lambda value: value).with_config(run_id=uuid4())
     recording = RecordingHandler()
@@ -527,7 +231,7 @@ def test_a_repeated_run_id():
 
 def test_runs_beside_each_other():
     """
-    Threads, batches and parallels.
+    Threads, batches and parallels have runs beside each other, and nothing is reported of them.
     """
 
     def fan_out(value):
@@ -543,7 +247,7 @@ def test_runs_beside_each_other():
 
 def test_retries():
     """
-    An attempt that fails is an end too.
+    An attempt that fails ends its run, and the next attempt is another run.
     """
     attempts = []
 
@@ -556,7 +260,7 @@ def test_retries():
 
 def test_handlers_of_langchains_own():
     """
-    What LangChain adds by itself: usage, collected runs, listeners, the events API.
+    Handlers that LangChain adds by itself are healthy: usage, collected runs, listeners, the events API.
     """
 
     async def read():
@@ -592,7 +296,7 @@ def scripted_agent():
 
 def test_an_agent():
     """
-    An agent, sync and async, to its end and left early.
+    An agent is healthy, sync and async, read to its end and left early.
     """
 
     async def leave_early():

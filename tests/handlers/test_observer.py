@@ -1,4 +1,4 @@
-"""The observer: a recording of every run in the process, whatever was passed as callbacks."""
+"""The observer hears every run in the process, whatever was passed as callbacks."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def graph(node: Any, name: str) -> Any:
 
 
 def in_thread(work: Any, *, name: str = "worker") -> None:
-    """Do it in a raw thread."""
+    """Call *work* in a raw thread."""
     thread = threading.Thread(target=work, name=name)
     thread.start()
     thread.join()
@@ -120,7 +120,7 @@ def test_every_run_is_heard(program):
 
 def test_batches_parallels_and_retries_are_heard():
     """
-    Worker threads of LangChain's own are threads like any other.
+    The observer hears runs in LangChain's own worker threads.
     """
     with observe_callbacks() as observer:
         RunnableParallel(a=CHAIN, b=PROMPT | MODEL).invoke(QUESTION)
@@ -132,7 +132,7 @@ def test_batches_parallels_and_retries_are_heard():
 @pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
 def test_graphs_and_subgraphs_are_heard(mode):
     """
-    Graphs, subgraphs as nodes and subgraphs that a node calls with callbacks of its own.
+    The observer hears graphs, subgraphs as nodes, and subgraphs that a node calls with callbacks of its own.
     """
     inner = graph(lambda state: {"q": MODEL.invoke("hi").content}, "inner")
     outer = graph(lambda state: inner.invoke(state, {"callbacks": []}), "outer")
@@ -147,7 +147,7 @@ def test_graphs_and_subgraphs_are_heard(mode):
 @pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
 def test_agents_are_heard(mode):
     """
-    An agent's models, nodes and tools.
+    The observer hears an agent's models, nodes and tools.
     """
     given: Any = {"messages": [("user", "hi")]}
     with observe_callbacks() as observer:
@@ -161,7 +161,7 @@ def test_agents_are_heard(mode):
 
 def test_tokens_and_custom_events_are_heard():
     """
-    Not runs alone: every event that a handler of the run would get.
+    The observer hears every event that a handler of the run would hear.
     """
     from langchain_core.callbacks import dispatch_custom_event
 
@@ -176,7 +176,7 @@ def test_tokens_and_custom_events_are_heard():
 @pytest.mark.asyncio
 async def test_a_test_of_pytest_asyncio_is_watched():
     """
-    The body of an async test, its tasks and threads.
+    The observer hears the body of an async test, its tasks and its threads.
     """
     with observe_callbacks() as observer:
         await CHAIN.ainvoke(QUESTION)
@@ -190,7 +190,7 @@ async def test_a_test_of_pytest_asyncio_is_watched():
 @pytest.mark.anyio
 async def test_a_test_of_anyio_is_watched(anyio_backend):
     """
-    The body of a test that anyio runs, and its worker threads.
+    The observer hears the body of a test that anyio runs, and its worker threads.
     """
     from anyio import create_task_group, to_thread
 
@@ -204,7 +204,7 @@ async def test_a_test_of_anyio_is_watched(anyio_backend):
 
 def test_after_its_block_an_observer_hears_nothing():
     """
-    What is heard is what began inside; the recording stays to be read.
+    After its block, an observer hears no run more, and its recording can be read.
     """
     with observe_callbacks() as observer:
         MODEL.invoke("inside")
@@ -215,7 +215,7 @@ def test_after_its_block_an_observer_hears_nothing():
 
 def test_without_an_observer_a_run_has_no_handler_of_ours():
     """
-    Outside watched code LangChain's question costs one call, and is answered with None.
+    Without an observer, LangChain adds no handler of ours to a run.
     """
     with observe_callbacks():
         pass
@@ -226,7 +226,7 @@ def test_without_an_observer_a_run_has_no_handler_of_ours():
 
 def test_the_hook_is_registered_once():
     """
-    LangChain's list of hooks is global and has no way back: it grows with the observers at once, not with the tests.
+    LangChain's list of hooks grows with the observers that are on at once, and not with the tests.
     """
     with observe_callbacks(), observe_callbacks():
         pass
@@ -241,11 +241,11 @@ def test_the_hook_is_registered_once():
 
 def test_switching_off_between_langchains_two_looks_harms_nobody():
     """
-    LangChain asks a hook whether it has a handler, and then for the handler: in between it may have gone.
+    An observer may be switched off between the two calls of _ConfigureVar.get.
     """
 
     class Hook:
-        """Has an observer at the first look, and none at the second."""
+        """Gives an observer at the first call, and None at the second."""
 
         looks = 0
 
@@ -264,7 +264,7 @@ def test_switching_off_between_langchains_two_looks_harms_nobody():
 
 def test_switching_on_and_off_beside_running_chains_harms_nobody():
     """
-    A background thread calls chains all the while that observers come and go.
+    Observers may come and go while a background thread calls chains.
     """
     stop = threading.Event()
 
@@ -284,7 +284,8 @@ def test_switching_on_and_off_beside_running_chains_harms_nobody():
 
 def test_a_run_that_an_earlier_test_left_open_is_not_carried_over():
     """
-    What a run begins after its test is over belongs to no later test: children, and calls with callbacks of their own.
+    What a run begins after its test is over belongs to no later test: neither children nor calls with callbacks of
+    their own.
     """
     left, go = threading.Event(), threading.Event()
 
@@ -314,7 +315,7 @@ def test_a_run_that_an_earlier_test_left_open_is_not_carried_over():
 
 def test_what_an_unwatched_test_left_open_is_not_carried_over():
     """
-    LangChain's run ids ascend, so that a parent from before the observer is known to be one.
+    LangChain's run ids ascend, so that a parent from before the observer is known as an earlier run.
     """
     if not IDS_ASCEND:
         pytest.skip("langchain-core before 1.1.2: run ids are random")
@@ -338,7 +339,7 @@ def test_what_an_unwatched_test_left_open_is_not_carried_over():
 
 def test_runs_that_go_on_after_an_inner_block_stay_the_outer_blocks():
     """
-    A stream that was begun in an inner block and read after it belongs to the outer block all the while.
+    A stream that began in an inner block and is read after it belongs to the outer block.
     """
 
     def twice(parts):
@@ -358,7 +359,7 @@ def test_runs_that_go_on_after_an_inner_block_stay_the_outer_blocks():
 
 def test_an_observer_is_let_go_with_the_runs_that_hold_it():
     """
-    However many tests leave runs open, nothing of theirs is kept beyond the runs themselves.
+    Nothing but its open runs keeps an observer alive.
     """
     with observe_callbacks() as observer:
         stream = MODEL.stream("hi")
@@ -372,7 +373,7 @@ def test_an_observer_is_let_go_with_the_runs_that_hold_it():
 
 def test_blocks_hear_what_runs_in_them():
     """
-    Blocks may be nested: the inner one hears its part, the outer one all.
+    Of nested blocks, the inner one hears its part and the outer one all.
     """
     with observe_callbacks() as outer:
         PROMPT.invoke(QUESTION)
@@ -401,7 +402,7 @@ def test_a_test_inside_a_test_is_the_inner_ones_alone():
 
 def test_pytest_inside_pytest_does_not_reach_the_outer_test(pytester):
     """
-    An in-process pytest has observers of its own, one for each of its tests, and gives the outer test's back.
+    An in-process pytest has an observer for each of its tests, and gives the outer test's observer back.
     """
     pytester.makepyfile(
         """
@@ -427,7 +428,7 @@ def test_pytest_inside_pytest_does_not_reach_the_outer_test(pytester):
 
 def test_blocks_in_threads_are_each_threads_own():
     """
-    A scope assertion asks the block of its own thread, though all of them hear the whole process.
+    A scope assertion asks the block of its own thread, though every block hears the whole process.
     """
     both = threading.Barrier(2, timeout=30)
     failures: list[str] = []
@@ -457,7 +458,7 @@ def test_blocks_in_threads_are_each_threads_own():
 
 def test_a_thread_without_a_block_asks_the_innermost():
     """
-    A helper thread may assert for the test that started it.
+    A thread without a block asks the innermost observer that is on.
     """
     found = []
     with observe_callbacks() as observer:
@@ -468,7 +469,7 @@ def test_a_thread_without_a_block_asks_the_innermost():
 
 def test_phases_are_told_apart():
     """
-    Only what begins in the body is asked about, what a fixture ran is not.
+    A check is about the runs of the test's body, and not about those of its fixtures.
     """
     observer = switch_on()
     for phase in ("setup", "call", "teardown"):
@@ -483,7 +484,7 @@ def test_phases_are_told_apart():
 
 def test_phases_of_a_real_test(pytester):
     """
-    A fixture's chain, before and after the test, is no part of what the test's handler should have heard.
+    A check does not ask for a fixture's runs before and after the test.
     """
     pytester.makepyfile(
         """
@@ -516,7 +517,7 @@ def test_phases_of_a_real_test(pytester):
 
 def test_a_section_is_a_recording_of_its_own():
     """
-    What began before a section is no run of it; what begins after it is heard no more.
+    A section has the runs that begin in it, and no others.
     """
     with observe_callbacks() as observer:
         stream = MODEL.with_config(run_name="early").stream("hi")
@@ -551,7 +552,7 @@ def test_a_section_goes_on_after_clear():
 
 def test_a_run_whose_callbacks_were_replaced_is_placed_where_it_began():
     """
-    It has no parent, but its context held one.
+    A run whose callbacks were replaced has no parent, and is placed under the run that its context held.
     """
     with observe_callbacks() as observer:
         RunnableLambda(lambda x: MODEL.invoke(x, {"callbacks": []}), name="outer").invoke("hi")
@@ -584,7 +585,7 @@ def test_an_id_that_comes_back_is_told_apart():
 
 def test_a_repeated_question_is_answered_from_what_is_known():
     """
-    What ran is worked out once for each state of the recording, however many checks ask.
+    What ran is computed once for each state of the recording, however many checks ask.
     """
     with observe_callbacks() as observer:
         CHAIN.invoke(QUESTION)
@@ -651,7 +652,7 @@ UNITTEST = """
 
 def test_unittest_needs_no_pytest(tmp_path):
     """
-    ``python -m unittest`` gets all of it with observe_callbacks(), and never imports pytest.
+    ``python -m unittest`` has the observer with observe_callbacks(), and never imports pytest.
     """
     tmp_path.joinpath("test_with_unittest.py").write_text(
         dedent(UNITTEST) + "\n\nimport sys\nassert 'pytest' not in sys.modules\n"
@@ -671,7 +672,7 @@ def test_unittest_needs_no_pytest(tmp_path):
 
 def test_the_observer_is_a_recording_with_every_question():
     """
-    What a handler can be asked the observer can be asked too.
+    The observer answers every question that a handler answers.
     """
     with observe_callbacks() as observer:
         CHAIN.invoke(QUESTION)

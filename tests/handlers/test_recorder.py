@@ -184,7 +184,7 @@ def test_a_tool(handler: RecordingHandler) -> None:
 
 def test_tools_that_fail(handler: RecordingHandler) -> None:
     """
-    A tool that raises is an error; so is one whose failure LangChain turned into a message.
+    ``assert_no_errors`` counts a tool that raises and a tool whose failure LangChain turned into a message.
     """
     failing = {**CALL, "args": {"q": "fail"}}
     with pytest.raises(ToolException):
@@ -226,11 +226,10 @@ def test_custom_events(handler: RecordingHandler) -> None:
         return x
 
     RunnableLambda(work, name="job").invoke(50, {"callbacks": [handler]})
-    expected = [event(run="job", custom="progress", data={"percent": 50}, parent=None)]
-    # Before, LangChain does not find the run from inside a coroutine.
-    if sys.version_info >= (3, 11):
-        asyncio.run(RunnableLambda(awork, name="job").ainvoke(75, {"callbacks": [handler]}))
-        expected.append(event(run="job", custom="progress", data={"percent": 75}, parent=None))
+    asyncio.run(RunnableLambda(awork, name="job").ainvoke(75, {"callbacks": [handler]}))
+
+    percents = [{"percent": 50}, {"percent": 75}]
+    expected = [event(run="job", custom="progress", data=data, parent=None) for data in percents]
     handler.where("custom_event").assert_events(expected)
 
 
@@ -347,7 +346,7 @@ def test_every_method_records(handler: RecordingHandler, method: str, how: str, 
 @pytest.mark.parametrize("method", EVENTS)
 def test_methods_look_as_written(method: str) -> None:
     """
-    A method has its name and a docstring, for those who look at a traceback or ask for help.
+    A method has its own name and a docstring, which tracebacks and ``help`` show.
     """
     function = getattr(RecordingHandler, method)
     assert (function.__name__, function.__qualname__) == (method, f"RecordingHandler.{method}")
@@ -420,7 +419,7 @@ def test_nothing_that_is_passed_raises(handler: RecordingHandler, method: str, c
 
 def test_payloads_are_not_touched(handler: RecordingHandler) -> None:
     """
-    While recording, nothing is asked of a payload: no ``repr``, ``==``, ``len``, truth or iteration.
+    The handler asks nothing of a payload: no ``repr``, ``==``, ``len``, truth or iteration.
     """
 
     class Silent(Hostile):
@@ -449,7 +448,7 @@ def test_generators_are_not_touched(handler: RecordingHandler) -> None:
 
 def test_later_changes_do_not_enter(handler: RecordingHandler) -> None:
     """
-    What the caller does to a dict, a list or a set afterwards does not change what was recorded.
+    A recorded dict, list or set stays as it was, whatever the caller does to its own.
     """
     inputs: Any = {"a": 1}
     outputs: Any = {"b"}
@@ -517,7 +516,7 @@ def test_a_handler_is_itself(handler: RecordingHandler) -> None:
 
 def test_a_copy_is_the_handler(handler: RecordingHandler) -> None:
     """
-    Whoever copies a model or a manager copies a reference to the handler: a copy would record where no test looks.
+    A copy of a model or a manager has the same handler: a copied handler would record where no test looks.
     """
     model = FakeListChatModel(responses=["x"], callbacks=[handler])
     manager = CallbackManager(handlers=[handler])
@@ -582,7 +581,7 @@ class AsyncCounting(AsyncCallbackHandler):
 @pytest.mark.parametrize("how", ["invoke", "ainvoke"])
 def test_other_handlers_lose_nothing(handler: RecordingHandler, other: Any, how: str) -> None:
     """
-    Beside an inline handler others would miss ``llm_start`` (langchain-ai/langchain#39633); ours is none.
+    Other handlers get ``llm_start``, which they miss beside an inline handler (langchain-ai/langchain#39633).
     """
     beside = other()
     model = FakeListLLM(responses=["x"])
@@ -719,7 +718,7 @@ def test_interrupt_and_resume(handler: RecordingHandler) -> None:
 
 def test_an_error_in_a_graph_is_an_error(handler: RecordingHandler) -> None:
     """
-    What a node raises by mistake counts as an error.
+    ``assert_no_errors`` counts what a node of a graph raises by mistake.
     """
     from langgraph.graph import START, StateGraph
 
@@ -736,7 +735,7 @@ def test_an_error_in_a_graph_is_an_error(handler: RecordingHandler) -> None:
 
 def test_an_agent_loop(handler: RecordingHandler) -> None:
     """
-    A message that ends with an error status, sent by a tool in a chain, is found wherever it is.
+    ``where`` finds the events of a tool inside a chain.
     """
     chain = (
         RunnableLambda(lambda _: AIMessage("", tool_calls=[CALL])) | (lambda message: message.tool_calls[0]) | search

@@ -8,9 +8,13 @@ from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import strategies as st
+from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
-from pytest_lc_callbacks import Recording, RecordingHandler
+from pytest_lc_callbacks import Event, Recording, RecordingHandler
 from pytest_lc_callbacks._recording import Selection, is_start
+from pytest_lc_callbacks._recording.matching import find_mismatch
+from pytest_lc_callbacks._recording.mismatch import Mismatch
+from pytest_lc_callbacks._recording.patterns import compile_items
 
 _FIRST = UUID(int=0)
 
@@ -61,9 +65,31 @@ def send(handler: RecordingHandler, event: str, *, name: str = "", **ids: Any) -
         method(ValueError("boom") if event.endswith("_error") else {}, **ids)
 
 
+def heard(event: str, *args: Any, **kwargs: Any) -> Event:
+    """The event that a handler records of one call."""
+    handler = RecordingHandler()
+    getattr(handler, f"on_{event}")(*args, **{"run_id": run_id("run"), **kwargs})
+    return handler.events[-1]
+
+
+def llm_result(message: Any = None, text: str = "") -> LLMResult:
+    """What a model ends with."""
+    return LLMResult(generations=[[ChatGeneration(message=message) if message else Generation(text=text)]])
+
+
 def select(recording: Recording) -> Selection:
     """The events that *recording* has now."""
     return recording._selection
+
+
+def mismatch(expected: list[Any], recording: Recording) -> Mismatch | None:
+    """Where *expected* and the events of *recording* part."""
+    return find_mismatch(compile_items(expected), select(recording))
+
+
+def matches(expected: list[Any], recording: Recording) -> bool:
+    """Whether there is no mismatch."""
+    return mismatch(expected, recording) is None
 
 
 def failure(check: Callable[..., object], *args: Any, **kwargs: Any) -> str:
@@ -71,6 +97,18 @@ def failure(check: Callable[..., object], *args: Any, **kwargs: Any) -> str:
     with pytest.raises(AssertionError) as caught:  # noqa: PT011 - the message is what is asked for
         check(*args, **kwargs)
     return str(caught.value)
+
+
+LETTERS = {"x": ("text", "x"), "y": ("text", "y"), "r": ("retry", None), "f": ("agent_finish", None)}
+
+
+def spell(letters: str) -> RecordingHandler:
+    """A handler that received an event for each letter, all in one run."""
+    handler = RecordingHandler()
+    for letter in letters:
+        name, text = LETTERS[letter]
+        getattr(handler, f"on_{name}")(text, run_id=run_id("one"))
+    return handler
 
 
 _STARTS = ("chain", "chat_model", "tool")

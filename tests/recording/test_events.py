@@ -4,41 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from types import SimpleNamespace
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
-from langchain_core.outputs import ChatGeneration, Generation, LLMResult
-from recordings import CHAIN, moves, play, record, run_id
+from recordings import CHAIN, heard, llm_result, moves, play, record, run_id
 
-from pytest_lc_callbacks import Event, EventName, Recording, RecordingHandler
-from pytest_lc_callbacks._recording.names import EVENT_NAMES
+from pytest_lc_callbacks import Event, Recording, RecordingHandler
+from pytest_lc_callbacks._recording.records import Facts
+from pytest_lc_callbacks._recording.shortcuts import SHORTCUTS
 
 ID = run_id("run")
-
-
-def heard(event: str, *args: Any, **kwargs: Any) -> Event:
-    """The event that a handler makes of one call."""
-    handler = RecordingHandler()
-    getattr(handler, f"on_{event}")(*args, **{"run_id": ID, **kwargs})
-    return handler.events[-1]
-
-
-def answer(message: Any = None, text: str = "") -> LLMResult:
-    """What a model ends with."""
-    return LLMResult(generations=[[ChatGeneration(message=message) if message else Generation(text=text)]])
-
-
-def test_every_method_of_the_installed_handler_is_an_event() -> None:
-    """
-    The names are those of the installed LangChain: what it will send tomorrow is an event tomorrow.
-    """
-    methods = {name.removeprefix("on_") for name in dir(BaseCallbackHandler) if name.startswith("on_")}
-    assert methods <= EVENT_NAMES
-    assert set(get_args(EventName)) <= EVENT_NAMES
 
 
 def test_events_are_plain_data() -> None:
@@ -63,14 +40,14 @@ def test_the_repr_is_short() -> None:
 
 def test_later_events_carry_what_only_the_start_was_sent() -> None:
     """
-    Name, type, tags and metadata of a run stand on all of its events; LangChain sends them with the start alone.
+    Every event has the name, type, tags and metadata of its run, though LangChain sends them with the start alone.
     """
     handler = RecordingHandler()
     ids: Any = {"run_id": ID, "parent_run_id": run_id("around")}
     handler.on_chat_model_start({"name": "Model"}, [[]], **ids, tags=["a"], metadata={"b": 1})
     handler.on_llm_new_token("x", **ids)
     handler.on_custom_event("progress", 1, run_id=ID)
-    handler.on_llm_end(answer(text="x"), **ids)
+    handler.on_llm_end(llm_result(text="x"), **ids)
     for event in handler.events:
         assert (event.run_id, event.parent_run_id) == (ID, run_id("around"))
         assert (event.run_name, event.run_type) == ("Model", "chat_model")
@@ -101,60 +78,9 @@ def test_the_name_and_type_of_a_run(start: str, args: Any, kwargs: Any, name: st
     assert (event.run_name, event.run_type) == (name, run_type)
 
 
-ASKED = AIMessage("", tool_calls=[{"name": "search", "args": {"q": "x"}, "id": "1"}])
-COUNTED = AIMessage("hi", usage_metadata={"input_tokens": 1, "output_tokens": 2, "total_tokens": 3})
-
-
-@pytest.mark.parametrize(
-    ("event", "shortcuts"),
-    [
-        (
-            heard("chat_model_start", {}, [[HumanMessage("hello")]]),
-            {"messages": [HumanMessage("hello")], "inputs": [HumanMessage("hello")], "text": None},
-        ),
-        (heard("llm_start", {}, ["hello"]), {"text": "hello", "inputs": ["hello"], "messages": None}),
-        (heard("llm_new_token", "a"), {"token": "a", "text": "a"}),
-        (heard("llm_end", answer(text="hi")), {"text": "hi", "outputs": "hi", "tool_calls": [], "usage": None}),
-        (heard("llm_end", answer(AIMessage("hi"))), {"text": "hi", "outputs": AIMessage("hi")}),
-        (heard("llm_end", answer(ASKED)), {"tool_calls": ASKED.tool_calls}),
-        (heard("llm_end", answer(COUNTED)), {"usage": COUNTED.usage_metadata}),
-        (heard("llm_end", LLMResult(generations=[])), {"text": None, "outputs": None, "usage": None}),
-        (heard("llm_end", None), {"text": None, "outputs": None, "tool_calls": [], "usage": None}),
-        (heard("chain_start", None, {"a": 1}), {"inputs": {"a": 1}, "outputs": None}),
-        (heard("chain_start", None, None), {"inputs": None}),
-        (heard("chain_start", None, ""), {"inputs": ""}),
-        (heard("chain_end", {"b": 1}), {"outputs": {"b": 1}, "inputs": None}),
-        (heard("tool_start", {}, "{'a': 1}", inputs={"a": 1}), {"inputs": {"a": 1}}),
-        (heard("tool_start", {}, "a", inputs=None), {"inputs": "a"}),
-        (heard("tool_end", "out"), {"outputs": "out", "tool_failed": False}),
-        (heard("tool_end", ToolMessage("no", tool_call_id="1", status="error")), {"tool_failed": True}),
-        (heard("retriever_start", None, "q"), {"inputs": "q"}),
-        (heard("retriever_end", ["d"]), {"outputs": ["d"]}),
-        (heard("custom_event", "progress", {"a": 1}), {"custom": "progress", "data": {"a": 1}}),
-        (heard("text", "words"), {"text": "words"}),
-        (heard("chain_error", KeyError("k")), {"custom": None, "data": None, "messages": None, "token": None}),
-    ],
-    ids=lambda value: value.name if isinstance(value, Event) else "",
-)
-def test_shortcuts(event: Event, shortcuts: dict[str, Any]) -> None:
-    """
-    What people ask an event for has a name of its own, and is None where the event does not have it.
-    """
-    assert {name: getattr(event, name) for name in shortcuts} == shortcuts
-
-
-def test_the_error_of_an_event() -> None:
-    """
-    An error event has the exception itself.
-    """
-    error = KeyError("k")
-    assert heard("chain_error", error).error is error
-    assert heard("chain_end", {"error": error}).error is None
-
-
 def test_the_inputs_of_a_stream_come_with_its_end() -> None:
     """
-    A streamed chain starts with a placeholder; its events have the real inputs as soon as these are known.
+    All events of a streamed chain have the inputs that came with its end, not the placeholder that its start has.
     """
     handler = RecordingHandler()
     handler.on_chain_start(None, {"input": ""}, run_id=ID, name="Seq")
@@ -250,7 +176,7 @@ def test_the_outputs_of_a_failed_run() -> None:
 
 def test_a_child_may_outlive_its_parent() -> None:
     """
-    A run belongs under its parent also when that ended first, as in a stream that is closed early.
+    A run stands under its parent also if the parent ended first, as in a stream that is closed early.
     """
     handler = record("chain_start a", "chat_model_start m < a", "chain_end a", "llm_end m < a")
     assert str(handler.tree) == "a\n└── m"
@@ -258,7 +184,7 @@ def test_a_child_may_outlive_its_parent() -> None:
 
 def test_the_child_of_a_repeated_id() -> None:
     """
-    Where an id comes back, a child belongs to the run that has the id at the time.
+    If two runs have one id, a child belongs to the run that had the id when the child began.
     """
     handler = record("chain_start a", "tool_start t#1 < a", "chain_end a", "chain_start a", "tool_start t#2 < a")
     first, _, second, _ = handler.runs
@@ -268,7 +194,7 @@ def test_the_child_of_a_repeated_id() -> None:
 @given(moves(), st.lists(st.integers(0, 40), max_size=4))
 def test_runs_are_the_same_however_often_one_looks(happenings: Any, looks: list[int]) -> None:
     """
-    Whether a recording is read once at the end or all the time, its runs are the same.
+    A recording has the same runs whether somebody reads it once at the end or all the time.
     """
     at_once = play(happenings)
     log = RecordingHandler()
@@ -308,9 +234,23 @@ def test_events_made_by_hand() -> None:
     assert recording.count(run="Model", run_type="chat_model", tags={"a"}, metadata={"b": 1}) == 1
 
 
+@given(moves(), st.booleans())
+def test_an_attribute_without_its_event(happenings: Any, by_hand: bool) -> None:
+    """
+    `Log.attribute` gives what the event's attribute gives.
+    """
+    handler: Recording = play(happenings)
+    recording = Recording(handler.events) if by_hand else handler
+    keys = [*SHORTCUTS, *Facts._fields, "inputs", "payload", "time", "thread"]
+    for position, event in enumerate(recording.events):
+        told = {key: recording._log.attribute(position, key) for key in keys}
+        assert told == {**{key: getattr(event, key) for key in keys}, "metadata": told["metadata"]}
+        assert (told["metadata"] or {}) == event.metadata
+
+
 def test_an_id_that_is_no_uuid() -> None:
     """
-    A handler that is driven by hand may be given any ids; runs are told apart by them all the same.
+    A handler takes any run ids, and tells runs apart by them.
     """
     handler = RecordingHandler()
     for number in (1, "1", ID, [1]):
@@ -323,68 +263,9 @@ def test_an_id_that_is_no_uuid() -> None:
 # The tree.
 
 
-def test_the_tree_reads_like_a_directory_tree() -> None:
-    """
-    ``str`` of the tree draws each run under its parent, in the order in which the runs began.
-    """
-    handler = record(
-        "chain_start agent",
-        "chain_start tools < agent",
-        "tool_start search#1 < tools",
-        "tool_start search#2 < tools",
-        "chat_model_start model < agent",
-        "chain_start after",
-        "llm_end lost < ?",
-    )
-    assert (
-        str(handler.tree)
-        == """\
-agent
-├── tools
-│   ├── search
-│   └── search
-└── model
-after
-(start not heard)"""
-    )
-    assert repr(handler.tree) == "<RunTree: 7 runs, 3 roots>"
-
-
-def test_trees_compare_by_what_they_draw() -> None:
-    """
-    Two trees are equal if they read the same.
-    """
-    assert record(*CHAIN).tree == record(*CHAIN).tree
-    assert record(*CHAIN).tree != record(*CHAIN[:3]).tree
-    assert record(*CHAIN).tree != "RunnableSequence"
-
-
-def test_the_tree_of_nothing() -> None:
-    """
-    Where nothing was recorded, there is nothing to draw.
-    """
-    assert str(RecordingHandler().tree) == ""
-
-
-def test_a_deep_tree() -> None:
-    """
-    A tree may be deeper than Python's stack.
-    """
-    handler = record("chain_start r#0", *(f"chain_start r#{n} < r#{n - 1}" for n in range(1, 2000)))
-    assert str(handler.tree).count("\n") == 1999
-    assert len(list(handler.runs[0].subtree())) == 2000
-
-
-def test_names_are_one_line() -> None:
-    """
-    A run whose name has line breaks takes one line of the tree.
-    """
-    assert str(record("chain_start a\n  b").tree) == "a b"
-
-
 def test_interrupts_belong_to_their_run() -> None:
     """
-    langgraph sends the id of the run inside its event; interrupt and resume belong to that run.
+    An interrupt belongs to the run whose id langgraph sends inside the event.
     """
     handler = record("chain_start graph")
     if not hasattr(handler, "on_interrupt"):

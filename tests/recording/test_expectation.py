@@ -28,7 +28,7 @@ def paste(text: str, handler: Recording) -> None:
 @given(moves())
 def test_the_printed_expectation_passes_when_pasted(happenings: Any) -> None:
     """
-    Whatever was recorded, the printed expectation holds for it: interleaved runs, streams, doubles, repeated ids.
+    The printed expectation passes for what was recorded: interleaved runs, streams, doubles, repeated ids.
     """
     handler = play(happenings)
     paste(written(handler), handler)
@@ -38,7 +38,7 @@ def test_the_printed_expectation_passes_when_pasted(happenings: Any) -> None:
 @given(moves())
 def test_the_printed_expectation_passes_for_a_selection(happenings: Any) -> None:
     """
-    A selection prints an expectation that holds for the selection.
+    The printed expectation of a selection passes for that selection.
     """
     view = play(happenings).without("chain_end", "custom_event")
     paste(written(view), view)
@@ -47,7 +47,7 @@ def test_the_printed_expectation_passes_for_a_selection(happenings: Any) -> None
 @given(moves(60))
 def test_a_cut_expectation_passes_when_pasted(happenings: Any) -> None:
     """
-    Where the list is cut for its length, or written from its two ends alone, it still holds.
+    An expectation that was cut for its length passes.
     """
     handler = play(happenings)
     with pytest.MonkeyPatch.context() as patch:
@@ -101,7 +101,7 @@ def test_what_is_printed(lines: list[str], printed: str) -> None:
 
 def test_a_long_middle_is_cut() -> None:
     """
-    A list to paste has a readable length: its two ends, and ``...`` for what is between.
+    A long expectation shows its two ends, and ``...`` for what is between.
     """
     handler = record(*CHAIN * 50)
     text = written(handler)
@@ -123,7 +123,7 @@ def test_very_many_concurrent_runs_become_dots(count: int) -> None:
 
 def test_runs_inside_runs_inside_runs() -> None:
     """
-    A recursion a thousand runs deep is printed without a recursion of ours.
+    The expectation for runs that are nested a thousand deep needs no recursion of that depth.
     """
     depth = 990
     names = ["chain_start r#0", *(f"chain_start r#{n} < r#{n - 1}" for n in range(1, depth))]
@@ -134,7 +134,7 @@ def test_runs_inside_runs_inside_runs() -> None:
 
 def test_a_pasted_expectation_is_strict() -> None:
     """
-    What is printed for one recording does not pass for another.
+    The printed expectation of one recording fails for another.
     """
     text = written(record(*CHAIN))
     assert text == f"assert_events({CHAIN_NAMES})".replace("'", '"')
@@ -155,7 +155,7 @@ def test_a_pasted_expectation_is_strict() -> None:
 )
 def test_runs_that_are_started_side_by_side(tags: list[str | None], printed: str) -> None:
     """
-    Runs that LangChain starts side by side are written so, also if they did not overlap this time.
+    Runs that LangChain starts side by side become branches of `any_order`, also if they did not overlap this time.
     """
     handler = record("chain_start a")
     for number, tag in enumerate(tags):

@@ -93,7 +93,7 @@ def hint_of(lines: list[str], expected: list[Any]) -> str | None:
 )
 def test_a_hint_where_the_facts_prove_it(lines: list[str], expected: list[Any], hint: str) -> None:
     """
-    Each known cause has its words.
+    A failure ends with the hint for the cause that its facts prove.
     """
     assert hint_of(lines, expected) == hint
 
@@ -149,14 +149,14 @@ def test_a_hint_where_the_facts_prove_it(lines: list[str], expected: list[Any], 
 )
 def test_no_hint_where_they_do_not(lines: list[str], expected: list[Any]) -> None:
     """
-    What looks like a known cause and is none gets no hint.
+    A failure has no hint where the facts only resemble those of a known cause.
     """
     assert hint_of(lines, expected) is None
 
 
 def test_a_selection_is_no_handler_that_heard_nothing() -> None:
     """
-    A selection that is empty, of a handler that heard something, was not passed to the wrong place.
+    An empty selection of a handler that heard something gets no hint that the handler heard nothing.
     """
     handler = record(*CHAIN)
     message = failure(handler.where("tool_start").assert_events, ["tool_start"])
@@ -165,7 +165,37 @@ def test_a_selection_is_no_handler_that_heard_nothing() -> None:
 
 def test_a_selection_of_one_component_heard_the_chain() -> None:
     """
-    A handler that heard the chain was not given to one component alone, though the selection is about one.
+    A selection of one component's events gets no hint that the handler was given to that component alone.
     """
     model = record(*CHAIN).where(run="FakeChatModel")
     assert "hint" not in failure(model.assert_events, CHAIN_NAMES)
+
+
+MANY_CHAINS = [*CHAIN] * 2_000
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected", "hint"),
+    [
+        (MODEL_ALONE * 6_000, CHAIN_NAMES * 2_000, ALONE),
+        ([*MANY_CHAINS, *MODEL_ALONE], [*CHAIN_NAMES * 2_000, "chain_start"], None),
+        ([*MANY_CHAINS, "chat_model_start m", "llm_error m"], [..., "chat_model_start", "llm_end"], None),
+        (
+            [*MANY_CHAINS, "chat_model_start m", "llm_error m"],
+            [*CHAIN_NAMES * 2_000, "chat_model_start", "llm_end"],
+            RAISED,
+        ),
+        (
+            ["chain_start a", "chain_start a", "chain_start b < a", "chain_end b < a", *MANY_CHAINS],
+            [*CHAIN_NAMES[:3], *CHAIN_NAMES * 2_000],
+            DOUBLED,
+        ),
+        ([*MANY_CHAINS, *OVERLAP], [*CHAIN_NAMES * 2_000, "chain_start", "chain_end", *CHAIN_NAMES[3:5]], CONCURRENT),
+    ],
+    ids=["alone", "not alone", "no error there", "an error", "a double before", "concurrent"],
+)
+def test_a_hint_in_a_long_recording(lines: list[str], expected: list[Any], hint: str | None) -> None:
+    """
+    A recording of more than ten thousand events has the hints of a short one, and no others.
+    """
+    assert hint_of(lines, expected) == hint

@@ -32,7 +32,7 @@ def test_the_whole_message() -> None:
 
 def test_the_message_of_a_missing_event() -> None:
     """
-    Events that never came are expected after the last that did.
+    The window marks a missing event behind the last one that came.
     """
     assert (
         failure(record(*CHAIN[:3]).assert_events, CHAIN_NAMES)
@@ -49,7 +49,7 @@ as recorded: assert_events(["chain_start", "chain_start", "chain_end"])"""
 
 def test_the_message_of_an_event_too_many() -> None:
     """
-    After the last expected event, nothing more is expected.
+    The window marks the first event behind the last expected one.
     """
     message = failure(record("text a", "retry a", "text a").assert_events, ["text"])
     assert message.splitlines()[:4] == [
@@ -62,7 +62,7 @@ def test_the_message_of_an_event_too_many() -> None:
 
 def test_the_window_is_small() -> None:
     """
-    A mismatch in a long recording is shown with the few events around it, under the numbers they have.
+    The window shows the few events around a mismatch, with their numbers in the whole recording.
     """
     handler = record(*CHAIN * 500)
     expected = CHAIN_NAMES * 500
@@ -90,7 +90,7 @@ def test_the_window_is_small() -> None:
 
 def test_hundred_thousand_events_make_a_small_message() -> None:
     """
-    However long the recording, the message has the size that a person reads.
+    The message of a mismatch in a hundred thousand events has seven lines.
     """
     handler = record("chat_model_start m")
     for _ in range(100_000):
@@ -122,7 +122,7 @@ as recorded: assert_events(["chat_model_start", many("llm_new_token"), ..., many
 )
 def test_what_was_not_reached(expected: list[Any], not_reached: str) -> None:
     """
-    What of the expectation was not looked at is listed as it was written.
+    The message lists the items behind the mismatch as the test wrote them.
     """
     assert not_reached in failure(record("text a").assert_events, expected).splitlines()
 
@@ -130,7 +130,7 @@ def test_what_was_not_reached(expected: list[Any], not_reached: str) -> None:
 @pytest.mark.parametrize("kind", ["exact", "pattern", "gap"])
 def test_every_message_ends_with_what_would_pass(kind: str) -> None:
     """
-    The last line is the expectation that holds for what was recorded.
+    The last line of a message is the expectation that would pass.
     """
     expected = {"exact": ["text"], "pattern": [event("text", run="b")], "gap": [..., "text"]}[kind]
     message = failure(record(*CHAIN).assert_events, expected)

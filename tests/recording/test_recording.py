@@ -19,7 +19,7 @@ NAMES = ["chain_start", "chain_end", "llm_new_token", "custom_event", "tool_erro
 
 def test_what_a_recording_answers() -> None:
     """
-    Events, names, runs and the tree of a chain.
+    A recording answers for the events, names, runs and the tree of a chain.
     """
     handler = record(*CHAIN)
     assert handler.names == CHAIN_NAMES
@@ -40,7 +40,7 @@ def test_what_a_recording_answers() -> None:
 )
 def test_the_repr_says_how_much_there_is(lines: Any, printed: str) -> None:
     """
-    A recording prints how much is in it.
+    The ``repr`` of a recording says how many events and runs it has.
     """
     assert repr(record(*lines)) == printed
 
@@ -104,7 +104,7 @@ def test_a_selection_answers_like_a_recording() -> None:
 
 def test_a_selection_stays_as_it_was() -> None:
     """
-    What is recorded after a selection was made does not enter it.
+    A selection does not grow with its recording.
     """
     handler = record(*CHAIN)
     chains = handler.where("chain_start")
@@ -197,14 +197,14 @@ def test_one() -> None:
 )
 def test_one_that_is_not(lines: Any, name: Any, where: Any, message: str) -> None:
     """
-    ``one`` raises on none and on several, and lists the candidates.
+    ``one`` raises if there is none or more than one, and lists the candidates.
     """
     assert failure(record(*lines).one, name, **where) == message
 
 
 def test_candidates_are_cut() -> None:
     """
-    Of very many candidates the first few are listed.
+    ``one`` lists the first ten candidates, and says how many more there are.
     """
     lines = failure(record(*CHAIN * 1000).one, "chain_start").splitlines()
     assert lines[0] == "expected one 'chain_start', but there are 2,000"
@@ -249,7 +249,7 @@ def test_usage_is_added_up() -> None:
 
 def test_usage_of_events_without_a_run() -> None:
     """
-    Events made by hand, without ids, count one by one.
+    ``usage`` counts each event without a run id.
     """
     ends = [Event(name="llm_end", payload={"response": counted(input_tokens=1, output_tokens=1)}) for _ in range(2)]
     assert Recording(ends).usage["total_tokens"] == 4
@@ -290,7 +290,7 @@ def test_nothing_expected_and_nothing_recorded() -> None:
 )
 def test_an_expectation_fails_where_nothing_was_recorded(expected: list[Any]) -> None:
     """
-    Whatever is expected, it was not met where nothing was recorded.
+    Every expectation but ``[]`` fails where nothing was recorded.
     """
     assert ", but nothing was recorded\nhint: the handler heard nothing. Possible causes:\n" in failure(
         RecordingHandler().assert_events, expected
@@ -326,7 +326,7 @@ def test_an_expectation_fails_where_nothing_was_recorded(expected: list[Any]) ->
 )
 def test_an_assertion_over_nothing_fails(check: Callable[[Recording], None], message: str) -> None:
     """
-    A check that had nothing to look at has not succeeded.
+    A check fails where nothing was recorded.
     """
     for recording in (RecordingHandler(), Recording()):
         assert failure(check, recording).splitlines()[0] == message
@@ -343,7 +343,7 @@ def test_an_assertion_over_nothing_fails(check: Callable[[Recording], None], mes
 )
 def test_an_assertion_over_an_empty_selection_fails(check: Callable[[Recording], None]) -> None:
     """
-    A check of a selection that holds nothing fails, and does not say that nothing was recorded.
+    A check of an empty selection fails, and does not say that nothing was recorded.
     """
     message = failure(check, record(*CHAIN).where("retry"))
     assert "but none of the 6 events that were recorded was selected" in message
@@ -375,7 +375,7 @@ def test_assert_no_events() -> None:
 
 def test_no_errors() -> None:
     """
-    Runs that ended well, or are open, have no errors.
+    ``assert_no_errors`` passes for runs that ended well and for open runs.
     """
     record(*CHAIN).assert_no_errors()
     record(*CHAIN[:4]).assert_no_errors()
@@ -417,14 +417,14 @@ def test_a_tool_message_with_an_error_is_an_error() -> None:
 )
 def test_errors_may_be_ignored(ignore: Any) -> None:
     """
-    Errors of certain classes do not count; a class alone or several.
+    ``assert_no_errors`` ignores errors of the given class or classes.
     """
     record("chain_start a", "chain_error a").assert_no_errors(ignore=ignore)
 
 
 def test_an_error_that_is_not_ignored() -> None:
     """
-    What is not ignored counts.
+    ``assert_no_errors`` fails for an error of a class that ``ignore`` does not name.
     """
     handler = record("chain_start a", "chain_error a")
     assert "a raised ValueError('boom')" in failure(handler.assert_no_errors, ignore=KeyError)
@@ -435,7 +435,7 @@ def test_an_error_that_is_not_ignored() -> None:
 
 def test_finished() -> None:
     """
-    A run that ended badly has ended.
+    ``assert_finished`` passes for a run that ended with an error.
     """
     record("chain_start a", "tool_start t < a", "tool_error t < a", "chain_end a").assert_finished()
 
@@ -455,7 +455,7 @@ def test_finished() -> None:
 )
 def test_open_runs(lines: Any, message: str) -> None:
     """
-    Runs that are open are named and marked in the tree.
+    ``assert_finished`` names the open runs and marks them in the tree.
     """
     assert failure(record(*lines).assert_finished) == message
 

@@ -128,7 +128,7 @@ class Place:
 )
 def test_what_a_value_becomes(value: Any, plain: Any) -> None:
     """
-    Messages, documents and models keep what they say; what has no stable content is named by its type.
+    A snapshot keeps the content of messages, documents and models, and names the type of any other object.
     """
     handler = RecordingHandler()
     handler.on_chain_end(value, run_id=uuid4())

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from recordings import CHAIN, failure, moves, play, record
 
 from pytest_lc_callbacks import RecordingHandler
+from pytest_lc_callbacks._recording import RunTree
 
 AGENT = (
     "chain_start agent",
@@ -18,6 +19,81 @@ AGENT = (
     "chat_model_start model < agent",
     "chain_start after",
 )
+
+
+# Drawn trees.
+
+
+def test_the_tree_reads_like_a_directory_tree() -> None:
+    """
+    ``str`` of the tree draws each run under its parent, in the order in which the runs began.
+    """
+    handler = record(
+        "chain_start agent",
+        "chain_start tools < agent",
+        "tool_start search#1 < tools",
+        "tool_start search#2 < tools",
+        "chat_model_start model < agent",
+        "chain_start after",
+        "llm_end lost < ?",
+    )
+    assert (
+        str(handler.tree)
+        == """\
+agent
+├── tools
+│   ├── search
+│   └── search
+└── model
+after
+(start not heard)"""
+    )
+    assert repr(handler.tree) == "<RunTree: 7 runs, 3 roots>"
+
+
+def test_trees_compare_by_what_they_draw() -> None:
+    """
+    Two trees are equal if they read the same.
+    """
+    assert record(*CHAIN).tree == record(*CHAIN).tree
+    assert record(*CHAIN).tree != record(*CHAIN[:3]).tree
+    assert record(*CHAIN).tree != "RunnableSequence"
+
+
+def test_the_tree_of_nothing() -> None:
+    """
+    The tree of an empty recording is empty.
+    """
+    assert str(RecordingHandler().tree) == ""
+
+
+def test_a_tree_deeper_than_the_stack() -> None:
+    """
+    A tree may be deeper than Python's stack.
+    """
+    handler = record("chain_start r#0", *(f"chain_start r#{n} < r#{n - 1}" for n in range(1, 2000)))
+    assert str(handler.tree).count("\n") == 1999
+    assert len(list(handler.runs[0].subtree())) == 2000
+
+
+def test_deep_trees_compare_without_being_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Two trees compare without being drawn.
+    """
+    lines = ["chain_start r#0", *(f"chain_start r#{n} < r#{n - 1}" for n in range(1, 2000))]
+    monkeypatch.delattr(RunTree, "__str__")
+    assert record(*lines).tree == record(*lines).tree
+    assert record(*lines).tree != record(*lines[:-1]).tree
+
+
+def test_names_are_one_line() -> None:
+    """
+    A run takes one line of the tree, also if its name has line breaks.
+    """
+    assert str(record("chain_start a\n  b").tree) == "a b"
+
+
+# Trees written by hand.
 
 
 @pytest.mark.parametrize(
@@ -53,7 +129,7 @@ def test_a_tree_may_be_written_or_pasted(text: str) -> None:
 @given(moves())
 def test_the_printed_tree_passes_when_pasted(happenings: Any) -> None:
     """
-    Whatever was recorded, what ``print(handler.tree)`` prints holds for it, in its order and in any.
+    What ``print(handler.tree)`` prints passes for what was recorded, in its order and in any.
     """
     handler = play(happenings)
     if handler.runs:
@@ -113,7 +189,7 @@ def test_the_first_line_says_which_run_differs(text: str, first_line: str) -> No
 
 def test_the_whole_message() -> None:
     """
-    Below, both trees are drawn, marked where they part.
+    The message draws both trees, and marks where they part.
     """
     assert (
         failure(record(*CHAIN).assert_run_tree, "RunnableSequence\n  FakeChatModel")
@@ -131,7 +207,7 @@ expected 'FakeChatModel' under 'RunnableSequence', but the handler heard 'ChatPr
 
 def test_nothing_was_recorded() -> None:
     """
-    A tree is never right where nothing was recorded.
+    ``assert_run_tree`` fails where nothing was recorded.
     """
     assert (
         failure(RecordingHandler().assert_run_tree, "a")
@@ -146,7 +222,7 @@ expected 'a' as a root, but nothing was recorded
 
 def test_a_large_tree_makes_a_small_message() -> None:
     """
-    Of a large tree the message draws what is around the first run that differs.
+    The message draws the part of a large tree that is around the first run that differs.
     """
     names = [f"chain_start r{n}" for n in range(5000)]
     text = "\n".join(f"r{n}" for n in range(5000)).replace("r2500", "other")
@@ -177,7 +253,7 @@ def test_a_deep_tree() -> None:
 )
 def test_what_is_no_tree(text: Any, error: type[Exception], message: str) -> None:
     """
-    A text that is no tree is refused with the line that is wrong.
+    ``assert_run_tree`` refuses a text that is no tree, and names the line that is wrong.
     """
     with pytest.raises(error) as caught:
         record(*CHAIN).assert_run_tree(text)
@@ -186,6 +262,6 @@ def test_what_is_no_tree(text: Any, error: type[Exception], message: str) -> Non
 
 def test_another_recording_s_tree() -> None:
     """
-    The tree of another recording may stand for its text.
+    ``assert_run_tree`` takes the tree of another recording.
     """
     record(*CHAIN).assert_run_tree(record(*CHAIN).tree)  # type: ignore[arg-type]  # kindness to those who forget str()

@@ -1,4 +1,4 @@
-"""Who heard which run, beside what really ran: counted, not guessed."""
+"""The scope assertions count the events that a handler and the observer heard, run by run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def model(**options: Any) -> FakeListChatModel:
 
 @pytest.fixture
 def observer():
-    """What really ran, in this test."""
+    """An observer that is on in this test."""
     with observe_callbacks() as observer:
         yield observer
 
@@ -49,7 +49,7 @@ def handler(observer):
 
 
 def heard(observer: Any, handler: Any) -> list[str]:
-    """How each run was heard, in the order of the tree."""
+    """How *handler* heard each run, in the order of the tree."""
     return [row[1] for row in observer.table(handler=handler).rows]
 
 
@@ -59,7 +59,7 @@ def test_every_token_counts(observer, handler):
     """
 
     class Sleepy(RecordingHandler):
-        """Misses its third token."""
+        """A handler that misses its third token."""
 
         seen = 0
 
@@ -78,7 +78,7 @@ def test_every_token_counts(observer, handler):
 @pytest.mark.parametrize("mode", ["stream", "astream"])
 def test_doubled_tokens_are_doubled_runs(observer, handler, mode):
     """
-    Tokens, custom events and ends are counted each, not only starts.
+    A run counts as heard twice if the handler heard any of its events twice, tokens and custom events included.
     """
     config: Any = {"callbacks": [handler, handler]}
 
@@ -94,7 +94,7 @@ def test_doubled_tokens_are_doubled_runs(observer, handler, mode):
 
 def test_a_custom_event_is_counted_with_its_run(observer, handler):
     """
-    Five custom events of one name, all heard.
+    A run that sends five custom events of one name is heard if the handler heard all five.
     """
     RunnableLambda(lambda x: [dispatch_custom_event("step", n) for n in range(5)]).invoke(1, {"callbacks": [handler]})
 
@@ -104,7 +104,7 @@ def test_a_custom_event_is_counted_with_its_run(observer, handler):
 
 def test_each_attempt_of_a_retry_is_a_run(observer, handler):
     """
-    The wrapper and its attempts share a name, and are three runs.
+    The wrapper of a retry and its two attempts share a name, and count as three runs.
     """
     answers = iter([ValueError("not yet"), "done"])
 
@@ -122,7 +122,7 @@ def test_each_attempt_of_a_retry_is_a_run(observer, handler):
 
 def test_a_run_id_that_comes_back_is_two_runs(observer, handler):
     """
-    ``with_config(run_id=...)`` used twice, and the handler given the second time alone.
+    Two calls of ``with_config(run_id=...)`` are two runs: a handler of the second call alone missed the first.
     """
     named = model().with_config(run_id=uuid4())
     named.invoke("first")
@@ -135,7 +135,7 @@ def test_a_run_id_that_comes_back_is_two_runs(observer, handler):
 
 def test_a_run_id_in_two_threads_at_once_is_no_double(observer, handler):
     """
-    Two calls with one id, both open at the same time, each heard once.
+    Two calls that share an id and are open at the same time are each heard once.
     """
     both = threading.Barrier(2, timeout=30)
     meet = RunnableLambda(lambda x: both.wait(), name="meet").with_config(run_id=uuid4(), callbacks=[handler])
@@ -175,7 +175,8 @@ def test_a_batch_with_a_list_of_configs(observer, mode):
 )
 def test_doubles_are_where_langchain_makes_them(observer, handler, attach, expected):
     """
-    A list's doubles are heard at the run it was passed to, once below; a constructor's are removed.
+    A double in a call's list is heard at the run of that call and once below; LangChain removes a constructor's
+    double.
     """
     attach(handler).invoke(QUESTION)
 
@@ -184,7 +185,7 @@ def test_doubles_are_where_langchain_makes_them(observer, handler, attach, expec
 
 def test_two_models_of_one_class_of_which_one_has_the_handler(observer, handler):
     """
-    Constructor scope is held by the runs that were heard; the returned table says which of that name they are.
+    Of two models with one name, constructor scope holds if the handler heard one; the returned table says which.
     """
     chain = PROMPT | model(callbacks=[handler]) | RunnableLambda(lambda m: m.content, name="text") | model()
     chain.invoke(QUESTION)
@@ -199,7 +200,7 @@ def test_two_models_of_one_class_of_which_one_has_the_handler(observer, handler)
 
 def test_two_independent_chains(observer, handler):
     """
-    The other chain is missed, and leaving it out is one word more.
+    A handler of one chain misses the other; under= limits the check to its own chain.
     """
     model().with_config(run_name="other").invoke("hi")
     (PROMPT | model()).with_config(run_name="mine").invoke(QUESTION, {"callbacks": [handler]})
@@ -213,7 +214,7 @@ def test_two_independent_chains(observer, handler):
 
 def test_an_unrelated_background_task(observer, handler):
     """
-    What another thread runs meanwhile counts too, until a check is narrowed.
+    A run in another thread counts too, until under= or a section() limits the check.
     """
     started, stop = threading.Event(), threading.Event()
     background = RunnableLambda(lambda x: (started.set(), stop.wait(30)), name="background")
@@ -231,7 +232,7 @@ def test_an_unrelated_background_task(observer, handler):
 
 def test_clear_in_between(observer, handler):
     """
-    What a handler forgot cannot be asked of it; what comes after can.
+    A handler that was cleared is asked for the runs since then alone.
     """
     model().with_config(run_name="early").invoke("hi")
     handler.clear()
@@ -242,7 +243,7 @@ def test_clear_in_between(observer, handler):
 
 def test_a_handler_made_after_some_runs(observer):
     """
-    It could not hear what ran before there was one.
+    A handler is asked for the runs since it was made alone.
     """
     model().with_config(run_name="early").invoke("hi")
     late = RecordingHandler()
@@ -252,7 +253,7 @@ def test_a_handler_made_after_some_runs(observer):
 
 
 class Inline(BaseCallbackHandler):
-    """An inline handler, as LangChain's tracer is one."""
+    """An inline handler, as LangChain's tracers are."""
 
     run_inline = True
 
@@ -272,7 +273,7 @@ def test_the_lost_start_of_a_text_llm_is_no_miss(observer, handler):
 
 def test_interrupts_are_no_miss(observer, handler):
     """
-    langgraph sends interrupts and resumes to handlers of the config alone; they are not compared.
+    langgraph sends interrupts and resumes to the config's own handlers alone, so that no check compares them.
     """
     builder = StateGraph(State)
     builder.add_node("ask", lambda state: {"q": interrupt("sure?")})
@@ -289,7 +290,7 @@ def test_interrupts_are_no_miss(observer, handler):
 
 def test_a_callback_manager_that_is_driven_by_hand_is_no_miss(observer, handler):
     """
-    The observer does not see the run, and what is called with its callbacks is compared as any other.
+    The observer does not hear a run that a CallbackManager begins, and hears what is called with its get_child().
     """
     run = CallbackManager([handler], inheritable_handlers=[handler]).on_chain_start({}, {}, name="mine")
     (PROMPT | model()).invoke(QUESTION, {"callbacks": run.get_child()})
@@ -307,7 +308,7 @@ def test_a_callback_manager_that_is_driven_by_hand_is_no_miss(observer, handler)
 
 def test_the_observers_own_doubles_are_taken_out(observer, handler):
     """
-    Whoever hands on a manager's handlers in a list hands on the observer, which then hears that run twice.
+    A list with a manager's handlers holds the observer a second time: the comparison divides by that.
     """
 
     def body(x, config):
@@ -325,11 +326,11 @@ def test_the_observers_own_doubles_are_taken_out(observer, handler):
 @pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
 def test_what_a_handler_declines_is_not_asked_of_it(observer, mode):
     """
-    A recording may say which events its handler does not take, as a spy on one with ``ignore_llm`` does.
+    A check does not ask for the events that a handler declines, as one with ``ignore_llm`` does.
     """
 
     class Choosy(RecordingHandler):
-        """Takes no chain's events."""
+        """A handler that takes no events of a chain."""
 
         ignore_chain = True
 

@@ -1,4 +1,4 @@
-"""What a failed scope check says: who heard what of what really ran."""
+"""The message of a failed scope check."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def model(**options: Any) -> FakeListChatModel:
 
 @pytest.fixture
 def observer():
-    """What really ran, in this test."""
+    """An observer that is on in this test."""
     with observe_callbacks() as observer:
         yield observer
 
@@ -47,7 +47,7 @@ def test_observer():
 
 
 def failure(check: Any, *args: Any, **options: Any) -> list[str]:
-    """The lines of the failure of a check."""
+    """The lines of the message with which *check* fails."""
     with pytest.raises(AssertionError, match=r"^expected .*, but ") as raised:
         check(*args, **options)
     return str(raised.value).splitlines()
@@ -55,7 +55,7 @@ def failure(check: Any, *args: Any, **options: Any) -> list[str]:
 
 def test_the_whole_message(handler):
     """
-    The sentence, the tree with what was heard at every run, the reason, and how to check less.
+    The message has a headline, the tree with what the handler heard of each run, the reason, and how to check less.
     """
     (PROMPT | model(callbacks=[handler])).invoke(QUESTION)
 
@@ -84,7 +84,7 @@ def test_the_whole_message(handler):
 )
 def test_the_first_line_counts(handler, callbacks, words):
     """
-    It is understood alone, in pytest's short summary.
+    The first line counts the runs, so that it is understood alone in pytest's short summary.
     """
     manager = callbacks(handler)
     if isinstance(manager, CallbackManager):
@@ -97,11 +97,11 @@ def test_the_first_line_counts(handler, callbacks, words):
 
 def test_what_was_missed_of_a_run_is_named(observer):
     """
-    Beside a run that was heard in part stands what is missing.
+    The tree names the events that are missing from a run that was heard in part.
     """
 
     class Deaf(RecordingHandler):
-        """Hears no end of a model."""
+        """A handler that hears no end of a model."""
 
         def on_llm_end(self, *args, **kwargs):
             return None
@@ -118,7 +118,7 @@ def test_what_was_missed_of_a_run_is_named(observer):
 @pytest.mark.parametrize("under", ["inner", RunnableLambda(len, name="inner")], ids=["name", "runnable"])
 def test_the_first_line_names_what_was_asked_about(handler, under):
     """
-    ``under=`` is said by the name of the runs, and only those are shown.
+    The first line names the runs that under= means, and the tree shows those alone.
     """
     RunnableLambda(RunnableLambda(len, name="inner").invoke, name="outer").invoke("hi")
 
@@ -130,7 +130,7 @@ def test_the_first_line_names_what_was_asked_about(handler, under):
 
 def test_constructor_scope_has_its_own_words(handler):
     """
-    None, others beside, or doubles of its own.
+    A constructor check says that its handler heard nothing, other runs too, or its own run twice.
     """
     with observe_callbacks():
         (PROMPT | model()).invoke(QUESTION)
@@ -150,7 +150,7 @@ def test_constructor_scope_has_its_own_words(handler):
 
 def test_nothing_ran(handler):
     """
-    A check under which nothing ran fails, with the usual causes.
+    A check under which nothing ran fails, and lists the possible causes.
     """
     assert failure(handler.assert_runtime_scope) == [
         f"expected a run to check, but none began {BLOCK}",
@@ -185,7 +185,7 @@ def _cleared(observer: Any) -> None:
 )
 def test_nothing_ran_in_what_a_check_is_limited_to(test_observer, before, limit, place):
     """
-    The message says which limit it was, and where there were runs instead.
+    Where nothing ran, the message says what the check was limited to, and where runs began instead.
     """
     before(test_observer)
     lines = failure(RecordingHandler().assert_runtime_scope)
@@ -196,7 +196,7 @@ def test_nothing_ran_in_what_a_check_is_limited_to(test_observer, before, limit,
 
 def test_nothing_ran_since_an_observer_that_came_late():
     """
-    A test that asks for its fixture in the body is watched from there on.
+    A test that asks for its fixture in the body is watched from there on, and the message says so.
     """
     observer = switch_on()
     begin_phase(observer, "call")
@@ -208,7 +208,7 @@ def test_nothing_ran_since_an_observer_that_came_late():
 
 def test_nothing_ran_in_a_section(observer, handler):
     """
-    A section's limit is said as such, with what ran before it.
+    Where nothing ran in a section(), the message says so, and lists what ran before it.
     """
     model().invoke("hi", {"callbacks": [handler]})
     with observer.section():
@@ -224,7 +224,7 @@ def test_nothing_ran_in_a_section(observer, handler):
 
 def test_nothing_ran_since_a_handler_was_cleared(handler):
     """
-    What it forgot cannot be asked of it, which is the limit then.
+    Where nothing ran since the handler was cleared, the message says that the check is limited to that.
     """
     model().invoke("hi", {"callbacks": [handler]})
     handler.clear()
@@ -238,7 +238,7 @@ def test_nothing_ran_since_a_handler_was_cleared(handler):
 
 def test_a_name_that_no_run_had(handler):
     """
-    The names there were, and the nearest of them.
+    A name that no run had is answered with the nearest name and all names.
     """
     (PROMPT | model()).invoke(QUESTION, {"callbacks": [handler]})
 
@@ -251,7 +251,7 @@ def test_a_name_that_no_run_had(handler):
 
 def test_many_names_are_cut(handler):
     """
-    Thirty of them do.
+    The message lists thirty names, and says how many more there are.
     """
     for number in range(40):
         RunnableLambda(len, name=f"step {number}").invoke("hi")
@@ -263,7 +263,7 @@ def test_many_names_are_cut(handler):
 
 def test_a_name_that_only_a_run_elsewhere_had(observer, handler):
     """
-    It is said where that one began.
+    The message says where the run began that has the name and is out of scope.
     """
     RunnableLambda(len, name="warm-up").invoke("hi")
     with observer.section():
@@ -275,7 +275,7 @@ def test_a_name_that_only_a_run_elsewhere_had(observer, handler):
 
 def test_a_run_by_hand_is_what_the_observer_cannot_see(handler):
     """
-    Where only a callback manager by hand ran, that is said, and what to ask instead.
+    Where the handler heard a run that the observer did not, the message says why, and what to ask instead.
     """
     CallbackManager([handler]).on_chain_start({}, {}, name="mine").on_chain_end({})
 
@@ -287,7 +287,7 @@ def test_a_run_by_hand_is_what_the_observer_cannot_see(handler):
 
 def test_a_text_llm_whose_start_was_lost_has_no_name():
     """
-    A check by name says why there is none (langchain-ai/langchain#39633); one by the runnable itself finds the run.
+    A run whose start LangChain lost (langchain-ai/langchain#39633) is found by its runnable, and not by a name.
     """
     import asyncio
 
@@ -313,7 +313,7 @@ def test_a_text_llm_whose_start_was_lost_has_no_name():
 
 def test_a_long_tree_is_cut_around_what_is_missed(handler):
     """
-    Of a thousand runs the message shows those that were missed, with the runs around them.
+    Of a thousand runs the message shows those that were missed, and the runs around them.
     """
 
     def body(count):
@@ -332,7 +332,7 @@ def test_a_long_tree_is_cut_around_what_is_missed(handler):
 
 def test_only_needs_something_to_be_only_of():
     """
-    ``only=True`` alone would say nothing.
+    ``only=True`` without under= is refused.
     """
     with (
         observe_callbacks(),
@@ -344,7 +344,7 @@ def test_only_needs_something_to_be_only_of():
 @pytest.mark.parametrize("check", ["assert_runtime_scope", "assert_constructor_scope"])
 def test_without_an_observer_nobody_knows_what_ran(check):
     """
-    The error names the ways to have one.
+    A check without an observer raises an error that names the ways to have one.
     """
     arguments = ["FakeListChatModel"] if check == "assert_constructor_scope" else []
     with pytest.raises(RuntimeError, match=f"{check} compares .* `with observe_callbacks"):
@@ -353,7 +353,7 @@ def test_without_an_observer_nobody_knows_what_ran(check):
 
 def test_in_a_test_the_fixture_is_named(test_observer):
     """
-    How to check less is written as the test would write it.
+    The last line writes the section() as the test would write it.
     """
     begin_phase(test_observer, "call")
     handler = RecordingHandler()

@@ -29,7 +29,7 @@ def boom(given: Any) -> Any:
 
 
 class Wrapper(Runnable[Any, Any]):
-    """Somebody's own Runnable, which passes its config on."""
+    """A Runnable of the project that passes its config on."""
 
     def invoke(self, given: Any, config: Any = None, **kwargs: Any) -> Any:
         return MODEL.invoke(given, config)
@@ -124,7 +124,7 @@ def test_the_other_ways_to_call_fallbacks_leave_no_orphans(mode):
 
 def test_fallbacks_that_are_named_by_their_constructor_are_known_from_the_stack():
     """
-    No run has a name in common then, but a sync call of with_fallbacks is on the stack.
+    A sync call of with_fallbacks is on the stack, also where no name shows it.
     """
     robust = RunnableWithFallbacks(runnable=CHAIN, fallbacks=[MODEL], name="robust")
 
@@ -155,7 +155,7 @@ COUNTDOWN = RunnableLambda(_countdown, afunc=_acountdown, name="countdown")
 
 
 class Replacing(Runnable[Any, Any]):
-    """Somebody's own Runnable, which passes callbacks of its own."""
+    """A Runnable of the project that passes callbacks of its own."""
 
     def invoke(self, given: Any, config: Any = None, **kwargs: Any) -> Any:
         return MODEL.invoke(given, own())
@@ -175,7 +175,7 @@ class Replacing(Runnable[Any, Any]):
 )
 def test_replaced_callbacks_are_not_taken_for_fallbacks(program, calls):
     """
-    Near miss: a call with callbacks of its own leaves a run without a parent as well, and that is the user's doing.
+    Near miss: a call with callbacks of its own leaves a run without a parent too, by the program's own doing.
     """
     assert remarks(watch(program)) == [UNKNOWN] * calls
 
@@ -196,7 +196,7 @@ def test_what_is_called_inside_a_fallback_is_the_users_own(mode):
 
 def test_a_snapshot_does_not_change():
     """
-    What runs after the snapshot was taken is in the next one.
+    A snapshot does not have the runs that begin after it was taken.
     """
     with observe_callbacks() as observer:
         MODEL.invoke("first")

@@ -1,4 +1,4 @@
-"""Why a handler did not hear what it should have: each reason's words, and where they must stay away."""
+"""Why a handler heard too little or too much: for each cause a program that has it, and near misses that do not."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class State(TypedDict):
 
 
 class City(TypedDict):
-    """A city."""
+    """The schema of a city."""
 
     name: str
 
@@ -53,17 +53,17 @@ MODEL = model()
 
 
 def own() -> dict[str, Any]:
-    """Callbacks that are not the handler."""
+    """A config with another handler."""
     return {"callbacks": [BaseCallbackHandler()]}
 
 
 def at(handler: Any) -> Any:
-    """Callbacks at run time."""
+    """A config with *handler*."""
     return {"callbacks": [handler]}
 
 
 def outer(body: Any) -> RunnableLambda[Any, Any]:
-    """A function as a chain."""
+    """A chain named outer that calls *body*."""
     return RunnableLambda(body, name="outer")
 
 
@@ -111,14 +111,14 @@ class Router(FakeListChatModel):
 
 
 class Dropping(Runnable[Any, Any]):
-    """A chain of one's own that forgets the config."""
+    """A Runnable of the project that drops its config."""
 
     def invoke(self, question: Any, config: Any = None, **kwargs: Any) -> Any:
         return (PROMPT | MODEL).invoke(question)
 
 
 def words_of(program: Any, check: Any = lambda handler: handler.assert_runtime_scope()) -> str:
-    """What the failing check says, in one line; empty if it passes."""
+    """The message of the failing check in one line; empty if it passes."""
     with observe_callbacks():
         handler = RecordingHandler()
         done = program(handler)
@@ -159,9 +159,8 @@ BOTH_WAYS = "(its constructor, or with_config on that step)"
 )
 def test_one_component_alone(program, words):
     """
-    A handler that heard a component and not the run around it: constructor and with_config send equal events.
-
-    What runs inside the component tells them apart, as does a component that takes no constructor callbacks.
+    A handler that heard a component and not the run around it was given to that component alone. What runs inside
+    the component tells its constructor from with_config.
     """
     said = words_of(program)
 
@@ -172,7 +171,7 @@ def test_one_component_alone(program, words):
 
 def test_several_components_alone():
     """
-    Each of them has the handler; where all have it, it may also be inherited by them and not given to the run around.
+    A handler that heard some steps was given to each; one that heard all may be a manager's inheritable handler.
     """
     some = words_of(lambda h: (PROMPT | model(callbacks=[h]) | StrOutputParser().with_config(at(h))).invoke(QUESTION))
     every = words_of(lambda h: (PROMPT | MODEL).invoke(QUESTION, {"callbacks": CallbackManager([], [h])}))
@@ -197,7 +196,7 @@ def test_several_components_alone():
 )
 def test_alone_in_a_call_inside_a_function(program, words):
     """
-    A call inside a function that has callbacks of its own: the run around it is not among those they hear.
+    A handler that heard a call inside a function, and not the function, was given to that call.
     """
     said = words_of(program)
 
@@ -210,7 +209,7 @@ NOT_INHERITED = "so it is not inherited"
 
 def test_not_inherited():
     """
-    A run was heard, those inside it were not: a constructor's callback, or a manager's handler that is not inheritable.
+    A handler that heard a run, and not those inside, is a constructor's or a manager's not inheritable handler.
     """
     manager = words_of(lambda h: (PROMPT | MODEL).invoke(QUESTION, {"callbacks": CallbackManager(handlers=[h])}))
     constructor = words_of(lambda h: lookup(callbacks=[h]).invoke(QUESTION))
@@ -236,7 +235,7 @@ DOUBLED = "LangChain joins lists of callbacks without removing doubles"
 )
 def test_heard_twice(program):
     """
-    Doubles are at the run they were passed to, once below: that proves where they come from.
+    A run that is heard twice, with runs below that are heard once, proves a double in a list of handlers.
     """
     said = words_of(program)
 
@@ -244,9 +243,18 @@ def test_heard_twice(program):
     assert "RunnableSequence got the same handler twice; the runs under it heard it once" in said
 
 
+def test_heard_three_times():
+    """
+    The message says how often the handler stands in the list.
+    """
+    assert "RunnableSequence got the same handler 3 times;" in words_of(
+        lambda h: (PROMPT | MODEL).invoke(QUESTION, {"callbacks": [h, h, h]})
+    )
+
+
 def test_a_handler_that_wraps_another_is_told_from_a_double():
     """
-    What hands events on doubles the runs inside too, which a list cannot.
+    A handler that hands events on doubles the runs inside as well, which a list of handlers cannot.
     """
 
     class Wrapper(BaseCallbackHandler):
@@ -284,7 +292,7 @@ async def _node_own(state: Any) -> Any:
 
 
 class Moderation(AgentMiddleware):
-    """Middleware that asks a model by hand."""
+    """A middleware that asks a model by hand."""
 
     def before_model(self, state: Any, runtime: Any) -> None:
         MODEL.invoke("is this fine?", own())
@@ -311,7 +319,7 @@ class Moderation(AgentMiddleware):
 )
 def test_replaced_callbacks(program, place):
     """
-    A callbacks list inside a function body replaces the inherited handlers; in a sync run the line is named.
+    A callbacks list inside a function replaces the inherited handlers; in a sync run the message names the line.
     """
     said = words_of(program)
 
@@ -327,7 +335,7 @@ def _merging(q: Any, config: Any) -> Any:
 
 def test_merged_callbacks_are_no_replaced_ones():
     """
-    The good twin: callbacks that were added to the inherited ones.
+    Near miss: merge_configs adds callbacks to the inherited ones, so that the handler hears everything.
     """
     assert words_of(lambda h: outer(_merging).invoke("q", at(h))) == ""
     assert words_of(lambda h: outer(lambda q: MODEL.invoke(q, {"callbacks": None})).invoke("q", at(h))) == ""
@@ -335,7 +343,7 @@ def test_merged_callbacks_are_no_replaced_ones():
 
 def test_replaced_callbacks_are_no_cause_where_the_run_around_was_missed_too():
     """
-    Near miss: the handler was given to neither, so that nothing was replaced for it.
+    Near miss: a call with callbacks of its own replaced nothing where the handler missed the run around it too.
     """
     said = words_of(lambda h: (outer(lambda q: MODEL.invoke(q, own())).invoke("q"), MODEL.invoke("q", at(h))))
 
@@ -405,7 +413,7 @@ def _thread_with_a_loop(q: Any) -> None:
 )
 def test_raw_threads(program, thread):
     """
-    A run that began with no parent in another thread while one that was heard was open; with the line, where shown.
+    A run that began without a parent in another thread, while a heard run was open, lost LangChain's context.
     """
     said = words_of(program)
 
@@ -417,14 +425,14 @@ def test_raw_threads(program, thread):
 @pytest.mark.parametrize("body", [_context_executor, _copied_context], ids=["LangChain's executor", "copied context"])
 def test_threads_with_langchains_context_are_no_raw_ones(body):
     """
-    The good twins: context that is handed into the thread.
+    Near miss: a thread that is handed the context keeps it, so that the handler hears everything.
     """
     assert words_of(lambda h: outer(body).invoke("q", at(h))) == ""
 
 
 def test_a_thread_beside_no_open_run_is_no_lost_context():
     """
-    Near miss: nothing that was heard was open, so that there was no context to lose.
+    Near miss: a thread has no context to lose while no heard run is open.
     """
     said = words_of(lambda h: (_raw_thread("q"), MODEL.with_config(run_name="mine").invoke("q", at(h))))
 
@@ -437,7 +445,7 @@ NO_CONTEXT = "LangChain hands no context to the code inside a retriever, a chat 
 
 def test_calls_inside_a_retriever_or_a_model():
     """
-    A retriever's and a model's own code gets no context; a sync run proves it, with the line.
+    LangChain's context is empty in a retriever's and a model's own code; a sync run proves it, with the line.
     """
     retriever = words_of(lambda h: Shelf().invoke("q", at(h)))
     chat_model = words_of(lambda h: Router(responses=["x"]).invoke("q", at(h)))
@@ -451,7 +459,7 @@ def test_calls_inside_a_retriever_or_a_model():
 
 def test_calls_inside_a_retriever_that_passes_its_callbacks_on():
     """
-    The good twin, and the call that LangChain attaches to the run around the retriever.
+    Near miss: a retriever that passes its callbacks on, or that has a run around it, loses nothing.
     """
     assert words_of(lambda h: PassingShelf().invoke("q", at(h))) == ""
     assert words_of(lambda h: (outer(str) | Shelf()).invoke("q", at(h))) == ""
@@ -459,7 +467,7 @@ def test_calls_inside_a_retriever_that_passes_its_callbacks_on():
 
 def test_calls_inside_an_async_retriever_are_possible_only():
     """
-    Near miss: nothing shows that it was the retriever that called; another task might have.
+    Near miss: nothing shows whether an async retriever called the model or another task did.
     """
     said = words_of(lambda h: Shelf().ainvoke("q", at(h)))
 
@@ -495,7 +503,7 @@ async def _by_hand_async(handler: Any) -> None:
 @pytest.mark.parametrize("program", [_by_hand, _by_hand_configured, _by_hand_async])
 def test_a_callback_manager_by_hand(program):
     """
-    A run that somebody's own code began does not reach what is called meanwhile, unless it is passed on.
+    What is called while a manager's run is open hears of it only if the manager is passed on.
     """
     said = words_of(program)
 
@@ -505,7 +513,7 @@ def test_a_callback_manager_by_hand(program):
 
 def test_a_callback_manager_by_hand_that_is_passed_on():
     """
-    The good twin; and a call after the run by hand, which has nothing to do with it.
+    Near miss: nothing is lost where get_child() is passed on, and a call after the manager's run is no part of it.
     """
     assert words_of(_by_hand_passed_on) == ""
     assert "by hand" not in words_of(lambda h: (_by_hand_passed_on(h), MODEL.invoke("q")))
@@ -513,7 +521,7 @@ def test_a_callback_manager_by_hand_that_is_passed_on():
 
 def test_a_context_of_ones_own():
     """
-    LangChain had called the code, but not in the context that it had made.
+    Code that LangChain called may call a run in another contextvars.Context, which holds no run.
     """
     said = words_of(lambda h: outer(lambda q: contextvars.Context().run(MODEL.invoke, q)).invoke("q", at(h)))
 
@@ -523,7 +531,7 @@ def test_a_context_of_ones_own():
 
 def test_a_task_that_was_made_elsewhere_is_a_possible_cause():
     """
-    A worker's task has the context of whoever made it; no more is known of an async run.
+    A task has the context of the code that made it, so that an async run without a parent may be of such a task.
     """
 
     async def program(handler: Any) -> None:
@@ -586,7 +594,7 @@ SWALLOWED = "FakeListChatModel was called with callbacks= among its options."
 
 def test_swallowed_keywords():
     """
-    ``bind(callbacks=...)`` shows among the options of a streaming model's call.
+    ``bind(callbacks=...)`` shows among the options of a streaming model's call, and proves itself.
     """
     assert SWALLOWED in words_of(lambda h: list(MODEL.bind(callbacks=[h]).stream("q")))
     assert SWALLOWED not in words_of(lambda h: list(MODEL.bind(stop=["."]).stream("q")))
@@ -641,7 +649,7 @@ def structured(handler: Any) -> Any:
 )
 def test_heard_nothing(program, words):
     """
-    Where no run heard the handler, nothing is proven: the possible causes are listed, those first that fit what ran.
+    Where a handler heard nothing, nothing is proven: the message lists the possible causes that fit what ran.
     """
     said = words_of(program)
 
@@ -652,7 +660,7 @@ def test_heard_nothing(program, words):
 
 def test_causes_that_do_not_fit_are_not_listed():
     """
-    Near misses: no tools, no prompt, no retriever, no graph.
+    Near miss: tools, prompts, retrievers and graphs are no possible causes where none ran.
     """
     said = words_of(lambda h: MODEL.invoke("q"))
 
@@ -664,7 +672,7 @@ def test_causes_that_do_not_fit_are_not_listed():
 
 def test_a_proven_cause_leaves_out_the_possible_ones():
     """
-    What is proven stands alone.
+    A proven cause stands alone, without a list of possible ones.
     """
     assert "Possible causes" not in words_of(lambda h: (PROMPT | model(callbacks=[h])).invoke(QUESTION))
 
@@ -679,7 +687,7 @@ def test_a_proven_cause_leaves_out_the_possible_ones():
 )
 def test_a_call_by_itself(program):
     """
-    A call that nothing of LangChain's stands behind was simply not given the handler.
+    A run that code outside LangChain called has no handler but those of that call.
     """
     said = words_of(program)
 
@@ -692,7 +700,7 @@ def test_a_call_by_itself(program):
 @pytest.mark.parametrize("chain", [PROMPT | MODEL, PROMPT, lookup()], ids=["sequence", "prompt", "tool"])
 def test_a_batch_with_a_list_of_configs(chain):
     """
-    The other inputs have the callbacks of their own configs alone.
+    In a batch with a list of configs, each input has the callbacks of its own config alone.
     """
     # One after the other, since calls at the same time may have other causes as well.
     said = words_of(lambda h: chain.batch([QUESTION] * 2, [{**at(h), "max_concurrency": 1}, {}]))
@@ -703,7 +711,7 @@ def test_a_batch_with_a_list_of_configs(chain):
 
 def test_an_async_batch_with_a_list_of_configs():
     """
-    Of async runs a batch is one of the possible causes.
+    In an async batch with a list of configs, that list is one of the possible causes.
     """
     said = words_of(lambda h: (PROMPT | MODEL).abatch([QUESTION] * 2, [at(h), {}]))
 
@@ -717,7 +725,7 @@ def constructor_scope(of: Any) -> Any:
 
 def test_components_that_ignore_constructor_callbacks():
     """
-    A prompt or retriever that was passed as ``of=`` proves it; a name does not.
+    A prompt or a retriever that is passed as ``of=`` proves that it ignores constructor callbacks; a name does not.
     """
     shelf = Shelf()
     retriever = words_of(lambda h: shelf.invoke("q"), constructor_scope(shelf))
@@ -731,7 +739,7 @@ def test_components_that_ignore_constructor_callbacks():
 
 def test_a_runnable_shows_its_constructor_callbacks():
     """
-    The object that was passed as ``of=`` proves whether it has the handler.
+    The object that is passed as ``of=`` proves whether it has the handler.
     """
     late: list[Any] = []
     changed = model(callbacks=late)
@@ -764,14 +772,14 @@ def test_a_runnable_shows_its_constructor_callbacks():
 )
 def test_constructor_scope_that_heard_more(program, words):
     """
-    What else it heard tells how it was passed.
+    The other runs that a handler heard tell how it was passed.
     """
     assert words in words_of(program, constructor_scope("FakeListChatModel"))
 
 
 def test_constructor_scope_that_heard_what_is_inside():
     """
-    Runs inside a component are heard by with_config's and the call's callbacks, never by the constructor's.
+    The callbacks of a call or of with_config hear the runs inside a component, and a constructor's never do.
     """
     said = words_of(lambda h: lookup().with_config(callbacks=[h]).invoke(QUESTION), constructor_scope("lookup"))
 
@@ -794,7 +802,7 @@ def test_constructor_scope_that_heard_what_is_inside():
 )
 def test_only_one_step_and_what_is_inside(program, words):
     """
-    ``only=True`` finds a handler of a step or a subgraph that hears more than it should.
+    ``only=True`` finds a step's handler that hears more than the step and what runs inside it.
     """
     assert words in words_of(program, lambda h: h.assert_runtime_scope(under="outer", only=True))
     assert words_of(program, lambda h: h.assert_runtime_scope(under="outer")) == ""
@@ -802,7 +810,7 @@ def test_only_one_step_and_what_is_inside(program, words):
 
 def test_a_subgraph_with_a_handler_of_its_own():
     """
-    A subgraph's own handler hears the subgraph and what is inside, and no more.
+    A subgraph's own handler hears the subgraph and the runs inside, and no more.
     """
 
     def program(handler: Any) -> None:
@@ -820,11 +828,12 @@ def test_a_subgraph_with_a_handler_of_its_own():
 @pytest.mark.parametrize("kind", [BaseRetriever, FakeListChatModel, StructuredTool])
 def test_a_class_that_overrides_invoke(kind):
     """
-    LangChain sends callbacks from its own invoke(); a class with another one sends none, and is told so by name.
+    LangChain sends callbacks from its own invoke(): a class that overrides it sends none, and the message names the
+    class.
     """
 
     class Silent(kind):
-        """Does LangChain's part itself."""
+        """A component whose invoke() sends no callbacks."""
 
         def _get_relevant_documents(self, query: str, *, run_manager: Any) -> Any:
             return []
@@ -846,7 +855,8 @@ def test_a_class_that_overrides_invoke(kind):
 
 def test_fallbacks_children_without_parent_are_marked():
     """
-    LangChain's own doing (langchain-ai/langchain#36072) is named in the tree, and is no reason for a miss.
+    The tree marks what with_fallbacks left without a parent (langchain-ai/langchain#36072), which is no cause of a
+    miss.
     """
 
     def boom(q: Any) -> Any:
@@ -864,7 +874,7 @@ def test_fallbacks_children_without_parent_are_marked():
 @pytest.mark.parametrize("equal", [True, False], ids=["equal", "different"])
 def test_a_handler_that_equals_another(spy_on, equal):
     """
-    LangChain drops a handler that equals one it has; that is possible only where the class says what equals it.
+    LangChain drops a handler that equals another, which is possible only where the class defines __eq__.
     """
 
     class Tagged(BaseCallbackHandler):

@@ -23,7 +23,7 @@ def chain(**options):
 
 def test_the_table_of_the_guide():
     """
-    A row for each run, drawn as a tree; a column for each recording.
+    A table has a row for each run, drawn as a tree, and a column for each recording.
     """
     audit, handler = RecordingHandler(), RecordingHandler()
     with observe_callbacks() as observer:
@@ -73,11 +73,11 @@ def test_without_recordings_it_is_the_tree_of_what_ran():
 
 def test_each_way_of_hearing_has_its_word():
     """
-    Missed, heard partly, heard, heard twice, heard three times.
+    A cell says missed, heard partly, heard, heard twice or heard 3 times.
     """
 
     class Impatient(RecordingHandler):
-        """Stops listening after the first event."""
+        """A handler that stops listening after the first event."""
 
         def on_chat_model_start(self, *args, **kwargs):
             self.raise_error = False
@@ -100,7 +100,7 @@ def test_each_way_of_hearing_has_its_word():
 
 def test_ten_recordings_and_a_hundred_runs_stay_readable():
     """
-    Where the heads are too wide for a screen they are numbers; where the rows are too many the heads come again below.
+    A table that is wider than a screen has numbers as heads, and a longer one repeats its heads at the end.
     """
     handlers = {f"the_handler_of_department_{number}": RecordingHandler() for number in range(10)}
     wide = RunnableParallel({f"branch_{number}": RunnableLambda(len, name=f"step_{number}") for number in range(99)})
@@ -121,7 +121,7 @@ def test_ten_recordings_and_a_hundred_runs_stay_readable():
 
 def test_a_handler_of_ones_own_is_not_a_recording():
     """
-    A handler that records nothing cannot be asked what it heard: spy_on makes a Recording of it.
+    table() refuses a handler that records nothing, and names spy_on.
     """
     with observe_callbacks() as observer, pytest.raises(TypeError, match=r"table\(audit=...\) takes a Recording, not"):
         observer.table(audit=BaseCallbackHandler())
@@ -129,7 +129,7 @@ def test_a_handler_of_ones_own_is_not_a_recording():
 
 def test_a_table_shows_the_runs_that_checks_are_about():
     """
-    In a section, its runs; after it, all of them again.
+    A table shows the runs that a check is about: in a section() its own, and after it all.
     """
     with observe_callbacks() as observer:
         RunnableLambda(len, name="before").invoke("hi")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import warnings
 from typing import Any
 from uuid import uuid4
@@ -40,7 +39,7 @@ PROMPT = ChatPromptTemplate.from_template("{q}")
 
 
 class City(TypedDict):
-    """A city."""
+    """The schema of a city."""
 
     name: str
 
@@ -53,7 +52,7 @@ class Shelf(BaseRetriever):
 
 
 class History(BaseChatMessageHistory):
-    """A history that is kept by nobody."""
+    """A chat history that keeps nothing."""
 
     def __init__(self) -> None:
         self.messages = []
@@ -79,7 +78,7 @@ def search(q: str) -> str:
 
 @chain
 def shout(q: Any) -> str:
-    """Call out loud."""
+    """Shout."""
     return str(q).upper()
 
 
@@ -118,18 +117,18 @@ def alternatives() -> Any:
 
 
 def upper(q: Any) -> Any:
-    """In capitals."""
+    """Make it upper case."""
     return str(q).upper()
 
 
 async def aupper(parts: Any) -> Any:
-    """In capitals, piece by piece."""
+    """Make it upper case, piece by piece."""
     async for part in parts:
         yield str(part).upper()
 
 
 def each_upper(parts: Any) -> Any:
-    """In capitals, piece by piece."""
+    """Make it upper case, piece by piece."""
     for part in parts:
         yield str(part).upper()
 
@@ -254,20 +253,12 @@ def abatch(runnable: Any, given: Any, config: Any) -> None:
 MODES = [invoke, ainvoke, stream, astream, batch, abatch]
 
 
-def skip_what_python_310_loses(kind: str, mode: Any) -> None:
-    """On Python 3.10 some async runs lose their parents, which is LangChain's own and told by the reasons' tests."""
-    lossy = "agent" in kind or ("fallbacks" in kind and mode is ainvoke)
-    if sys.version_info < (3, 11) and lossy and mode in (ainvoke, astream, abatch):
-        pytest.skip("Python 3.10: LangChain's context does not reach what runs inside here")
-
-
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.__name__)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_runnable_stands_for_its_runs(kind, mode):
     """
-    The runs of a runnable are found by the runnable itself, in every call mode; a runtime handler hears all inside.
+    A runnable that is passed as ``under=`` stands for its runs, in every call mode.
     """
-    skip_what_python_310_loses(kind, mode)
     make, given, name = KINDS[kind]
     runnable, handler = make(), RecordingHandler()
 
@@ -284,7 +275,7 @@ def test_a_runnable_stands_for_its_runs(kind, mode):
 
 def test_alternatives_stand_for_each_of_them():
     """
-    What a call's config may choose counts too; a function that would make one when it is chosen is not called.
+    A runnable with alternatives stands for each of them; a function that would make one is not called.
     """
     runnable = model().configurable_alternatives(
         ConfigurableField(id="which"),
@@ -308,7 +299,7 @@ def test_alternatives_stand_for_each_of_them():
 )
 def test_what_has_no_runs_is_refused(given, words):
     """
-    Of what is no name, Run or runnable, no run can be told: that is the caller's mistake, and the message says which.
+    What is no name, Run or runnable is refused with a TypeError that says what to write.
     """
     with observe_callbacks():
         model().invoke("hi")
@@ -318,7 +309,7 @@ def test_what_has_no_runs_is_refused(given, words):
 
 def test_a_run_may_come_from_any_recording():
     """
-    A Run of the handler and one of the observer stand for the same run, also where another run has its id.
+    A Run of the handler and a Run of the observer stand for the same run, also where another run has its id.
     """
     handler = RecordingHandler()
     named = model().with_config(run_id=uuid4(), callbacks=[handler])
@@ -335,7 +326,7 @@ def test_a_run_may_come_from_any_recording():
 
 def test_a_run_that_nobody_observed_is_said_to_be_one():
     """
-    A Run from elsewhere is not mistaken for one of the same name.
+    A Run that the observer did not hear is not mistaken for a run of the same name.
     """
     handler = RecordingHandler()
     with observe_callbacks():

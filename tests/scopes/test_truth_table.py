@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
@@ -33,10 +32,7 @@ from typing_extensions import TypedDict
 
 from pytest_lc_callbacks import FakeChatModel, RecordingHandler, observe_callbacks
 
-CORE = tuple(int(part) for part in version("langchain-core").split(".")[:2])
 LANGGRAPH = tuple(int(part) for part in version("langgraph").split(".")[:2])
-PY310 = sys.version_info < (3, 11)
-ASYNC_LOSES_CONTEXT = PY310 and CORE < (1, 4)
 PROMPT = ChatPromptTemplate.from_template("{q}")
 QUESTION: dict[str, Any] = {"q": "1"}
 HEARD, MISSED, TWICE = "heard", "missed", "heard twice"
@@ -62,7 +58,7 @@ def body(q: Any) -> Any:
 
 
 def passing(q: Any, config: RunnableConfig) -> Any:
-    """A function that passes its config on, which no Python loses."""
+    """A function that passes its config on."""
     return MODEL.invoke("q", config).content
 
 
@@ -112,7 +108,7 @@ async def passing_node(state: Any, config: RunnableConfig) -> Any:
 
 
 def statuses(program: Any) -> dict[str, str]:
-    """For each run's name how the handler heard it; the last of several with one name."""
+    """For each name how the handler heard its run; the last of several with one name."""
     with observe_callbacks() as observer:
         handler = RecordingHandler()
         program(handler)
@@ -123,12 +119,12 @@ def statuses(program: Any) -> dict[str, str]:
 
 
 def runtime(handler: Any) -> Any:
-    """At run time."""
+    """A config with *handler*."""
     return {"callbacks": [handler]}
 
 
 def chain_of(last: Any) -> Any:
-    """A prompt, and what comes after."""
+    """A prompt and *step*."""
     return PROMPT | last
 
 
@@ -313,7 +309,7 @@ MODES = [invoke, ainvoke, stream]
 @pytest.mark.parametrize("row", ROWS)
 def test_attachment_points(row, mode):
     """
-    Sync, async and in streams, the handler hears what the table says, run by run.
+    In sync and async calls and in streams, a handler hears what the table says, run by run.
     """
     build, config, expected = ROWS[row]
 
@@ -327,7 +323,7 @@ def test_attachment_points(row, mode):
 @pytest.mark.parametrize("row", ROWS)
 def test_the_assertions_agree_with_the_rows(row, mode):
     """
-    Runtime scope holds where every run was heard once, constructor scope where one component's run was, and no other.
+    Runtime scope holds if every run was heard once, and constructor scope if the runs of one component were.
     """
     build, config, expected = ROWS[row]
     heard = [name for name, status in expected.items() if status != MISSED]
@@ -351,7 +347,7 @@ def _holds(check: Any, *args: Any) -> bool:
 
 def test_a_handler_at_each_of_two_places_hears_its_own():
     """
-    Distinct handlers at different points: the row of each, at once.
+    Two handlers at two places hear what the row of each says.
     """
     handlers = {name: RecordingHandler() for name in ("constructor", "step", "runtime")}
     chain = PROMPT | model(callbacks=[handlers["constructor"]]).with_config(callbacks=[handlers["step"]])
@@ -367,7 +363,7 @@ def test_a_handler_at_each_of_two_places_hears_its_own():
 
 def test_lambdas_take_no_constructor_callbacks():
     """
-    A TypeError, as for any unknown argument.
+    A RunnableLambda refuses constructor callbacks with a TypeError, as any unknown argument.
     """
     with pytest.raises(TypeError, match="callbacks"):
         RunnableLambda(body, callbacks=[])  # type: ignore[call-arg]  # that is the row
@@ -376,7 +372,7 @@ def test_lambdas_take_no_constructor_callbacks():
 @pytest.mark.parametrize("call", ["invoke", "ainvoke"])
 def test_callbacks_as_a_keyword_of_a_model_or_tool(call):
     """
-    ``invoke(x, callbacks=[h])`` never works: for a model and a tool it is a TypeError.
+    ``invoke(x, callbacks=[h])`` of a model or a tool raises a TypeError.
     """
     for runnable, given in ((MODEL, "q"), (lookup(), QUESTION)):
         with pytest.raises(TypeError, match="callbacks"):
@@ -391,7 +387,7 @@ def _called(runnable: Any, call: str, given: Any) -> Any:
 
 def test_callbacks_as_a_keyword_are_swallowed_elsewhere():
     """
-    By a chat model's stream, a sequence and a function that takes keywords: the handler hears nothing.
+    A model's stream, a sequence and a function with keywords ignore ``callbacks=``: the handler hears nothing.
     """
     taking = RunnableLambda(lambda q, **options: q, name="taking")
 
@@ -403,7 +399,7 @@ def test_callbacks_as_a_keyword_are_swallowed_elsewhere():
 @pytest.mark.parametrize("inheritable", [True, False])
 def test_a_configure_hook_reaches_every_run(inheritable):
     """
-    LangChain's own hook, inheritable or not, except for raw threads; beside run time it is no double.
+    A configure hook of LangChain's reaches every run but those of raw threads, and is no double beside run time.
     """
     var: ContextVar[Any] = ContextVar("handler", default=None)
     tracing.register_configure_hook(var, inheritable)
@@ -428,7 +424,7 @@ def test_a_configure_hook_reaches_every_run(inheritable):
 @pytest.mark.parametrize("call", ["batch", "abatch"])
 def test_a_batch_with_a_list_of_configs(call):
     """
-    Each handler hears its own input's runs alone.
+    In a batch with a list of configs, each handler hears its own input's runs alone.
     """
     first, second = RecordingHandler(), RecordingHandler()
     configs: Any = [runtime(first), runtime(second)]
@@ -553,14 +549,13 @@ SYNC_BODIES = {
     empty_list: MISSED,
     none: HEARD,
 }
-ON_310 = MISSED if ASYNC_LOSES_CONTEXT else HEARD
 ASYNC_BODIES = {
-    awaited: ON_310,
-    task: ON_310,
-    gathered: ON_310,
-    to_thread: ON_310,
-    langchains_run_in_executor: ON_310,
-    called: ON_310,
+    awaited: HEARD,
+    task: HEARD,
+    gathered: HEARD,
+    to_thread: HEARD,
+    langchains_run_in_executor: HEARD,
+    called: HEARD,
     loops_run_in_executor: MISSED,
     with_config_argument: HEARD,
 }
@@ -579,7 +574,7 @@ def test_a_model_called_in_a_sync_body(function, expected):
 @pytest.mark.parametrize(("function", "expected"), ASYNC_BODIES.items(), ids=[f.__name__ for f in ASYNC_BODIES])
 def test_a_model_called_in_an_async_body(function, expected):
     """
-    The same in coroutines; on Python 3.10 it depends on langchain-core.
+    Whether a runtime handler on the function hears the model that its coroutine calls.
     """
     found = statuses(lambda h: asyncio.run(RunnableLambda(function, name="outer").ainvoke("q", runtime(h))))
 
@@ -588,7 +583,7 @@ def test_a_model_called_in_an_async_body(function, expected):
 
 def test_a_model_called_in_an_async_generator():
     """
-    An async generator is a body like any other.
+    A runtime handler hears the model that an async generator calls.
     """
 
     async def read(handler: Any) -> None:
@@ -597,12 +592,12 @@ def test_a_model_called_in_an_async_generator():
 
     found = statuses(lambda h: asyncio.run(read(h)))
 
-    assert found == {"outer": HEARD, "FakeListChatModel": ON_310}
+    assert found == {"outer": HEARD, "FakeListChatModel": HEARD}
 
 
 def test_a_model_called_in_a_tools_async_body():
     """
-    A tool's coroutine too.
+    A runtime handler hears the model that a tool's coroutine calls.
     """
 
     async def look(q: str) -> str:
@@ -611,12 +606,13 @@ def test_a_model_called_in_a_tools_async_body():
     tool = StructuredTool.from_function(coroutine=look, name="outer", description="look")
     found = statuses(lambda h: asyncio.run(tool.ainvoke(QUESTION, runtime(h))))
 
-    assert found == {"outer": HEARD, "FakeListChatModel": ON_310}
+    assert found == {"outer": HEARD, "FakeListChatModel": HEARD}
 
 
 def test_a_model_called_in_a_retrievers_body():
     """
-    A retriever sets no context: at the top the model is an untraced root, inside a chain it is a child of the chain.
+    LangChain's context is empty in a retriever's body: a model called there is a child of the chain around it, or a
+    root.
     """
 
     class Asking(Shelf):
@@ -645,16 +641,16 @@ def test_a_model_called_in_a_retrievers_body():
     ("node", "call", "expected"),
     [
         (sync_node, "invoke", HEARD),
-        (sync_node, "ainvoke", MISSED if PY310 else HEARD),
-        (async_node, "ainvoke", MISSED if PY310 else HEARD),
+        (sync_node, "ainvoke", HEARD),
+        (async_node, "ainvoke", HEARD),
         (passing_node, "ainvoke", HEARD),
-        (RunnableLambda(sync_node), "ainvoke", ON_310),
+        (RunnableLambda(sync_node), "ainvoke", HEARD),
     ],
     ids=["sync", "sync under ainvoke", "async", "async, config passed on", "runnable"],
 )
 def test_graphs_at_run_time(node, call, expected):
     """
-    Graph and nodes are heard; what a function node calls under ainvoke is not, on Python 3.10.
+    A runtime handler hears the graph, its nodes and what they call.
     """
 
     def program(handler: Any) -> None:
@@ -672,7 +668,7 @@ def test_graphs_at_run_time(node, call, expected):
 
 def test_graphs_with_config():
     """
-    with_config on a graph is run time for it: graph, nodes and what they call.
+    with_config on a graph is run time for it: the handler hears graph, nodes and what they call.
     """
     found = statuses(lambda h: graph(sync_node).with_config(callbacks=[h]).invoke({"q": "1"}))
 
@@ -681,7 +677,7 @@ def test_graphs_with_config():
 
 def test_a_models_constructor_callbacks_in_a_graph():
     """
-    Scoped as anywhere: the model's own runs.
+    In a graph, a model's constructor callbacks hear the model's own runs alone.
     """
 
     def program(handler: Any) -> None:
@@ -694,7 +690,7 @@ def test_a_models_constructor_callbacks_in_a_graph():
 @pytest.mark.skipif(LANGGRAPH < (1, 2), reason="langgraph before 1.2 replaces with_config's callbacks")
 def test_a_subgraph_as_a_node_with_callbacks_of_its_own():
     """
-    The subgraph and what is inside, and not the graph around it.
+    The handler of a subgraph hears the subgraph and the runs inside, and not the graph around it.
     """
     inner = graph(sync_node, "inner")
     found = statuses(lambda h: graph(inner.with_config(callbacks=[h]), "top").invoke({"q": "1"}))
@@ -706,7 +702,7 @@ def test_a_subgraph_as_a_node_with_callbacks_of_its_own():
 @pytest.mark.parametrize("call", ["invoke", "ainvoke"])
 def test_agents(call):
     """
-    An agent is a graph: run time hears all of it, save on Python 3.10 what its model node calls under ainvoke.
+    A runtime handler hears all of an agent, which is a graph.
     """
 
     def program(handler: Any) -> None:
@@ -720,10 +716,8 @@ def test_agents(call):
             agent.invoke(given, runtime(handler))
 
     found = statuses(program)
-    lost = MISSED if PY310 and call == "ainvoke" else HEARD
 
-    assert found["FakeChatModel"] == lost
-    assert found["clerk"] == found["model"] == found["tools"] == found["lookup"] == HEARD
+    assert found["clerk"] == found["FakeChatModel"] == found["model"] == found["tools"] == found["lookup"] == HEARD
 
 
 # Legacy chains ------------------------------------------------------------------------------------

@@ -6,10 +6,9 @@ A line with an ignore must *not* type-check: both tools complain about an ignore
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_type
 
 from langchain_core.messages import AIMessage, HumanMessage
-from typing_extensions import assert_type
 
 from pytest_lc_callbacks import (
     Event,

@@ -41,7 +41,7 @@ def lines(text):
 
 def test_a_chain():
     """
-    The run tree with durations, and the last prompt and answer.
+    The section shows the run tree with durations, and the last prompt with its answer.
     """
     chain = ChatPromptTemplate.from_messages([("system", "Be brief."), ("human", "{question}")]) | FakeChatModel(
         responses=["Paris"]
@@ -64,7 +64,7 @@ its answer:
 
 def test_an_agent():
     """
-    Tool calls, with what a tool was called with and what it answered; secrets are taken out.
+    The section shows what a tool was called with and what it answered, without secrets.
     """
     llm = FakeChatModel()
     llm.respond(tool_calls=[("search", {"q": "weather", "api_key": "sk-abcdefghijklmnopqrstuv"})]).respond("Sunny.")
@@ -81,7 +81,7 @@ def test_an_agent():
 
 def test_a_failure():
     """
-    The run that raised says what, those around it that they failed; a long message is its first line.
+    The run that raised shows the first line of its exception, and the runs around it show that they failed.
     """
 
     def boom(value):
@@ -100,7 +100,7 @@ RunnableSequence 1 ms  failed
 
 def test_what_is_open():
     """
-    A run without an end is open, with what there is to say about it; what it streamed so far is its answer.
+    A run without an end is shown as open, with its remark and with the tokens that it has streamed so far.
     """
     streams = []
 
@@ -117,7 +117,7 @@ def test_what_is_open():
 
 def test_long_texts_are_cut():
     """
-    Prompts keep their beginning and their end, and only the last messages are shown.
+    A long prompt keeps its beginning and its end, and only the last messages are shown.
     """
     text = section_of(lambda: FakeChatModel().invoke([HumanMessage(str(n) * 1000) for n in range(10)]))
 
@@ -128,7 +128,7 @@ def test_long_texts_are_cut():
 
 def test_secrets_are_taken_out_before_texts_are_cut():
     """
-    Half a key is a secret as well.
+    A secret is taken out before a text is cut, so that no half of it stays.
     """
     key = "sk-abcdefghijklmnopqrstuvwxyz"
     text = section_of(
@@ -141,7 +141,7 @@ def test_secrets_are_taken_out_before_texts_are_cut():
 
 def test_many_runs_are_cut():
     """
-    A long tree ends with how many more there are, and what went wrong among them.
+    A long tree ends with the number of runs that are left out, and with those among them that went wrong.
     """
 
     def sometimes(value):
@@ -158,7 +158,7 @@ def test_many_runs_are_cut():
 
 def test_runs_that_are_alike_are_folded():
     """
-    Of a batch the first run stands for those like it; what differs has its own line.
+    The first run of a batch stands for those that look like it, and a run that differs has its own line.
     """
 
     def sometimes(value):
@@ -182,7 +182,7 @@ outer 1 ms
 
 def test_a_text_llm():
     """
-    Prompts and answers may be plain text.
+    The prompt and the answer of a text LLM are shown as plain text.
     """
     text = section_of(lambda: FakeListLLM(responses=["Paris"]).invoke("France?"))
 
@@ -191,7 +191,7 @@ def test_a_text_llm():
 
 def test_hostile_payloads():
     """
-    Values whose repr fails, breaks lines or is endless do no harm.
+    A value whose repr fails, breaks lines or is endless does no harm.
     """
 
     class Hostile:

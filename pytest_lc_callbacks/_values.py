@@ -1,0 +1,130 @@
+"""Values of the user's: asked, read and compared so that nothing they do can hurt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_MRO = vars(type)["__mro__"].__get__
+_NAME = vars(type)["__name__"].__get__
+_MODULE = vars(type)["__module__"].__get__
+_CONTAINERS: tuple[type[Any], ...] = (str, bytes, list, tuple, dict, set, frozenset)
+
+
+def ask(value: Any, name: str, default: Any = None) -> Any:
+    """The attribute *name* of *value*; *default* where there is none, and where asking for it raises."""
+    try:
+        return getattr(value, name, default)
+    # A value's own __getattr__ may do anything.
+    except Exception:  # noqa: BLE001
+        return default
+
+
+def is_a(value: Any, *kinds: type[Any]) -> bool:
+    """Whether *value* is an instance of one of *kinds*, by its true type: a proxy may claim any class, or raise."""
+    try:
+        return issubclass(type(value), kinds)
+    # An abstract base class hashes the class that it is asked for.
+    except Exception:  # noqa: BLE001
+        return False
+
+
+def bases(kind: type[Any]) -> tuple[type[Any], ...]:
+    """The class *kind* and its bases, whatever its metaclass says."""
+    found: tuple[type[Any], ...] = _MRO(kind)
+    return found
+
+
+def class_name(kind: type[Any]) -> str:
+    """The name of the class *kind*, whatever its metaclass says."""
+    return str.__str__(_NAME(kind))
+
+
+def module_name(kind: type[Any]) -> str:
+    """The module of the class *kind*, whatever its metaclass says; an empty text where that is no text."""
+    try:
+        return text_of(_MODULE(kind)) or ""
+    except AttributeError:
+        return ""
+
+
+def text_of(value: Any) -> str | None:
+    """A text as a plain one, which no subclass can change; None for anything else."""
+    return str.__str__(value) if issubclass(type(value), str) else None
+
+
+def is_empty(value: Any) -> bool:
+    """Whether *value* is None, or a text or container of Python's own without an entry; its own truth is not asked."""
+    if value is None:
+        return True
+    return any(issubclass(type(value), kind) and not kind.__len__(value) for kind in _CONTAINERS)
+
+
+def items(value: Any) -> list[Any]:
+    """The entries of a list, tuple or set; none of anything else, since reading may use it up."""
+    for kind in (list, tuple, set, frozenset):
+        if issubclass(type(value), kind):
+            return [*kind.__iter__(value)]
+    return []
+
+
+def entries(value: Any) -> list[tuple[Any, Any]]:
+    """The keys of a mapping with their values; none where *value* is no mapping, or reading it raises."""
+    if issubclass(type(value), dict):
+        return [*dict.items(value)]
+    if not is_a(value, Mapping):
+        return []
+    try:
+        return [(key, value[key]) for key in value]
+    # Somebody's own mapping may do anything.
+    except Exception:  # noqa: BLE001
+        return []
+
+
+def entry(value: Any, key: str, default: Any = None) -> Any:
+    """What a mapping holds under *key*; *default* where it holds nothing, *value* is no mapping, or reading raises."""
+    try:
+        if issubclass(type(value), dict):
+            return dict.get(value, key, default)
+        return value.get(key, default) if is_a(value, Mapping) else default
+    # The same; a key in a dict may raise when it is compared.
+    except Exception:  # noqa: BLE001
+        return default
+
+
+def is_hashable(value: Any) -> bool:
+    """Whether *value* can be hashed."""
+    try:
+        hash(value)
+    # Its own __hash__ may do anything.
+    except Exception:  # noqa: BLE001
+        return False
+    return True
+
+
+def equal(expected: Any, actual: Any) -> bool:
+    """``expected == actual`` as one answer, also for arrays; False where the comparison raises."""
+    return compare(expected, actual) is True
+
+
+def compare(expected: Any, actual: Any) -> bool | Exception:
+    """The same, but where the comparison raises the exception."""
+    if expected is actual:
+        return True
+    try:
+        verdict = expected == actual
+        if verdict is True or verdict is False:
+            return verdict
+        if hasattr(verdict, "all"):
+            shapes = getattr(expected, "shape", None), getattr(actual, "shape", None)
+            return bool(shapes[0] == shapes[1]) and _is_all_true(verdict)
+        return bool(verdict)
+    # What a value's own comparison raises can be anything.
+    except Exception as error:  # noqa: BLE001
+        return error
+
+
+def _is_all_true(verdict: Any) -> bool:
+    """Whether an array or a data frame of answers holds nothing but True."""
+    columns = verdict.all()
+    return bool(columns.all() if hasattr(columns, "all") else columns)

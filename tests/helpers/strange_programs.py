@@ -1,0 +1,134 @@
+"""Programs that let a value into LangChain, one for each place where LangChain lets a value in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from langchain_core.callbacks import dispatch_custom_event
+from langchain_core.documents import Document
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import RunnableLambda
+from langchain_core.tools import StructuredTool
+from pydantic import BaseModel
+
+Config = Mapping[str, Any]
+
+
+class AnyArguments(BaseModel):
+    """A tool's arguments, whatever they are."""
+
+    value: Any = None
+
+
+class Shelf(BaseRetriever):
+    """Gives one document that holds the value."""
+
+    value: Any = None
+
+    def _get_relevant_documents(self, query: str, *, run_manager: Any) -> list[Document]:
+        return [Document.model_construct(page_content="x", metadata={"value": self.value}, type="Document")]
+
+
+def one(value: Any) -> str:
+    """A step that looks at nothing."""
+    return "1"
+
+
+def given_as_input(value: Any, config: Config) -> Any:
+    return RunnableLambda(one, name="step").invoke(value, config)
+
+
+def given_as_output(value: Any, config: Config) -> Any:
+    return RunnableLambda(lambda _: {"value": value}, name="step").invoke("q", config)
+
+
+def given_as_run_name(value: Any, config: Config) -> Any:
+    return RunnableLambda(one, name="step").invoke("q", {**config, "run_name": value})
+
+
+def given_as_tag(value: Any, config: Config) -> Any:
+    return RunnableLambda(one, name="step").invoke("q", {**config, "tags": [value]})
+
+
+def given_as_metadata(value: Any, config: Config) -> Any:
+    return RunnableLambda(one, name="step").invoke("q", {**config, "metadata": {"value": value}})
+
+
+def given_as_run_id(value: Any, config: Config) -> Any:
+    return RunnableLambda(one, name="step").invoke("q", {**config, "run_id": value})
+
+
+def given_as_content(value: Any, config: Config) -> Any:
+    message = HumanMessage.model_construct(content=value, type="human", additional_kwargs={}, response_metadata={})
+    return GenericFakeChatModel(messages=iter([AIMessage("1")])).invoke([message], config)
+
+
+def given_to_a_tool(value: Any, config: Config) -> Any:
+    return StructuredTool.from_function(one, name="tool", description="x").invoke({"value": value}, config)
+
+
+def given_by_a_tool(value: Any, config: Config) -> Any:
+    tool = StructuredTool.from_function(lambda value: [value], name="tool", description="x", args_schema=AnyArguments)
+    return tool.invoke({"value": 1}, config)
+
+
+def given_as_document(value: Any, config: Config) -> Any:
+    return Shelf(value=value).invoke("q", config)
+
+
+def given_as_custom_event(value: Any, config: Config) -> Any:
+    return RunnableLambda(lambda _: dispatch_custom_event("custom", value), name="step").invoke("q", config)
+
+
+class CarryingError(Exception):
+    """An exception that carries a value."""
+
+
+def given_in_an_exception(value: Any, config: Config) -> Any:
+    def fail(_: Any) -> Any:
+        raise CarryingError(value)
+
+    try:
+        RunnableLambda(fail, name="step").invoke("q", config)
+    except CarryingError:
+        return "raised"
+
+
+def given_as_a_cause(value: Any, config: Config) -> Any:
+    def fail(_: Any) -> Any:
+        raise CarryingError("outer") from (value if isinstance(value, BaseException) else CarryingError(value))
+
+    try:
+        RunnableLambda(fail, name="step").invoke("q", config)
+    except CarryingError:
+        return "raised"
+
+
+PLACES: dict[str, Callable[[Any, Config], Any]] = {
+    "input": given_as_input,
+    "output": given_as_output,
+    "run name": given_as_run_name,
+    "tag": given_as_tag,
+    "metadata": given_as_metadata,
+    "run id": given_as_run_id,
+    "content": given_as_content,
+    "tool argument": given_to_a_tool,
+    "tool output": given_by_a_tool,
+    "document": given_as_document,
+    "custom event": given_as_custom_event,
+    "exception": given_in_an_exception,
+    "cause": given_as_a_cause,
+}
+
+
+def outcome(place: Callable[[Any, Config], Any], value: Any, config: Config) -> str:
+    """What a program comes to: ``"ok"``, or the type of what it raises."""
+    try:
+        place(value, config)
+    # Whatever the value makes LangChain raise is what a watched program has to raise too.
+    except Exception as error:  # noqa: BLE001
+        return type(error).__name__
+    return "ok"
