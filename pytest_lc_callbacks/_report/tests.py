@@ -12,7 +12,7 @@ from pytest_lc_callbacks._words import one_line, printable, truncate
 
 _QUOTES = "'\""
 _RUNS = ("watched", "findings", "handlers", "runs", "left_out", "totals")
-_NO_TOTALS = dict.fromkeys(
+NO_TOTALS = dict.fromkeys(
     ("runs", "events", "model_calls", "tool_calls", "input_tokens", "output_tokens", "total_tokens"), 0
 )
 # What a test is counted as, from the worst on, by the categories of pytest and its plugins.
@@ -100,7 +100,7 @@ class TestLines:
             handlers=[],
             runs=[],
             left_out=0,
-            totals=dict(_NO_TOTALS),
+            totals=dict(NO_TOTALS),
         )
 
     def _end(self, key: tuple[str, str]) -> Line:

@@ -15,6 +15,8 @@ from pytest_lc_callbacks._report.lines import made
 from pytest_lc_callbacks._report.page import write_page
 from pytest_lc_callbacks._report.page_content import Content
 
+pytestmark = pytest.mark.once
+
 AGENT = [
     a_run(0, "LangGraph", duration=30.0, heard=["heard", "missed"]),
     a_run(1, "model", parent=0, duration=9.0),
