@@ -301,6 +301,11 @@ RAISE_ERROR_IN_COROUTINE = _cause(
     "raise-error-coroutine",
     "raise_error = True does not help a coroutine handler in a sync run: LangChain swallows what it raises.",
 )
+NO_BASE_HANDLER = _cause(
+    "no-base-handler",
+    "LangChain asks every handler for attributes such as raise_error and ignore_llm, and its call fails where one is "
+    "missing. Derive the handler from BaseCallbackHandler, which has them all.",
+)
 
 # A run has no proper end.
 
@@ -323,6 +328,13 @@ CANCELLED_START = _cause(
     "cancelled-start",
     "LangChain sends no end for a run that is cancelled while its start is sent.",
     maybe="it was cancelled as it began, and LangChain does not end it then",
+)
+CANCELLED_END = _cause(
+    "cancelled-end",
+    "Where a node with a TracePolicy is cancelled as it ends, langgraph sends the end to tracers, and to no other "
+    "handler.",
+    source="measured, langgraph 1.2.24",
+    maybe="it was cancelled as it ended, and langgraph sends that end of a node with a TracePolicy to tracers alone",
 )
 CLOSED_AROUND = _cause(
     "closed-around",

@@ -107,8 +107,9 @@ def is_called_by_fallbacks(frame: FrameType | None, run_id: UUID) -> bool | None
     """
     while frame is not None and (_kinds.get(frame.f_code.co_filename) or _classify(frame)) is not _LOOP:
         if frame.f_code.co_name == "invoke" and frame.f_globals.get("__name__") == _FALLBACKS:
-            manager = frame.f_locals.get("run_manager")
-            if getattr(manager, "run_id", None) == run_id:
+            found = getattr(frame.f_locals.get("run_manager"), "run_id", None)
+            # An id of another type may raise when it is compared.
+            if found is run_id or (type(found) is type(run_id) is UUID and found == run_id):
                 return True
         frame = frame.f_back
     is_whole = frame is None and threading.current_thread() is threading.main_thread()

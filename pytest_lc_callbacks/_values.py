@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import TracebackType
 from typing import Any
 
 _MRO = vars(type)["__mro__"].__get__
 _NAME = vars(type)["__name__"].__get__
 _MODULE = vars(type)["__module__"].__get__
+_TRACEBACK = vars(BaseException)["__traceback__"].__get__
+_CAUSE, _CONTEXT = vars(BaseException)["__cause__"].__get__, vars(BaseException)["__context__"].__get__
+_IS_SUPPRESSED = vars(BaseException)["__suppress_context__"].__get__
 _CONTAINERS: tuple[type[Any], ...] = (str, bytes, list, tuple, dict, set, frozenset)
 
 
@@ -51,6 +55,29 @@ def module_name(kind: type[Any]) -> str:
 def text_of(value: Any) -> str | None:
     """A text as a plain one, which no subclass can change; None for anything else."""
     return str.__str__(value) if issubclass(type(value), str) else None
+
+
+def traceback_of(error: BaseException) -> TracebackType | None:
+    """The traceback of *error*, whatever its class says."""
+    found: TracebackType | None = _TRACEBACK(error)
+    return found
+
+
+def cause_of(error: BaseException, *, also_suppressed: bool = False) -> BaseException | None:
+    """The exception that Python shows above *error*, whatever its class says; or also one that ``from None`` hides."""
+    found: BaseException | None = _CAUSE(error)
+    if found is None and (also_suppressed or not _IS_SUPPRESSED(error)):
+        found = _CONTEXT(error)
+    return found
+
+
+def is_true(value: Any) -> bool:
+    """Whether *value* is true; False where it does not say."""
+    try:
+        return bool(value)
+    # Its own __bool__ may do anything.
+    except Exception:  # noqa: BLE001
+        return False
 
 
 def is_empty(value: Any) -> bool:

@@ -50,21 +50,23 @@ def one_line(text: str) -> str:
 
 def safe(text: str, limit: int = 120) -> str:
     """*text* without secrets, in one line and cut: half a secret would not be found."""
-    return truncate(one_line(clean(text[:_LONGEST])), limit)
+    return truncate(_line(clean(text[:_LONGEST])), limit)
+
+
+def raw_repr(value: Any) -> str:
+    """The ``repr`` of *value* for `safe`, cut only where it is huge; of a class its name, and never an exception."""
+    if issubclass(type(value), type):
+        return class_name(value)
+    try:
+        return repr(value)[:_LONGEST]
+    # A payload's own repr may do anything; a message about it must not fail.
+    except Exception as error:  # noqa: BLE001
+        return f"<{class_name(type(value))} whose repr raised {class_name(type(error))}>"
 
 
 def repr_short(value: Any, limit: int = 120) -> str:
     """The ``repr`` of *value* without secrets, in one line and cut to *limit* characters; of a class its name."""
-    if issubclass(type(value), type):
-        return one_line(class_name(value))
-    try:
-        text = repr(value)
-    # A payload's own repr may do anything; a message about it must not fail.
-    except Exception as error:  # noqa: BLE001
-        return one_line(f"<{class_name(type(value))} whose repr raised {class_name(type(error))}>")
-    text = clean(text[:_LONGEST])
-    # The blanks of a text's repr are its own; only other reprs have several lines.
-    return truncate(one_line(text) if "\n" in text or "\r" in text else printable(text), limit)
+    return safe(raw_repr(value), limit)
 
 
 def string(value: Any) -> str:
@@ -144,6 +146,11 @@ def possible(text: str, causes: Iterable[str]) -> str:
     """A hint that lists several *causes* and does not decide between them."""
     lines = [_filled(f"      - {cause}", "        ") for cause in causes]
     return "\n".join([hint(f"{text} Possible causes:".lstrip()), *lines])
+
+
+def _line(text: str) -> str:
+    """*text* in one line; the blanks of a line are its own, those around a line's end are indentation."""
+    return one_line(text) if "\n" in text or "\r" in text else printable(text)
 
 
 def _filled(text: str, indent: str) -> str:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_lc_callbacks._redaction import PROJECT
+from pytest_lc_callbacks._watching.guard import add_tracebacks, guarded, has_given_up
 from pytest_lc_callbacks._watching.settings import BLOCK, FINDINGS, LEVELS, Settings, refuse_unknown_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from typing import Any
 
     from pytest_lc_callbacks._fake import FakeChatModel
     from pytest_lc_callbacks._handlers.observer import Observer
     from pytest_lc_callbacks._handlers.recorder import RecordingHandler
     from pytest_lc_callbacks._handlers.spy import Spies
+    from pytest_lc_callbacks._redaction import Rule
     from pytest_lc_callbacks._watching.real_models import RealModelBlock
     from pytest_lc_callbacks._watching.watch import WatchedTest
 
@@ -25,8 +31,9 @@ _watched_key: pytest.StashKey[WatchedTest] = pytest.StashKey()
 _block_key: pytest.StashKey[RealModelBlock] = pytest.StashKey()
 _settings_key = pytest.StashKey[Settings]()
 _phase_key = pytest.StashKey[str]()
-# The tests that are watched now, the innermost last: pytest may run inside pytest.
-_watched_tests_key: pytest.StashKey[list[WatchedTest]] = pytest.StashKey()
+# The tests for which something is switched on now, the innermost last: pytest may run inside pytest.
+_tests_key: pytest.StashKey[list[pytest.Item]] = pytest.StashKey()
+_rules_key: pytest.StashKey[Callable[[], Iterable[Rule]]] = pytest.StashKey()
 
 _INI = {
     "lc_callbacks_observe": (
@@ -47,7 +54,8 @@ _DEFAULTS: dict[str, Any] = {
     f"lc_callbacks_{BLOCK}": False,
     "lc_callbacks_junit": False,
     "lc_callbacks_real_model_packages": [],
-    **{f"lc_callbacks_{name}": level for name, (level, _) in FINDINGS.items()},
+    # A level that is not set is told from one that is: see Settings.level.
+    **{f"lc_callbacks_{name}": None for name in FINDINGS},
 }
 _OUTPUTS = {
     "json": "a line of JSON for each test; see docs/reports.md",
@@ -81,7 +89,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "lc_callbacks(finding=level, ..., block_real_models=bool): watch every LangChain run of this test. Levels are "
         f"{', '.join(LEVELS)}; findings are {', '.join(FINDINGS)}.",
     )
-    config.stash[_watched_tests_key] = []
+    config.stash[_tests_key] = []
+    rules: Callable[[], Iterable[Rule]] = partial(_project_rules, config)
+    config.stash[_rules_key] = rules
+    PROJECT.begin(rules)
     observe = config.getini("lc_callbacks_observe")
     if observe not in _OBSERVE:
         raise pytest.UsageError(f"lc_callbacks_observe = {observe}: expected one of {', '.join(_OBSERVE)}")
@@ -102,26 +113,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Close what is still watched: pytest may be interrupted in the middle of a test."""
-    watched_tests: list[WatchedTest] = config.stash.get(_watched_tests_key, [])
-    for watched in reversed(watched_tests):
-        watched.close()
+    """Switch off what is still on: pytest may be interrupted in the middle of a test."""
+    tests: list[pytest.Item] = config.stash.get(_tests_key, [])
+    for item in tests[::-1]:
+        with _guarded(item):
+            _close(item)
+    if _rules_key in config.stash:
+        PROJECT.end(config.stash[_rules_key])
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Begin to watch before any fixture is set up."""
-    _enter(item, "setup")
-    is_marked = item.get_closest_marker("lc_callbacks") is not None
-    mistake = _read_settings(item) if is_marked or item.config.getini(f"lc_callbacks_{BLOCK}") else None
-    if mistake is None:
-        _begin_block(item)
-        if _is_watched(item, is_marked):
-            _watch(item)
+    mistake = None
+    with _guarded(item):
+        mistake = _begin(item)
     try:
         result = yield
     except BaseException as error:
-        _note_failure(item, error)
+        with _guarded(item):
+            _note_failure(item, error)
         raise
     if mistake is not None:
         # Raised this late because the tear-down of other plugins counts on their set-up.
@@ -132,17 +143,23 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Look for findings as soon as the body is over."""
-    _enter(item, "call")
+    with _guarded(item):
+        _enter(item, "call")
     try:
         result = yield
     except BaseException as error:
-        _note_failure(item, error)
-        _judge(item, "body")
+        with _guarded(item):
+            _note_failure(item, error)
+            _judge(item, "body")
         raise
-    for excinfo in getattr(item, "_excinfo", None) or ():
-        # A unittest.TestCase keeps its failures here.
-        _note_failure(item, excinfo.value)
-    failure = _judge(item, "body") or _caught_refusal(item)
+    failure = None
+    with _guarded(item):
+        for excinfo in getattr(item, "_excinfo", None) or ():
+            # A unittest.TestCase keeps its failures here.
+            _note_failure(item, excinfo.value)
+        failure = _judge(item, "body")
+        if failure is None:
+            failure = _caught_refusal(item)
     if failure is not None:
         raise failure
     return result
@@ -151,20 +168,25 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Look for further findings when the fixtures are torn down, and watch no more."""
-    _enter(item, "teardown")
+    with _guarded(item):
+        _enter(item, "teardown")
     try:
         try:
             result = yield
         except BaseException as error:
-            _note_failure(item, error)
-            _judge(item, "rest")
+            with _guarded(item):
+                _note_failure(item, error)
+                _judge(item, "rest")
             raise
-        failure = _judge(item, "rest")
+        failure = None
+        with _guarded(item):
+            failure = _judge(item, "rest")
         if failure is not None:
             raise failure
         return result
     finally:
-        _close(item)
+        with _guarded(item):
+            _close(item)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -173,17 +195,9 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the section *LangChain callbacks* to the report of a test that fails."""
     report = yield
-    watched = item.stash.get(_watched_key, None)
-    if watched is None:
-        return report
-    if watched.in_body and report.failed and call.excinfo is not None:
-        # A subtest's report.
-        _note_failure(item, call.excinfo.value)
-    from pytest_lc_callbacks._watching.outcome import add_section
-
-    add_section(item, watched, report)
-    if report.when == "teardown":
-        del item.stash[_watched_key]
+    with _guarded(item):
+        _show(item, call, report)
+    add_tracebacks(item, report)
     return report
 
 
@@ -192,16 +206,70 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
     """Keep apart what the fixture of a class, module or session makes, and what the test makes."""
-    watched_tests = request.config.stash[_watched_tests_key]
-    if not watched_tests or fixturedef.scope == "function":
+    tests = request.config.stash[_tests_key]
+    if not tests or fixturedef.scope == "function":
         return (yield)
-    with watched_tests[-1].wider_fixture():
+    with ExitStack() as stack:
+        with _guarded(tests[-1]):
+            watched = tests[-1].stash.get(_watched_key, None)
+            if watched is not None:
+                stack.enter_context(watched.wider_fixture())
         return (yield)
 
 
 def _output(config: pytest.Config, name: str) -> Any:
     """The path of an output that was asked for, but for those who ask for help alone."""
     return None if config.getoption("help", None) else config.getoption(f"lc_callbacks_{name}")
+
+
+def _guarded(item: pytest.Item) -> AbstractContextManager[None]:
+    """Around all that the hooks do for a test beside what they yield to; see `guarded`."""
+    return guarded(item, _give_up)
+
+
+def _give_up(item: pytest.Item) -> None:
+    """Switch off all that is on for a test, after an exception of the plugin's own; nothing is left to show."""
+    try:
+        _close(item)
+    finally:
+        if _watched_key in item.stash:
+            del item.stash[_watched_key]
+
+
+def _begin(item: pytest.Item) -> BaseException | None:
+    """Switch on what the test is set to. Returns the failure to raise for a wrong marker."""
+    _enter(item, "setup")
+    is_marked = item.get_closest_marker("lc_callbacks") is not None
+    if is_marked or item.config.getini(f"lc_callbacks_{BLOCK}"):
+        mistake = _read_settings(item)
+        if mistake is not None:
+            return mistake
+    _begin_block(item)
+    if _is_watched(item, is_marked):
+        _watch(item, is_asked_for=is_marked or _uses_us(item))
+    return None
+
+
+def _show(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
+    """Add the section to the report of a test that fails."""
+    watched = item.stash.get(_watched_key, None)
+    if watched is None:
+        return
+    if watched.in_body and report.failed and call.excinfo is not None:
+        # A subtest's report.
+        _note_failure(item, call.excinfo.value)
+    from pytest_lc_callbacks._watching.outcome import add_section
+
+    add_section(item, watched, report)
+    if report.when == "teardown":
+        del item.stash[_watched_key]
+
+
+def _project_rules(config: pytest.Config) -> Iterable[Rule]:
+    """What the project takes out of all that is printed."""
+    from pytest_lc_callbacks._watching.outcome import read_rules
+
+    return read_rules(config.hook.pytest_lc_callbacks_redact(config=config))
 
 
 def _names_in_ini(config: pytest.Config) -> Iterator[str]:
@@ -236,6 +304,7 @@ def _begin_block(item: pytest.Item) -> None:
 
     packages = item.config.getini("lc_callbacks_real_model_packages")
     block = item.stash[_block_key] = RealModelBlock(packages, lambda text: pytest.fail.Exception(text, pytrace=False))
+    item.config.stash[_tests_key].append(item)
     block.start()
 
 
@@ -256,16 +325,17 @@ def _uses_us(item: pytest.Item) -> bool:
     return any(definition.func.__module__ == __name__ for definition in resolved)
 
 
-def _watch(item: pytest.Item) -> WatchedTest:
-    """The `WatchedTest` of *item*, made here if there is none yet."""
+def _watch(item: pytest.Item, *, is_asked_for: bool = True) -> WatchedTest:
+    """The `WatchedTest` of *item*, made here if there is none yet; whether the test *is asked for* is noted there."""
     if _watched_key not in item.stash:
         from pytest_lc_callbacks._watching.watch import WatchedTest
 
-        is_asked_for = _uses_us(item) or item.get_closest_marker("lc_callbacks") is not None
         watched = WatchedTest(is_asked_for=is_asked_for, seeks_open_runs=_is_told(item, "unfinished_run"))
         item.stash[_watched_key] = watched
-        item.config.stash[_watched_tests_key].append(watched)
+        if item not in item.config.stash[_tests_key]:
+            item.config.stash[_tests_key].append(item)
         watched.begin(item.stash[_phase_key])
+    item.stash[_watched_key].is_asked_for |= is_asked_for
     return item.stash[_watched_key]
 
 
@@ -312,14 +382,18 @@ def _caught_refusal(item: pytest.Item) -> BaseException | None:
 def _close(item: pytest.Item) -> None:
     """Listen and refuse no more. What was seen stays until the last report is made."""
     watched, block = item.stash.get(_watched_key, None), item.stash.get(_block_key, None)
-    if watched is not None:
-        watched.close()
-        item.config.stash[_watched_tests_key].remove(watched)
+    tests = item.config.stash[_tests_key]
+    tests[:] = [test for test in tests if test is not item]
     if block is not None:
-        block.stop()
         del item.stash[_block_key]
     if _settings_key in item.stash:
         del item.stash[_settings_key]
+    with ExitStack() as steps:
+        # Each of them is taken, also where the other one raises.
+        if watched is not None:
+            steps.callback(watched.close)
+        if block is not None:
+            steps.callback(block.stop)
 
 
 @pytest.fixture
@@ -380,7 +454,7 @@ def spy_on(request: pytest.FixtureRequest) -> Iterator[Spies]:
     """
     from pytest_lc_callbacks._handlers.spy import Spies
 
-    watched = request.config.getini("lc_callbacks_observe") != "off"
+    watched = request.config.getini("lc_callbacks_observe") != "off" and not has_given_up(request.node)
     spies = _watch(request.node).spies if watched else Spies()
     yield spies
     spies.stop()
@@ -388,5 +462,6 @@ def spy_on(request: pytest.FixtureRequest) -> Iterator[Spies]:
 
 def _watch_late(request: pytest.FixtureRequest) -> None:
     """Begin to watch a test that gets a fixture of ours with ``request.getfixturevalue``."""
-    if request.config.getini("lc_callbacks_observe") != "off":
-        _watch(request.node)
+    if request.config.getini("lc_callbacks_observe") != "off" and not has_given_up(request.node):
+        with _guarded(request.node):
+            _watch(request.node)

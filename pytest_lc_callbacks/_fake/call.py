@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any
 
 from pytest_lc_callbacks._fake.messages import text_of
 from pytest_lc_callbacks._fake.response import Message
-from pytest_lc_callbacks._words import truncate
+from pytest_lc_callbacks._values import class_name, equal, is_a
+from pytest_lc_callbacks._words import safe, truncate
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
@@ -71,19 +72,19 @@ class Call:
         return self._messages
 
     def __repr__(self) -> str:
-        asked = truncate(text_of(self.messages[-1]), _SHOWN) if self.messages else "nothing"
-        return f"<Call {self.number}: {self.mode} {asked!r} -> {self._outcome()}>"
+        asked = repr(safe(text_of(self.messages[-1]), _SHOWN)) if self.messages else "'nothing'"
+        return f"<Call {self.number}: {self.mode} {asked} -> {self._outcome()}>"
 
     def _outcome(self) -> str:
-        if self.error:
-            return f"raised {type(self.error).__name__}"
+        if self.error is not None:
+            return f"raised {class_name(type(self.error))}"
         return "open" if self.response is None else truncate(str(Message(self.response)), _SHOWN)
 
 
 def have_same_prompt(one: Call, other: Call) -> bool:
     """Whether the prompts of both calls say the same."""
     first, second = ([(message.type, message.content) for message in call.messages] for call in (one, other))
-    return first == second
+    return equal(first, second)
 
 
 def _copy_fields(message: BaseMessage) -> dict[str, Any]:
@@ -91,6 +92,14 @@ def _copy_fields(message: BaseMessage) -> dict[str, Any]:
     fields = dict(message.__dict__)
     for name in ("content", "tool_calls", "additional_kwargs"):
         value = fields.get(name)
-        if value and not isinstance(value, str):
-            fields[name] = deepcopy(value)
+        if is_a(value, list, dict):
+            fields[name] = _copy(value)
     return fields
+
+
+def _copy(value: Any) -> Any:
+    try:
+        return deepcopy(value)
+    # A generator or a lock cannot be copied, and what is nested too deep; the program never asked for a copy.
+    except Exception:  # noqa: BLE001
+        return copy(value)

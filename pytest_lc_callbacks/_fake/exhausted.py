@@ -10,7 +10,7 @@ from pytest_lc_callbacks._fake.call import Call
 from pytest_lc_callbacks._fake.messages import text_of
 from pytest_lc_callbacks._fake.response import Message, Response, ResponseQueue
 from pytest_lc_callbacks._fake.rule import Rule
-from pytest_lc_callbacks._words import count, hint, last_lines, truncate
+from pytest_lc_callbacks._words import count, hint, last_lines, printable, repr_short
 
 _SHOWN_RESPONSES = 10
 _SHOWN_MESSAGES = 4
@@ -43,11 +43,11 @@ def explain(call: Call, rule: Rule | None, queue: ResponseQueue, rules: Sequence
     lines = [_first_line(call, rule, queue, rules)]
     if script := _script_lines(queue, rules):
         lines += ["script:", *last_lines(script, _SHOWN_RESPONSES, "  ")]
-    prompt = [f"  {message.type}: {truncate(_said(message), _SHOWN_LENGTH)}" for message in call.messages]
+    prompt = [f"  {message.type}: {_said(message)}" for message in call.messages]
     lines += [f"prompt of call {call.number}:", *last_lines(prompt, _SHOWN_MESSAGES, "  ")]
     if twin is not None:
         lines.append(f"  (the same prompt as call {twin.number}: a retry, a fallback or a loop asks again)")
-    return "\n".join([*lines, hint(f"if it is meant, {_suggest(rule, queue, rules)}")])
+    return printable("\n".join([*lines, hint(f"if it is meant, {_suggest(rule, queue, rules)}")]))
 
 
 def _first_line(call: Call, rule: Rule | None, queue: ResponseQueue, rules: Sequence[Rule]) -> str:
@@ -92,4 +92,4 @@ def _state(response: Response) -> str:
 
 
 def _said(message: BaseMessage) -> str:
-    return str(Message(message)) if isinstance(message, AIMessage) else repr(text_of(message))
+    return str(Message(message)) if isinstance(message, AIMessage) else repr_short(text_of(message), _SHOWN_LENGTH)

@@ -12,6 +12,10 @@ from typing import Any
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.tool import tool_call_chunk
 
+from pytest_lc_callbacks._values import ask, class_name
+from pytest_lc_callbacks._values import text_of as plain_text
+from pytest_lc_callbacks._words import string
+
 # A word with the blanks before it, as tokenizers cut. Longer words come in pieces of 20: a Chinese text has no blanks.
 _PIECES = re.compile(r"\s*\S{1,20}|\s+")
 _ARGUMENT_PIECE = 16
@@ -21,8 +25,9 @@ _ON_EVERY_CHUNK = ("model_provider", "output_version")
 
 def text_of(message: BaseMessage) -> str:
     """The text of a message, without its other content blocks."""
-    content = message.content
-    return content if isinstance(content, str) else str(message.text)
+    content: str | None = plain_text(message.content)
+    # Content that is no text and no list of blocks has none that LangChain could give.
+    return string(ask(message, "text", "")) if content is None else content
 
 
 def count_tokens(text: str) -> int:
@@ -34,7 +39,7 @@ def count_message(message: BaseMessage) -> int:
     """The tokens of a message: its text and its tool calls, and at least one."""
     text = text_of(message)
     if isinstance(message, AIMessage) and message.tool_calls:
-        text += "".join(call["name"] + json.dumps(call["args"], default=str) for call in message.tool_calls)
+        text += "".join(call["name"] + _as_json(call["args"], string) for call in message.tool_calls)
     return count_tokens(text) or 1
 
 
@@ -57,9 +62,9 @@ def fingerprint(*parts: str, prompt: Iterable[BaseMessage]) -> str:
 def fingerprint_text(message: BaseMessage) -> str:
     """The content of *message* and its tool calls, without ids, as a text for `fingerprint`."""
     content = message.content
-    text = content if isinstance(content, str) else json.dumps(content, default=_type_name)
+    text = content if isinstance(content, str) else _as_json(content, _type_name)
     if isinstance(message, AIMessage) and message.tool_calls:
-        text += json.dumps([[call["name"], call["args"]] for call in message.tool_calls], default=_type_name)
+        text += _as_json([[call["name"], call["args"]] for call in message.tool_calls], _type_name)
     return text
 
 
@@ -196,7 +201,16 @@ def text_pieces(text: str) -> list[str]:
 
 
 def _type_name(value: Any) -> str:
-    return type(value).__name__
+    return class_name(type(value))
+
+
+def _as_json(value: Any, default: Callable[[Any], str]) -> str:
+    """JSON of *value*; where it holds itself, is nested too deep or has keys that are none, the name of its type."""
+    try:
+        return json.dumps(value, default=default)
+    # A class that subclasses dict, list or str may do anything.
+    except Exception:  # noqa: BLE001
+        return _type_name(value)
 
 
 def _give_id(call: Any, identity: str, unique: Callable[[str], str], new_ids: dict[str, str]) -> dict[str, Any]:

@@ -207,7 +207,7 @@ def _read_message(message: BaseMessage, where: str) -> AIMessage:
     if not isinstance(message, AIMessage):
         raise TypeError(
             f"{where}: a {type(message).__name__} is no response; "
-            f"a model responds with an AIMessage; write .respond({truncate(repr(message.content), SHOWN)})"
+            f"a model responds with an AIMessage; write .respond({repr_short(message.content, SHOWN)})"
         )
     for i, call in enumerate(message.tool_calls):
         _refuse_what_is_not_json(call["name"], call["args"], f"{where}: tool_calls[{i}]")

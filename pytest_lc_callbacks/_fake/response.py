@@ -9,7 +9,8 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 
-from pytest_lc_callbacks._words import truncate
+from pytest_lc_callbacks._values import ask, class_name, is_empty
+from pytest_lc_callbacks._words import raw_repr, repr_short, safe, string
 
 SHOWN = 80
 """How many characters a message shows of a response."""
@@ -22,11 +23,11 @@ class Message:
     message: AIMessage
 
     def __str__(self) -> str:
-        said = truncate(repr(self.message.content), SHOWN)
+        said = repr_short(self.message.content, SHOWN)
         calls = ", ".join(call_text(call["name"], call["args"]) for call in self.message.tool_calls)
         if not calls:
             return said
-        return truncate(f"{said} with tool call {calls}" if self.message.content else f"tool call {calls}", SHOWN)
+        return safe(f"tool call {calls}" if is_empty(self.message.content) else f"{said} with tool call {calls}", SHOWN)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +51,9 @@ class Chunks:
     texts: tuple[str, ...] | None
 
     def __str__(self) -> str:
-        said = ", ".join(repr(piece.content) for piece in self.pieces if piece.content)
+        said = ", ".join(raw_repr(piece.content) for piece in self.pieces if not is_empty(piece.content))
         ending = "" if self.error is None else f", then {Failure(self.error)}"
-        return truncate(f"chunks {said}", SHOWN) + ending
+        return safe(f"chunks {said}", SHOWN) + ending
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,8 +63,7 @@ class Failure:
     error: BaseException | type[BaseException]
 
     def __str__(self) -> str:
-        said = self.error.__name__ if isinstance(self.error, type) else repr(self.error)
-        return f"raises {truncate(said, SHOWN)}"
+        return f"raises {repr_short(self.error, SHOWN)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +74,7 @@ class Data:
     name: str | None = None
 
     def __str__(self) -> str:
-        return truncate(call_text(self.name, self.fields) if self.name else repr(self.fields), SHOWN)
+        return safe(call_text(self.name, self.fields) if self.name else raw_repr(self.fields), SHOWN)
 
     def as_text(self) -> Message:
         """The object as JSON text."""
@@ -92,8 +92,8 @@ class Function:
     function: Callable[[list[BaseMessage]], Any]
 
     def __str__(self) -> str:
-        name = getattr(self.function, "__name__", type(self.function).__name__)
-        return f"function {name}"
+        name = string(ask(self.function, "__name__", class_name(type(self.function))))
+        return safe(f"function {name}", SHOWN)
 
 
 FixedKind = Message | Chunks | Failure | Data
@@ -171,8 +171,8 @@ class ResponseQueue:
 
 
 def call_text(name: str, args: Mapping[str, Any]) -> str:
-    """A tool call as people write one: ``search(q='weather')``."""
-    return f"{name}({', '.join(f'{key}={value!r}' for key, value in args.items())})"
+    """A tool call as people write one, to be shown by `safe`: ``search(q='weather')``."""
+    return f"{name}({', '.join(f'{key}={raw_repr(value)}' for key, value in args.items())})"
 
 
 def message_with_calls(text: str, calls: Sequence[Any]) -> AIMessage:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pytest_lc_callbacks._words import did_you_mean
+from pytest_lc_callbacks._values import class_name
+from pytest_lc_callbacks._words import did_you_mean, repr_short
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -73,9 +74,9 @@ class Schema:
 
     def _value_problem(self, value: Any, path: str) -> str | None:
         if "const" in self.keywords and value != self.keywords["const"]:
-            return f"{_place(path)} is {value!r} and not {self.keywords['const']!r}"
+            return f"{_place(path)} is {repr_short(value)} and not {self.keywords['const']!r}"
         if (choices := self.keywords.get("enum")) and value not in choices:
-            return f"{_place(path)} is {value!r} and not one of {', '.join(map(repr, choices))}"
+            return f"{_place(path)} is {repr_short(value)} and not one of {', '.join(map(repr, choices))}"
         return None
 
     def _type_problem(self, value: Any, path: str) -> str | None:
@@ -83,7 +84,7 @@ class Schema:
         kinds = [kinds] if isinstance(kinds, str) else kinds or []
         if not kinds or any(_is_type(value, kind) for kind in kinds):
             return None
-        return f"{_place(path)} is {value!r} and not of type {' or '.join(kinds)}"
+        return f"{_place(path)} is {repr_short(value)} and not of type {' or '.join(kinds)}"
 
     def _range_problem(self, value: Any, path: str) -> str | None:
         size, low, high = value, "minimum", "maximum"
@@ -101,7 +102,7 @@ class Schema:
         outside = size < limits.get(low, size) or size > limits.get(high, size)
         if not outside and (low != "minimum" or not _is_on_open_end(size, limits)):
             return None
-        return f"{_place(path)} is {value!r}, outside {json.dumps(limits)}"
+        return f"{_place(path)} is {repr_short(value)}, outside {json.dumps(limits)}"
 
     def _choice_problem(self, value: Any, path: str) -> str | None:
         choices = self.keywords.get("anyOf") or self.keywords.get("oneOf")
@@ -150,7 +151,9 @@ def json_problem(value: Any, path: str) -> str | None:
     if isinstance(value, (list, tuple)):
         problems = (json_problem(item, f"{path}[{i}]") for i, item in enumerate(value))
         return next(filter(None, problems), None)
-    return None if _is_json_scalar(value) else f"{path} is {value!r} ({type(value).__name__}), and a model writes JSON"
+    if _is_json_scalar(value):
+        return None
+    return f"{path} is {repr_short(value)} ({class_name(type(value))}), and a model writes JSON"
 
 
 def _is_json_scalar(value: Any) -> bool:

@@ -9,7 +9,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from pytest_lc_callbacks._fake.response import call_text
 from pytest_lc_callbacks._fake.schema import Schema
-from pytest_lc_callbacks._words import did_you_mean, hint, listing
+from pytest_lc_callbacks._words import did_you_mean, hint, listing, safe
 
 Schemas = Mapping[str, Schema | None]
 """The schema of each bound tool's arguments by the tool's name; None where the tool does not say."""
@@ -95,7 +95,7 @@ def call_problem(name: str, args: Mapping[str, Any], schemas: Schemas, *, is_aut
     remedy = "to test how a program takes such a call, add check_tools=False to that response"
     return (
         f"expected arguments that fit the tool {name!r}, but {problem}\n"
-        f"  {'made by auto()' if is_automatic else 'scripted'}: {call_text(name, args)}\n"
+        f"  {'made by auto()' if is_automatic else 'scripted'}: {safe(call_text(name, args), 1000)}\n"
         f"  the tool takes: {_signature(schema)}\n"
         + hint(f"{_script_a_call(name)}; auto() found nothing that fits" if is_automatic else remedy)
     )

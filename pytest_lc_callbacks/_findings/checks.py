@@ -10,6 +10,7 @@ from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._recording import Recording, Run, is_end, is_start
 from pytest_lc_callbacks._scopes import ObservedRuns, ScopeComparison
+from pytest_lc_callbacks._values import ask, class_name, items
 
 _SHOWN = 5
 
@@ -91,14 +92,14 @@ def _is_flaw_of_langchain(run: Run, ends: list[str]) -> bool:
         # See _causes.INLINE_HANDLER.
         return all(name.startswith("llm_") for name in run.names) and not any(map(_is_of_chat_model, run.events))
     # Chat models' astream_events v3 in a loop that closes at once, beside an inline handler.
-    cancelled = any(type(event.error).__name__ == "CancelledError" for event in run.events)
+    cancelled = any(class_name(type(event.error)) == "CancelledError" for event in run.events)
     return sorted(ends) == ["llm_end", "llm_error"] and cancelled
 
 
 def _is_of_chat_model(event: Any) -> bool:
     chunk, response = event.payload.get("chunk"), event.payload.get("response")
-    generations = [generation for batch in getattr(response, "generations", None) or () for generation in batch]
-    return any(hasattr(generation, "message") for generation in [chunk, *generations])
+    generations = [generation for batch in items(ask(response, "generations")) for generation in items(batch)]
+    return any(ask(generation, "message") is not None for generation in [chunk, *generations])
 
 
 def exhausted_models(

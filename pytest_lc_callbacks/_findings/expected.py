@@ -8,6 +8,8 @@ from itertools import starmap
 from traceback import walk_tb
 from types import FrameType
 
+from pytest_lc_callbacks._values import traceback_of
+
 
 def is_expected(error: BaseException) -> bool:
     """
@@ -16,7 +18,8 @@ def is_expected(error: BaseException) -> bool:
     The traceback says which lines *error* came through, and the source says what stands around each of them.
     """
     # unittest's assertRaises takes the traceback away, and hardly anybody else does.
-    return error.__traceback__ is None or any(starmap(_is_inside_raises, walk_tb(error.__traceback__)))
+    traceback = traceback_of(error)
+    return traceback is None or any(starmap(_is_inside_raises, walk_tb(traceback)))
 
 
 def _is_inside_raises(frame: FrameType, line: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from asyncio import CancelledError
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,8 +18,9 @@ from langchain_core.tools.base import BaseTool
 from pytest_lc_callbacks import _causes
 from pytest_lc_callbacks._causes import Cause
 from pytest_lc_callbacks._patches import Around, Patches
-from pytest_lc_callbacks._recording import Run
-from pytest_lc_callbacks._words import one_line
+from pytest_lc_callbacks._recording import Run, id_key
+from pytest_lc_callbacks._values import ask, entry, is_a, is_empty, items, traceback_of
+from pytest_lc_callbacks._words import one_line, string
 
 _STARTS = ("on_chain_start", "on_chat_model_start", "on_llm_start", "on_retriever_start", "on_tool_start")
 
@@ -36,7 +38,7 @@ class LangChainFlaws:
 
     def __init__(self, propagated: set[Any]) -> None:
         self._propagated = propagated
-        self._cancelled: set[Any] = set()
+        self._cancelled: dict[Any, Cause] = {}
         self._left: Counter[str] = Counter()
         self._not_begun: Counter[str] = Counter()
         self._patches = Patches()
@@ -47,6 +49,10 @@ class LangChainFlaws:
         self._wrap(BaseTool, ("run", "arun"), self._note_left_component)
         self._wrap(BaseRetriever, ("invoke", "ainvoke"), self._note_left_component)
         self._wrap(AsyncCallbackManager, _STARTS, self._note_cancelled_start)
+        # Not imported for this: who has a graph has the module.
+        node = getattr(sys.modules.get("langgraph._internal._runnable"), "RunnableSeq", None)
+        if node is not None:
+            self._wrap(node, ("_aend",), self._note_cancelled_end)
 
     def stop(self) -> None:
         """Put the methods back."""
@@ -58,17 +64,17 @@ class LangChainFlaws:
         return {run: why for run in still_open if (why := self._cause(run, left, not_begun, known))}
 
     def _cause(self, run: Run, left: Counter[str], not_begun: Counter[str], known: list[Run]) -> Cause | None:
-        if run.run_id in self._propagated or any(map(_raised_by_handler, run.ancestors())):
+        if run._id_key in self._propagated or any(map(_raised_by_handler, run.ancestors())):
             return _causes.HANDLER_RAISED
-        if run.run_id in self._cancelled:
-            return _causes.CANCELLED_MODEL
+        if run._id_key in self._cancelled:
+            return self._cancelled[run._id_key]
         if run.run_type in ("tool", "retriever") and left[run.label]:
             left[run.label] -= 1
             return _causes.LEFT_BY_CANCELLATION
         if len(run.names) == 1 and not_begun[run.label]:
             not_begun[run.label] -= 1
             return _causes.CANCELLED_START
-        if any(isinstance(around.error, (CancelledError, GeneratorExit)) for around in run.ancestors()):
+        if any(is_a(around.error, CancelledError, GeneratorExit) for around in run.ancestors()):
             return _causes.CLOSED_AROUND
         return _causes.FAILED_BATCH if _failed_beside(run, known) else None
 
@@ -81,7 +87,17 @@ class LangChainFlaws:
         try:
             yield
         except CancelledError:
-            self._cancelled.add(getattr(kwargs.get("run_manager"), "run_id", None))
+            self._cancelled[id_key(ask(kwargs.get("run_manager"), "run_id"))] = _causes.CANCELLED_MODEL
+            raise
+
+    @contextmanager
+    def _note_cancelled_end(self, node: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[None]:
+        try:
+            yield
+        except CancelledError:
+            # The end may have been sent: then the run is not open, and nobody asks.
+            manager = _by_name(("run_manager",), args, kwargs).get("run_manager")
+            self._cancelled[id_key(ask(manager, "run_id"))] = _causes.CANCELLED_END
             raise
 
     @contextmanager
@@ -107,15 +123,16 @@ class LangChainFlaws:
 def _label(runnable: Any, kwargs: Mapping[str, Any]) -> str:
     """The name of the run that a call of *runnable* begins."""
     config = kwargs.get("config")
-    run_name = config.get("run_name") if isinstance(config, Mapping) else kwargs.get("run_name")
-    return one_line(str(run_name or runnable.get_name()))
+    run_name = entry(config, "run_name") if is_a(config, Mapping) else kwargs.get("run_name")
+    return one_line(string(runnable.get_name() if is_empty(run_name) else run_name))
 
 
 def _label_at_start(kwargs: Mapping[str, Any]) -> str:
     """The name of the run whose start a callback manager sends."""
     serialized = kwargs.get("serialized")
-    named = serialized if isinstance(serialized, Mapping) else {}
-    return one_line(str(kwargs.get("name") or named.get("name") or (named.get("id") or [None])[-1]))
+    path = items(entry(serialized, "id"))
+    names = (kwargs.get("name"), entry(serialized, "name"), *path[-1:])
+    return one_line(string(next((name for name in names if not is_empty(name)), None)))
 
 
 def _by_name(names: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,8 +141,11 @@ def _by_name(names: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str,
 
 
 def _raised_by_handler(run: Run) -> bool:
-    """Whether *run* failed with an exception that came out of a handler."""
-    codes = [frame.f_code for frame, _ in walk_tb(run.error.__traceback__)] if run.error is not None else []
+    """Whether *run* failed with an exception that came out of a handler; a cancellation only passes through there."""
+    error = run.error
+    if error is None or not is_a(error, Exception):
+        return False
+    codes = [frame.f_code for frame, _ in walk_tb(traceback_of(error))]
     dispatch = [code.co_name for code in codes if code.co_filename.endswith("manager.py")]
     return not {"handle_event", "_ahandle_event_for_handler"}.isdisjoint(dispatch)
 
@@ -135,10 +155,12 @@ def _failed_beside(run: Run, known: list[Run]) -> bool:
     size = _batch_size(run)
     if run.run_type not in ("chat_model", "llm") or size < 2:
         return False
-    siblings = [other for other in known if other.parent_run_id == run.parent_run_id and other.run_type == run.run_type]
+    siblings = [
+        other for other in known if other._parent_id_key == run._parent_id_key and other.run_type == run.run_type
+    ]
     return any(other.status == "failed" and _batch_size(other) == size for other in siblings)
 
 
 def _batch_size(run: Run) -> int:
     size = run.events[0].payload.get("batch_size")
-    return size if isinstance(size, int) else 1
+    return size if type(size) is int else 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from traceback import walk_tb
 from types import FrameType, TracebackType
 from typing import Any
@@ -13,8 +14,11 @@ from langchain_core.callbacks import BaseCallbackHandler, manager
 
 from pytest_lc_callbacks._findings.handler_error import HandlerError
 from pytest_lc_callbacks._patches import Patches
+from pytest_lc_callbacks._recording import id_key
 from pytest_lc_callbacks._stack import is_library
+from pytest_lc_callbacks._values import ask, class_name, is_a, is_true, module_name, traceback_of
 
+_ABSENT = object()
 # Modules of handlers that LangChain adds by itself. The user cannot mend what they raise.
 _TRACERS = ("langchain_core.tracers.", "langsmith.", "langgraph.")
 
@@ -30,7 +34,11 @@ class Swallowed:
     def __init__(self, is_of_earlier_test: Callable[[Any, Iterable[Any]], bool]) -> None:
         self.errors: list[HandlerError] = []
         self.propagated: set[Any] = set()
-        """The ids of the runs whose handler raised into the program. LangChain sends no end for such a run."""
+        """
+        The ids, as `id_key` gives them, of the runs whose handler raised into the program.
+
+        LangChain sends no end for such a run.
+        """
         self._is_of_earlier_test = is_of_earlier_test
         self._patches = Patches()
 
@@ -52,9 +60,13 @@ class Swallowed:
         if self._is_of_earlier_test(read.run_id, frame.f_locals.get("handlers", ())):
             return
         # With raise_error LangChain raises the exception again, but not a NotImplementedError.
-        raises = getattr(read.handler, "raise_error", False) and not isinstance(error, NotImplementedError)
-        if raises and not read.in_coroutine:
-            self.propagated.add(read.run_id)
+        is_asked = not is_a(error, NotImplementedError) and not read.in_coroutine
+        raises = ask(read.handler, "raise_error", _ABSENT)
+        if is_asked and raises is _ABSENT:
+            self.propagated.add(id_key(read.run_id))
+            self.errors.append(replace(read, breaks=True))
+        elif is_asked and is_true(raises):
+            self.propagated.add(id_key(read.run_id))
         elif not _is_flaw_of_langchain(read):
             self.errors.append(read)
 
@@ -84,7 +96,7 @@ def _read_frame(error: BaseException, frame: FrameType) -> HandlerError:
         return HandlerError(
             error=error,
             handler=caught["handler"],
-            name=type(caught["handler"]).__name__,
+            name=class_name(type(caught["handler"])),
             event=caught.get("event_name", "a callback"),
             args=tuple(caught.get("args", ())),
             kwargs=dict(caught.get("kwargs", {})),
@@ -94,7 +106,7 @@ def _read_frame(error: BaseException, frame: FrameType) -> HandlerError:
 
 def _read_traceback(error: BaseException, frame: FrameType) -> HandlerError:
     """Read it from the traceback: of a coroutine handler in a sync run LangChain's frame has only the coroutine."""
-    method = _method_frame(error.__traceback__)
+    method = _method_frame(traceback_of(error))
     sent = _sent(frame)
     if method is None:
         name, _, event = getattr(frame.f_locals.get("coro"), "__qualname__", "a handler.a callback").rpartition(".")
@@ -105,7 +117,7 @@ def _read_traceback(error: BaseException, frame: FrameType) -> HandlerError:
     return HandlerError(
         error=error,
         handler=handler,
-        name=type(handler).__name__,
+        name=class_name(type(handler)),
         event=method.f_code.co_name,
         args=tuple(given[name] for name in names if name in given),
         kwargs={**sent, **given.get("kwargs", {}), **given},
@@ -132,12 +144,12 @@ def _sent(frame: FrameType) -> dict[str, Any]:
 
 
 def _is_flaw_of_langchain(read: HandlerError) -> bool:
-    if isinstance(read.error, NotImplementedError) and read.event == "on_chat_model_start":
+    if is_a(read.error, NotImplementedError) and read.event == "on_chat_model_start":
         # A handler asks so for on_llm_start instead. Before langchain-core 1.4 a coroutine handler did not get it.
         return True
-    return type(read.handler).__module__.startswith(_TRACERS) and not _passed_users_code(read.error)
+    return module_name(type(read.handler)).startswith(_TRACERS) and not _passed_users_code(read.error)
 
 
 def _passed_users_code(error: BaseException) -> bool:
     """Whether the user's code took part, such as a function that was given to ``with_listeners``."""
-    return any(not is_library(frame.f_code.co_filename) for frame, _ in walk_tb(error.__traceback__))
+    return any(not is_library(frame.f_code.co_filename) for frame, _ in walk_tb(traceback_of(error)))

@@ -12,13 +12,13 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from langchain_core.callbacks import BaseRunManager
 
 from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._findings.finding import Finding
-from pytest_lc_callbacks._recording import Run
+from pytest_lc_callbacks._recording import Run, id_key
+from pytest_lc_callbacks._values import ask, module_name
 
 _SHOWN = 5
 # `_reach` gives up at this many objects: then nothing is proven, and no run is reported.
@@ -41,7 +41,7 @@ class OpenRun:
 class _Found:
     """The objects of this process that may belong to open runs."""
 
-    managers: dict[UUID, list[object]] = field(default_factory=dict)
+    managers: dict[Any, list[object]] = field(default_factory=dict)
     """For each open run the run managers with which LangChain would end it. Without one, nothing can end it."""
 
     loops: list[asyncio.AbstractEventLoop] = field(default_factory=list)
@@ -70,7 +70,7 @@ def runs_nothing_can_end(runs: list[Run], living: Iterable[object]) -> list[Open
 
         living: The objects that are still alive when the test is over, such as the values of fixtures of a session.
     """
-    found = _search({run.run_id for run in runs})
+    found = _search({run._id_key for run in runs})
     roots = [*living, *(root for loop in found.loops for root in _roots_of(loop))]
     reached = _reach(roots)
     if reached is None:
@@ -86,7 +86,7 @@ def unfinished_runs(open_runs: Collection[OpenRun]) -> Iterator[Finding]:
     # What is open inside an open run has the same cause.
     tops = [open_run for open_run in open_runs if not set(open_run.run.ancestors()) & set(runs)]
     are = f"{len(runs):,} {'is' if len(runs) == 1 else 'are'}"
-    names = _words.truncate(", ".join(dict.fromkeys(run.label for run in runs)))
+    names = _words.safe(", ".join(dict.fromkeys(run.label for run in runs)))
     reasons = [f"  {open_run.run.label}: {open_run.reason}" for open_run in tops]
     yield Finding(
         name="unfinished_run",
@@ -96,19 +96,21 @@ def unfinished_runs(open_runs: Collection[OpenRun]) -> Iterator[Finding]:
     )
 
 
-def _search(run_ids: set[UUID]) -> _Found:
+def _search(run_ids: set[Any]) -> _Found:
     found = _Found()
     for candidate in gc.get_objects():
         # By its true type: a proxy may claim to be anything, and do anything when asked.
         kind = type(candidate)
-        if kind in _SUSPENDED:
+        # Not `in _SUSPENDED`, which hashes the class: its metaclass may do anything, too.
+        if kind is types.GeneratorType or kind is types.CoroutineType or kind is types.AsyncGeneratorType:
             found.suspended.append(candidate)
-            run_id = _starting_run(candidate)
+            run_id = id_key(_starting_run(candidate))
             if run_id in run_ids:
                 found.managers.setdefault(run_id, []).append(candidate)
         elif issubclass(kind, BaseRunManager):
-            if getattr(candidate, "run_id", None) in run_ids:
-                found.managers.setdefault(candidate.run_id, []).append(candidate)
+            run_id = id_key(ask(candidate, "run_id"))
+            if run_id in run_ids:
+                found.managers.setdefault(run_id, []).append(candidate)
         elif issubclass(kind, asyncio.AbstractEventLoop) and not candidate.is_closed():
             found.loops.append(candidate)
     return found
@@ -172,7 +174,7 @@ def _is_followed(candidate: object) -> bool:
     kind = type(candidate)
     if issubclass(kind, (type, types.ModuleType, types.CodeType)):
         return False
-    return not str(kind.__module__).startswith(_NOT_FOLLOWED)
+    return not module_name(kind).startswith(_NOT_FOLLOWED)
 
 
 def _referents(candidate: object) -> list[Any]:
@@ -189,12 +191,12 @@ def _may_end(reached: _Reached, run: Run, found: _Found) -> bool:
     """Whether an object or a thread that was *reached* may still end *run*."""
     if run.events[0].thread in reached.threads:
         return True
-    return any(id(manager) in reached.ids for manager in found.managers.get(run.run_id, ()))
+    return any(id(manager) in reached.ids for manager in found.managers.get(run._id_key, ()))
 
 
 def _reason(run: Run, found: _Found) -> str:
     """Who forgot *run*, as far as the facts prove it."""
-    managers = {id(manager) for manager in found.managers.get(run.run_id, ())}
+    managers = {id(manager) for manager in found.managers.get(run._id_key, ())}
     thread = next((thread for thread in threading.enumerate() if _works_on(thread, managers)), None)
     if thread is not None:
         return f"the thread {thread.name} is still in it"

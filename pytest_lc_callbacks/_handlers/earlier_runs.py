@@ -41,4 +41,4 @@ class EarlierRuns:
     def began_before(self, run_id: Any) -> bool:
         """Whether *run_id* itself says that LangChain made it earlier."""
         first = self._first_id
-        return first is not None and isinstance(run_id, UUID) and run_id.version == 7 and run_id < first
+        return first is not None and type(run_id) is UUID and run_id.version == 7 and run_id < first

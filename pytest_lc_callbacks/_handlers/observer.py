@@ -9,7 +9,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from uuid import UUID
 
 from langchain_core.runnables.config import var_child_runnable_config
 
@@ -19,6 +18,7 @@ from pytest_lc_callbacks._handlers.recorder import RecordingHandler
 from pytest_lc_callbacks._recording import Recording, Run, Selection, id_key, is_start
 from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, ObservedRuns, Origin, ScopeTable, compare_recordings
 from pytest_lc_callbacks._stack import call_behind, is_called_by_fallbacks
+from pytest_lc_callbacks._values import ask
 
 _PLACES = {"setup": "in the test's set-up", "teardown": "in the test's tear-down"}
 
@@ -108,7 +108,7 @@ class Observer(RecordingHandler):
         if not self._on:
             return
         manager: Any = (var_child_runnable_config.get() or {}).get("callbacks")
-        inside = getattr(manager, "parent_run_id", None)
+        inside = ask(manager, "parent_run_id")
         frame = sys._getframe(1)
         call = call_behind(frame)
         elsewhere = call.thread_known and threading.get_ident() != self._test_thread
@@ -137,13 +137,13 @@ class Observer(RecordingHandler):
             limit=limit,
             since=since,
             observer="callback_scopes" if self._phases else "observer",
-            earlier_run_ids=frozenset({run.run_id for run in earlier} - {run.run_id for run in runs if earlier}),
+            earlier_run_ids=frozenset({run._id_key for run in earlier} - {run._id_key for run in runs if earlier}),
         )
 
     def _origins_of(self, runs: list[Run]) -> dict[Run, Origin]:
         noted = {run_id: iter(origins) for run_id, origins in list(self._origins.items())}
         roots = [run for run in runs if run.parent_run_id is None]
-        found = {run: next(noted.get(id_key(run.run_id), iter(())), None) for run in roots}
+        found = {run: next(noted.get(run._id_key, iter(())), None) for run in roots}
         return {run: origin for run, origin in found.items() if origin is not None}
 
     def _find_earlier(self, heard: list[Run], parents: dict[Run, Run]) -> set[Run]:
@@ -158,7 +158,7 @@ class Observer(RecordingHandler):
         """Whether *run*, which began inside no heard run, began inside a run of an earlier test."""
         if run.parent_run_id is not None and is_of_earlier_test(self, run.parent_run_id):
             return True
-        return self._earlier.was_told_of(id_key(run.run_id))
+        return self._earlier.was_told_of(run._id_key)
 
     def _phases_of(self, runs: list[Run]) -> dict[Run, str]:
         """The phase in which each of *runs* began."""
@@ -191,13 +191,13 @@ class Observer(RecordingHandler):
 def _parents(runs: list[Run], origins: dict[Run, Origin]) -> dict[Run, Run]:
     """The run that each of *runs* began in: its parent, or else the run that LangChain's context held."""
     found = {run: run.parent for run in runs if run.parent is not None}
-    inside = {run: origin.inside for run, origin in origins.items() if origin.inside is not None}
+    inside = {run: id_key(origin.inside) for run, origin in origins.items() if origin.inside is not None}
     # Several runs can share an id: the context held the last one that had begun.
-    latest: dict[UUID, Run] = {}
+    latest: dict[Any, Run] = {}
     for run in runs if inside else ():
         if run in inside and inside[run] in latest:
             found[run] = latest[inside[run]]
-        latest[run.run_id] = run
+        latest[run._id_key] = run
     return found
 
 

@@ -13,10 +13,12 @@ from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, BaseCallbackManager
 
+from pytest_lc_callbacks._handlers.copies import COPIES, Copies
 from pytest_lc_callbacks._handlers.recorder import RecordingHandler
 from pytest_lc_callbacks._patches import Patches, subclasses
 from pytest_lc_callbacks._recording import EVENT_NAMES, Recording
 from pytest_lc_callbacks._scopes import ScopedRecording
+from pytest_lc_callbacks._values import ask, is_true
 from pytest_lc_callbacks._words import repr_short
 
 # The attribute with which a handler declines an event; the events that are missing here cannot be declined.
@@ -167,6 +169,7 @@ class Spies:
         self._on_stop_iteration = on_stop_iteration
         self._patches = Patches()
         self._lookups: list[Any] = []
+        self._copies = Copies()
         self._is_on = True
 
     def __call__(self, target: BaseCallbackHandler | type[BaseCallbackHandler]) -> Spy:
@@ -214,6 +217,8 @@ class Spies:
         def spied_look_up(handler: Any, name: str) -> Any:
             __tracebackhide__ = True
             found = original(handler, name)
+            if name in COPIES and self._listening(handler):
+                return _SpiedMethod(_own(found), functools.partial(self._copy, handler, _own(found)))
             if name not in _METHODS or _asks_for_llm_start(found) or not self._listening(handler):
                 return found
             # Somebody may have put back what they were shown.
@@ -227,12 +232,19 @@ class Spies:
         self._lookups.append(spied_look_up)
 
     def _listening(self, handler: Any) -> list[Spy]:
+        handler = self._copies.original(handler)
         return [spy for spy in self.spies if spy._listens_to(handler)] if self._is_on else []
+
+    def _copy(self, handler: Any, method: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Call the *method* that makes a copy of a handler, and take the copy for the handler itself from then on."""
+        copy = method(*args, **kwargs)
+        self._copies.note(copy, handler)
+        return copy
 
     def _call(self, handler: Any, name: str, method: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Record a call of a handler's *method*, and call it."""
         __tracebackhide__ = True
-        event = _METHODS[name]
+        handler, event = self._copies.original(handler), _METHODS[name]
         passing = _Passing(self._listening(handler), (id(handler), event, kwargs.get("run_id")))
         passing.record(handler, args, kwargs)
         with passing:
@@ -330,7 +342,7 @@ def _declines(handler: Any, name: str) -> bool:
     """Whether *handler* declines events of this *name*."""
     method = inspect.getattr_static(type(handler), f"on_{name}", None)
     ignore = _DECLINED_BY.get(name)
-    return method in _ASKS_FOR_LLM_START or (ignore is not None and bool(getattr(handler, ignore, False)))
+    return method in _ASKS_FOR_LLM_START or (ignore is not None and is_true(ask(handler, ignore)))
 
 
 def _is_raised(error: BaseException, name: str) -> bool:

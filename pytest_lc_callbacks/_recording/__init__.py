@@ -2,6 +2,7 @@
 
 from pytest_lc_callbacks._recording.events import Event, Run
 from pytest_lc_callbacks._recording.names import EVENT_NAMES, EventName, is_end, is_start
+from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport
 from pytest_lc_callbacks._recording.patterns import any_order, event, many
 from pytest_lc_callbacks._recording.recording import Recording
 from pytest_lc_callbacks._recording.records import id_key, payload_fields
@@ -10,8 +11,10 @@ from pytest_lc_callbacks._recording.tree import RunTree
 
 __all__ = [
     "EVENT_NAMES",
+    "NOTHING_KNOWN",
     "Event",
     "EventName",
+    "ObserverReport",
     "Recording",
     "Run",
     "RunTree",

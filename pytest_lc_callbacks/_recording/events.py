@@ -59,7 +59,7 @@ class Event(Shortcuts):
 
     def __repr__(self) -> str:
         """Name and run; never the payload, whose repr can be huge."""
-        return f"<Event {self.name} {self.run_name or 'of an unknown run'}>"
+        return f"<Event {self.name} {one_line(self.run_name) if self.run_name else 'of an unknown run'}>"
 
     @property
     def inputs(self) -> Any:

@@ -12,6 +12,7 @@ from pytest_lc_callbacks._recording.events import Event, Run
 from pytest_lc_callbacks._recording.matching import find_mismatch
 from pytest_lc_callbacks._recording.mismatch import Mismatch
 from pytest_lc_callbacks._recording.names import TOKENS, is_end, is_start
+from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport
 from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._words import listing, possible, repr_short
@@ -22,10 +23,25 @@ NOTHING_RECORDED = possible(
 )
 
 
-def hint(mismatch: Mismatch, items: Sequence[Item], selection: Selection) -> str | None:
-    """A ``hint:`` paragraph; None where the facts prove no cause that LangChain is known for."""
+def explain(
+    mismatch: Mismatch, items: Sequence[Item], selection: Selection, report: ObserverReport = NOTHING_KNOWN
+) -> Sequence[str]:
+    """
+    ``hint:`` paragraphs; none where the facts prove no cause that LangChain is known for.
+
+    What the events themselves prove comes before what the observer's *report* says of missed runs, and that before
+    what the events alone make likely.
+    """
     failure = _Failure(mismatch, items, selection)
-    return next(filter(None, (explain(failure) for explain in _EXPLANATIONS)), None)
+    proven = _first_hint(failure, _PROOFS)
+    if proven or report.hints:
+        return [proven] if proven else report.hints
+    guessed = _first_hint(failure, _EXPLANATIONS_WITHOUT_OBSERVER)
+    return [guessed] if guessed else []
+
+
+def _first_hint(failure: _Failure, explanations: Iterable[Callable[[_Failure], str | None]]) -> str | None:
+    return next(filter(None, (explain(failure) for explain in explanations)), None)
 
 
 @dataclass(frozen=True)
@@ -58,7 +74,7 @@ def _explain_double_there(failure: _Failure) -> str | None:
 def _explain_error(failure: _Failure) -> str | None:
     """The event at the mismatch is an error that the list does not have from there on."""
     there, mismatch = failure.there, failure.mismatch
-    if there is None or there.error is None or there.name in _names_in(*mismatch.expected, *mismatch.rest):
+    if there is None or there.error is None or there.name in names_in(*mismatch.expected, *mismatch.rest):
         return None
     if there.run is not None and there.name.replace("_error", "_end") in there.run.names:
         return None
@@ -126,7 +142,7 @@ def _explain_one_component(failure: _Failure) -> str | None:
 
 def _is_about_run_around(failure: _Failure, tops: Sequence[Run]) -> bool:
     """Whether a chain's event is expected where an event of one of *tops* is."""
-    wanted = _names_in(*failure.mismatch.expected)
+    wanted = names_in(*failure.mismatch.expected)
     if not wanted or not all(name.startswith("chain_") for name in wanted):
         return False
     return failure.there is None or failure.there.run in tops
@@ -153,7 +169,7 @@ def _overlap(runs: Iterable[Run]) -> bool:
 def _explain_silence(failure: _Failure) -> str | None:
     """A run ended where a run inside it was expected, and the handler heard none inside it."""
     there = failure.there
-    starts = set(filter(is_start, _names_in(*failure.mismatch.expected)))
+    starts = set(filter(is_start, names_in(*failure.mismatch.expected)))
     if there is None or there.run is None or not is_end(there.name) or there.run.children or not starts:
         return None
     if there.run.run_type not in ("tool", "chain") or not starts.isdisjoint(failure.selection.names):
@@ -163,13 +179,15 @@ def _explain_silence(failure: _Failure) -> str | None:
     return possible(silence, map(str, causes))
 
 
-_EXPLANATIONS: tuple[Callable[[_Failure], str | None], ...] = (
+_PROOFS: tuple[Callable[[_Failure], str | None], ...] = (
     _explain_double_there,
     _explain_error,
     _explain_tokens,
     _explain_double_before,
-    _explain_one_component,
     _explain_concurrent,
+)
+_EXPLANATIONS_WITHOUT_OBSERVER: tuple[Callable[[_Failure], str | None], ...] = (
+    _explain_one_component,
     _explain_silence,
 )
 
@@ -179,7 +197,7 @@ def _same_names(items: Sequence[Item], names: Sequence[str]) -> bool:
     return all(isinstance(item, str) for item in items) and Counter(names) == Counter(map(str, items))
 
 
-def _names_in(*items: Item) -> list[str]:
+def names_in(*items: Item) -> list[str]:
     """The names of events that *items* speak of."""
     names: list[str] = []
     for item in items:
@@ -188,7 +206,7 @@ def _names_in(*items: Item) -> list[str]:
         elif isinstance(item, EventPattern):
             names += [item.name] if item.name else []
         elif isinstance(item, Many):
-            names += _names_in(*item.alternatives)
+            names += names_in(*item.alternatives)
         elif isinstance(item, AnyOrder):
-            names += [name for branch in item.branches for name in _names_in(*branch)]
+            names += [name for branch in item.branches for name in names_in(*branch)]
     return names

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, Unpack
 
 from pytest_lc_callbacks._recording.attributes import Attributes, Comparison
 from pytest_lc_callbacks._recording.events import Event, Log, Run
 from pytest_lc_callbacks._recording.expectation import expectation
-from pytest_lc_callbacks._recording.hints import NOTHING_RECORDED, hint
+from pytest_lc_callbacks._recording.hints import NOTHING_RECORDED, explain, names_in
 from pytest_lc_callbacks._recording.matching import find_mismatch
 from pytest_lc_callbacks._recording.message import event_lines, not_reached, tree_lines, window
 from pytest_lc_callbacks._recording.names import EventName, MethodName, event_name
+from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport
 from pytest_lc_callbacks._recording.patterns import EventPattern, Expected, Item, compile_items, pattern_of
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.snapshot import snapshot
@@ -138,7 +139,10 @@ class Recording:
         if found:
             raise AssertionError(_join(f"expected one {wanted}, but there are {len(found):,}", event_lines(found)))
         same_name = self.where(name).events if name else []
-        raise AssertionError(_join(f"expected one {wanted}, but there is none", self._candidates(same_name)))
+        lines = self._candidates(same_name)
+        if not same_name:
+            lines += self._explain_emptiness([event_name(name)] if name else None)
+        raise AssertionError(_join(f"expected one {wanted}, but there is none", lines))
 
     def _candidates(self, same_name: Sequence[Event]) -> list[str]:
         """The events that the user may have meant: those of the *same name*, or else all."""
@@ -178,14 +182,16 @@ class Recording:
         items = compile_items(expected)
         selection = self._selection
         if items and not selection:
-            hints = [] if len(self._log) else [NOTHING_RECORDED]
-            raise AssertionError(_join(f"expected {_render_first(items)}, but {self._emptiness}", hints))
+            first = f"expected {_render_first(items)}, but {self._emptiness}"
+            raise AssertionError(_join(first, self._explain_emptiness(names_in(*items))))
         mismatch = find_mismatch(items, selection)
         if mismatch is None:
             return
+        report = self._ask_observer(names_in(*mismatch.expected, *mismatch.rest))
         lines = [*mismatch.evidence, *window(mismatch, selection), *not_reached(mismatch.rest)]
-        lines += filter(None, [hint(mismatch, items, selection)])
-        lines += [f"as recorded: {expectation(selection)}"]
+        lines += explain(mismatch, items, selection, report)
+        misses = f", which misses {listing(report.missed)}" if report.missed else ""
+        lines += [f"as recorded{misses}: {expectation(selection)}"]
         raise AssertionError(_join(mismatch.line(selection), lines))
 
     def assert_no_events(self, name: EventName | MethodName | None = None, **attributes: Unpack[Attributes]) -> None:
@@ -210,10 +216,9 @@ class Recording:
             raise AssertionError(_join(first, event_lines(found)))
         is_selective = name or attributes or (self._chosen is not None and not len(self._log))
         if is_selective and not self._selection:
-            raise AssertionError(
-                f"expected no {wanted} among the recorded events, but {self._emptiness}, so nothing was checked\n"
-                "hint: if the handler is to hear nothing at all, write assert_no_events() of the handler itself."
-            )
+            first = f"expected no {wanted} among the recorded events, but {self._emptiness}, so nothing was checked"
+            silence = "hint: if the handler is to hear nothing at all, write assert_no_events() of the handler itself."
+            raise AssertionError(_join(first, [*self._ask_observer().hints, silence]))
 
     def assert_no_errors(self, ignore: type[BaseException] | Iterable[type[BaseException]] = ()) -> None:
         """
@@ -230,7 +235,8 @@ class Recording:
         __tracebackhide__ = True
         ignored = _read_classes(ignore)
         if not self._selection:
-            raise AssertionError(f"expected runs without errors, but {self._emptiness}, so nothing was checked")
+            first = f"expected runs without errors, but {self._emptiness}, so nothing was checked"
+            raise AssertionError(_join(first, self._ask_observer().hints))
         failed = [event for event in self._error_events() if not is_a(event.error, *ignored)]
         failed += [event for event in self._select(EventPattern("tool_end")).events() if event.tool_failed]
         if failed:
@@ -247,7 +253,8 @@ class Recording:
         __tracebackhide__ = True
         runs = self.runs
         if not runs:
-            raise AssertionError(f"expected runs that have ended, but {self._emptiness}, so nothing was checked")
+            first = f"expected runs that have ended, but {self._emptiness}, so nothing was checked"
+            raise AssertionError(_join(first, self._ask_observer().hints))
         still_open = [run for run in runs if not run.ended]
         if still_open:
             names = listing(run.label for run in still_open)
@@ -277,7 +284,7 @@ class Recording:
         recorded = RunTreeText.of(self.tree)
         difference = wanted.difference(recorded, any_order=any_order)
         if difference:
-            raise AssertionError(difference)
+            raise AssertionError(_join(difference, self._ask_observer().hints))
 
     @property
     def _emptiness(self) -> str:
@@ -285,6 +292,20 @@ class Recording:
         if not len(self._log):
             return "nothing was recorded"
         return f"none of the {count(len(self._log), 'event')} that were recorded was selected"
+
+    def _explain_emptiness(self, wanted: Collection[str] | None) -> Sequence[str]:
+        """The hints why none of the *wanted* events was recorded, or none at all; see `_ask_observer`."""
+        hints = self._ask_observer(wanted).hints
+        return hints if hints or len(self._log) else [NOTHING_RECORDED]
+
+    def _ask_observer(self, wanted: Collection[str] | None = None) -> ObserverReport:
+        """
+        The runs that the handler missed, and why, where an observer is on; a recording by itself knows of none.
+
+        Args:
+            wanted: The names of the events that are missing; None where any missed run explains the failure.
+        """
+        return NOTHING_KNOWN
 
     @property
     def _asked_since(self) -> float:
@@ -301,10 +322,14 @@ class Recording:
         return False
 
     def _view(self, selection: Selection) -> Recording:
-        view = Recording()
+        view = self._make_view()
         view._log = self._log
         view._chosen = selection
         return view
+
+    def _make_view(self) -> Recording:
+        """A recording for some of its events, still empty."""
+        return Recording()
 
     def _select(self, pattern: EventPattern) -> Selection:
         """The events that *pattern* accepts."""

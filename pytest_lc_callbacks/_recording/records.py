@@ -79,7 +79,8 @@ def id_key(run_id: Any) -> Any:
     """
     if issubclass(type(run_id), UUID):
         return run_id.int
-    if type(run_id) in (str, int):
+    # Not `in (str, int)`: a metaclass may compare classes, and raise.
+    if type(run_id) is str or type(run_id) is int:
         return (run_id,)
     return _StrangeId(run_id) if run_id is not None and is_hashable(run_id) else None
 

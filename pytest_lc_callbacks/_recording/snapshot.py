@@ -45,7 +45,7 @@ class _Ids:
         self._numbers: dict[str, dict[str, str]] = {"run": {}, "id": {}}
 
     def run(self, run_id: UUID | None) -> str | None:
-        return None if run_id is None else self._number("run", str(run_id))
+        return None if run_id is None else self._number("run", string(run_id))
 
     def in_text(self, text: str) -> str:
         text = _SURROGATE.sub(lambda found: ascii(found[0])[1:-1], text)
@@ -65,7 +65,7 @@ def _event(event: Event, ids: _Ids) -> dict[str, Any]:
         "event": event.name,
         "run": ids.run(event.run_id),
         "parent": ids.run(event.parent_run_id),
-        "name": event.run_name,
+        "name": plain(event.run_name, ids),
         "type": event.run_type,
         # LangChain merges tags as sets: each process has another order.
         "tags": sorted((plain(tag, ids) for tag in event.tags), key=_order),

@@ -167,16 +167,19 @@ def compare(before: Iterable[Line], after: Iterable[Line], rules: Rules, *, slow
             changes.append(Change("test_renamed", f"the test was {left['test']}"))
         if changes:
             differences.append(Difference(name, changes))
-    differences += [Difference(name, [Change("test_gone", f"the test is gone: {name}")]) for name in gone]
+    differences += [Difference(name, [Change("test_gone", "the test is gone")]) for name in gone]
     differences += [Difference(name, [*_new_test(new[name])]) for name in added]
-    return Comparison(len(pairs) + len(gone) + len(added), differences, _rises(pairs.values()), rules)
+    found = Comparison(len(pairs) + len(gone) + len(added), differences, _rises(pairs.values()), rules)
+    # What is worse comes first.
+    differences.sort(key=lambda each: not any(found.is_worse_change(change) for change in each.changes))
+    return found
 
 
 def _new_test(test: Line) -> list[Change]:
     found = [Change("finding", f"new finding {f['name']}: {f['summary']}") for f in test["findings"]]
     wrong = test["outcome"] in ("failed", "error", "interrupted")
     failed = [Change("failed", f"a new test has the outcome {test['outcome']}")] if wrong else []
-    return [*failed, *found, Change("test_new", f"the test is new: {test['test']}")]
+    return [*failed, *found, Change("test_new", "the test is new")]
 
 
 def _tests(lines: Iterable[Line]) -> dict[str, Line]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from time import perf_counter
 from typing import Any
 
-from pytest_lc_callbacks._recording import Event, Recording
+from pytest_lc_callbacks._recording import NOTHING_KNOWN, Event, ObserverReport, Recording
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 from pytest_lc_callbacks._scopes.failure import find_constructor_failure, find_runtime_failure
 from pytest_lc_callbacks._scopes.observed_runs import active_observer
+from pytest_lc_callbacks._scopes.report import report
 from pytest_lc_callbacks._scopes.table import ScopeTable, draw_table
 
 
@@ -19,6 +20,12 @@ class ScopedRecording(Recording):
     def __init__(self, events: Iterable[Event] = ()) -> None:
         super().__init__(events)
         self._made_at = perf_counter()
+        self._whole: ScopedRecording | None = None
+        """The recording of which this one has some events, chosen by `where` or `without`; None for a handler's own."""
+
+    def __repr__(self) -> str:
+        """A recording that `where` returns is a `Recording` to users."""
+        return super().__repr__().replace("<ScopedRecording:", "<Recording:")
 
     @property
     def _asked_since(self) -> float:
@@ -82,7 +89,24 @@ class ScopedRecording(Recording):
             raise AssertionError(str(failure))
         return draw_table(comparison.tree(comparison.in_scope), {"handler": comparison})
 
+    def _make_view(self) -> Recording:
+        view = ScopedRecording()
+        view._whole = self._whole or self
+        return view
+
+    def _ask_observer(self, wanted: Collection[str] | None = None) -> ObserverReport:
+        whole, observer = self._whole or self, active_observer()
+        # An observer is a recording too, and heard all that it knows of.
+        if observer is None or id(observer) == id(whole):
+            return NOTHING_KNOWN
+        return report(ScopeComparison(whole, observer._observed_runs()), wanted)
+
     def _compare(self, asked: str) -> ScopeComparison:
+        if self._whole is not None:
+            raise TypeError(
+                f"{asked} compares all that a handler heard with what really ran, and where() and without() chose some "
+                f"of it: ask the handler itself, as in handler.{asked}()"
+            )
         observer = active_observer()
         if observer is None:
             raise RuntimeError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from uuid import UUID
+from typing import Any
 
 from pytest_lc_callbacks._recording import Recording, Run, RunTree, is_start
 from pytest_lc_callbacks._scopes.observed_runs import ObservedRuns
@@ -107,16 +107,16 @@ def _count_dispatches(run: Run, names: Sequence[str]) -> int:
 
 def _assign_runs(recording: Recording, observed: ObservedRuns) -> tuple[dict[Run, list[Run]], list[Run]]:
     """For each observed run the runs in *recording* that are the same; and those that the observer did not hear."""
-    by_id: dict[UUID, list[Run]] = {}
+    by_id: dict[Any, list[Run]] = {}
     for run in observed.runs:
-        by_id.setdefault(run.run_id, []).append(run)
+        by_id.setdefault(run._id_key, []).append(run)
     heard: dict[Run, list[Run]] = {run: [] for run in observed.runs}
     unobserved = []
     for run in recording.runs:
-        same_id = by_id.get(run.run_id)
+        same_id = by_id.get(run._id_key)
         if same_id is not None:
             heard[find_occurrence(run, same_id)].append(run)
-        elif run.run_id not in observed.earlier_run_ids:
+        elif run._id_key not in observed.earlier_run_ids:
             unobserved.append(run)
     return heard, unobserved
 

@@ -10,6 +10,7 @@ from pytest_lc_callbacks._scopes.comparison import Hearing, ScopeComparison
 from pytest_lc_callbacks._scopes.observed_runs import Origin
 from pytest_lc_callbacks._scopes.target import Target
 from pytest_lc_callbacks._stack import CallSite
+from pytest_lc_callbacks._values import ask, entry, is_empty
 
 # The names of runs of LangChain's own chains, whose constructors take no callbacks.
 _NO_CONSTRUCTOR_CALLBACKS = ("Runnable", "LangGraph", "Pregel")
@@ -122,8 +123,8 @@ class Evidence:
     def is_in_constructor(self) -> bool | None:
         """Whether the runnable that was passed as ``of=`` holds the handler; None where that cannot be seen."""
         given: Any = self.target.given if self.constructor and self.target is not None else None
-        while hasattr(given, "bound"):
-            given = given.bound
+        while (bound := ask(given, "bound")) is not None:
+            given = bound
         is_spy = self._recording._handler_class is not type(self._recording)
         if is_spy or not hasattr(given, "callbacks"):
             return None
@@ -156,7 +157,7 @@ def has_option(run: Run, *names: str) -> bool:
     """Whether a model was called with one of these options."""
     payload = run._start.payload
     places = (payload.get("invocation_params"), payload.get("options"))
-    return any(options.get(name) for options in places if isinstance(options, dict) for name in names)
+    return any(not is_empty(entry(options, name)) for options in places for name in names)
 
 
 def thread_of(run: Run) -> int:

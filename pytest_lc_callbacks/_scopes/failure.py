@@ -18,7 +18,7 @@ from pytest_lc_callbacks._scopes.reasons import (
     names,
 )
 from pytest_lc_callbacks._scopes.target import Target
-from pytest_lc_callbacks._words import count, did_you_mean, first_lines, hint, more, possible
+from pytest_lc_callbacks._words import count, did_you_mean, first_lines, hint, more, possible, printable, repr_short
 
 _ROWS = 60
 _NAMES = 30
@@ -42,7 +42,7 @@ class Failure:
     """How to check less."""
 
     def __str__(self) -> str:
-        return "\n".join(filter(None, [self.headline, *self.rows, *self.why, self.narrower]))
+        return printable("\n".join(filter(None, [self.headline, *self.rows, *self.why, self.narrower])))
 
 
 def find_runtime_failure(comparison: ScopeComparison, under: Any, *, only: bool) -> Failure | None:
@@ -170,7 +170,7 @@ def _remark(comparison: ScopeComparison, run: Run) -> str:
 def _explain_nothing(comparison: ScopeComparison, target: Target | None) -> Failure:
     """A check under which nothing ran fails, and says what it was limited to."""
     if target is not None and isinstance(target.given, Run):
-        headline = f"expected a run to check, but the observer did not hear this one: {target.given!r}"
+        headline = f"expected a run to check, but the observer did not hear this one: {repr_short(target.given)}"
         return Failure(headline=headline)
     limit = comparison.observed.limit
     if _is_cut_by_handler(comparison):

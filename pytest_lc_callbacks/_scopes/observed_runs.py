@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ from uuid import UUID
 from pytest_lc_callbacks._causes import FALLBACKS
 from pytest_lc_callbacks._recording import Run
 from pytest_lc_callbacks._stack import CallSite
+from pytest_lc_callbacks._values import entries, entry, is_a, items
 
 
 class Origin(NamedTuple):
@@ -66,8 +66,8 @@ class ObservedRuns:
     observer: str
     """The name that a test has for the observer: ``"callback_scopes"``."""
 
-    earlier_run_ids: frozenset[UUID]
-    """The ids of the runs that began inside a run of an earlier test."""
+    earlier_run_ids: frozenset[Any]
+    """The ids, as `id_key` gives them, of the runs that began inside a run of an earlier test."""
 
     def parent_of(self, run: Run) -> Run | None:
         """The run that *run* began in: its parent, or else the run that its context held."""
@@ -125,11 +125,12 @@ def _is_same(given: Any, passed_on: Any) -> bool:
 
     With ``exception_key``, with_fallbacks writes an exception into the dict between its calls.
     """
-    if isinstance(given, dict) and isinstance(passed_on, dict):
-        found = {key: passed_on.get(key) for key in given}
-        return all(found[key] is value or isinstance(found[key], BaseException) for key, value in given.items())
-    if isinstance(given, list) and isinstance(passed_on, list):
-        return len(given) == len(passed_on) and all(map(operator.is_, given, passed_on))
+    if is_a(given, dict) and is_a(passed_on, dict):
+        pairs = [(entry(passed_on, key), value) for key, value in entries(given)]
+        return all(found is value or is_a(found, BaseException) for found, value in pairs)
+    if is_a(given, list) and is_a(passed_on, list):
+        pairs = list(zip(items(given), items(passed_on), strict=False))
+        return list.__len__(given) == list.__len__(passed_on) and all(found is value for found, value in pairs)
     return given is passed_on
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from pytest_lc_callbacks._recording import Run
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison, find_occurrence
-from pytest_lc_callbacks._words import repr_short
+from pytest_lc_callbacks._values import ask, bases, class_name, is_a
+from pytest_lc_callbacks._words import one_line, repr_short, string
 
 _LLM_EVENTS = {"llm_new_token", "llm_end", "llm_error"}
 
@@ -29,13 +30,13 @@ class Target:
         Raises:
             TypeError: If it is no name, `Run` or runnable.
         """
-        if isinstance(given, str):
-            return cls(given, (" ".join(given.split()),))
+        if is_a(given, str):
+            return cls(given, (one_line(given),))
         if isinstance(given, Run):
             return cls(given, (given.label,))
-        if isinstance(given, type) or not (hasattr(given, "invoke") and hasattr(given, "get_name")):
+        if isinstance(given, type) or ask(given, "invoke") is None or ask(given, "get_name") is None:
             raise TypeError(f"{argument}= takes a run's name, a Run, or the runnable itself, not {_describe(given)}")
-        return cls(given, tuple(dict.fromkeys(_names(given))))
+        return cls(given, tuple(dict.fromkeys(map(one_line, _names(given)))))
 
     def __str__(self) -> str:
         return " or ".join(map(repr, self.names))
@@ -43,7 +44,7 @@ class Target:
     def runs(self, comparison: ScopeComparison) -> list[Run]:
         """The observed runs that are meant: a `Run` also out of scope, the runs of a name in scope alone."""
         if isinstance(self.given, Run):
-            same_id = [run for run in comparison.observed.runs if run.run_id == self.given.run_id]
+            same_id = [run for run in comparison.observed.runs if run._id_key == self.given._id_key]
             return [find_occurrence(self.given, same_id)] if same_id else []
         named = [run for run in comparison.in_scope if run.name is not None and run.label in self.names]
         if not named and is_kind(self.given, "BaseLLM"):
@@ -52,16 +53,16 @@ class Target:
         return named
 
 
-def is_kind(thing: Any, *bases: str) -> bool:
+def is_kind(thing: Any, *names: str) -> bool:
     """Whether the class of *thing* has a base of one of these names: LangChain's classes, without importing them."""
-    return any(base.__name__ in bases for base in type(thing).__mro__)
+    return any(class_name(base) in names for base in bases(type(thing)))
 
 
 def _names(runnable: Any) -> Iterator[str]:
     """The names that LangChain gives the runs of *runnable*."""
     config = getattr(runnable, "config", None)
     if isinstance(config, Mapping) and config.get("run_name"):
-        yield str(config["run_name"])
+        yield string(config["run_name"])
     elif is_kind(runnable, "RunnableBindingBase"):
         # A binding has no runs of its own.
         yield from _names(runnable.bound)
@@ -71,14 +72,14 @@ def _names(runnable: Any) -> Iterator[str]:
         for choice in runnable.runnables.values():
             yield from _names(choice)
     else:
-        yield str(runnable.get_name())
+        yield string(runnable.get_name())
 
 
 def _names_by_config(runnable: Any) -> Iterator[str]:
     """The names for the runnable's own config, then for the alternatives that a call's config could choose."""
     prepared, config = runnable.prepare()
     if config.get("run_name"):
-        yield str(config["run_name"])
+        yield string(config["run_name"])
         return
     yield from _names(prepared)
     for alternative in getattr(runnable, "alternatives", {}).values():

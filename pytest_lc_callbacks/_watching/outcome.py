@@ -11,6 +11,7 @@ import pytest
 from pytest_lc_callbacks import _words
 from pytest_lc_callbacks._redaction import Rule, redact
 from pytest_lc_callbacks._stack import render_place
+from pytest_lc_callbacks._values import is_a, traceback_of
 from pytest_lc_callbacks._watching.settings import LEVELS
 from pytest_lc_callbacks._watching.warning import CallbackFindingWarning
 
@@ -36,7 +37,7 @@ def failure_of(
     """
     texts = []
     for finding in findings:
-        level, problem = _level(item, finding, settings.level(finding.name))
+        level, problem = _level(item, finding, settings.level(finding.name, is_asked_for=watched.is_asked_for))
         if problem:
             texts.append(problem)
         if level == "off":
@@ -92,9 +93,12 @@ def _level(item: pytest.Item, finding: Finding, level: str) -> tuple[str, str | 
     # A hook may do anything; what it did must not hide the finding.
     except Exception as error:  # noqa: BLE001
         return level, _problem(hook, "to return a level", f"it raised {_words.error_line(error)}", error)
-    if answer is None or answer in LEVELS:
-        return answer or level, None
-    return level, _problem(hook, f"to return one of {', '.join(LEVELS)}, or None", f"it returned {answer!r}")
+    if answer is None:
+        return level, None
+    if is_a(answer, str) and answer in LEVELS:
+        return answer, None
+    found = f"it returned {_words.repr_short(answer)}"
+    return level, _problem(hook, f"to return one of {', '.join(LEVELS)}, or None", found)
 
 
 class WithheldError(Exception):
@@ -119,16 +123,19 @@ def clean_of(item: pytest.Item) -> Callable[[str], str]:
 
     def clean(text: str) -> str:
         try:
-            return redact(text, _rules(hook(config=item.config)))
+            return _words.printable(redact(text, read_rules(hook(config=item.config))))
         # A hook may do anything; what it did must not let a secret out.
         except Exception as error:  # noqa: BLE001
-            problem = _problem(hook, "to name what to take out", f"it raised {_words.error_line(error)}", error)
+            # Without the project's rules, which are what went wrong.
+            raised = _words.truncate(_words.one_line(redact(_words.raw_repr(error))), 160)
+            problem = _problem(hook, "to name what to take out", f"it raised {raised}", error)
             raise WithheldError(f"(withheld: {problem})") from None
 
     return clean
 
 
-def _rules(results: Iterable[Any]) -> Iterable[Rule]:
+def read_rules(results: Iterable[Any]) -> Iterable[Rule]:
+    """The rules in what the implementations of ``pytest_lc_callbacks_redact`` returned: one, several or None each."""
     for result in results:
         if result is None:
             continue
@@ -140,7 +147,7 @@ def _problem(hook: Any, expected: str, found: str, error: BaseException | None =
     functions = [implementation.function for implementation in hook.get_hookimpls()]
     codes = [function.__code__ for function in functions if hasattr(function, "__code__")]
     places = [render_place(code.co_filename, code.co_firstlineno) for code in codes]
-    for frame, line in walk_tb(error.__traceback__) if error is not None else ():
+    for frame, line in walk_tb(traceback_of(error)) if error is not None else ():
         if frame.f_code in codes:
             places = [render_place(frame.f_code.co_filename, line)]
     return f"expected the hook {hook.name} ({', '.join(places)}) {expected}, but {found}"

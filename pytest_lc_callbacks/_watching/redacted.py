@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from pytest_lc_callbacks._words import error_text, one_line, repr_short, truncate, truncate_middle
-
-# A repr is cut here before it is cleaned, so that a huge value costs no more than a large one.
-_LONGEST = 10_000
+from pytest_lc_callbacks._values import ask, class_name, entries, entry, is_empty, items, text_of
+from pytest_lc_callbacks._words import error_text, one_line, raw_repr, string, truncate, truncate_middle
 
 
 class Redacted:
@@ -26,34 +24,40 @@ class Redacted:
 
     def value(self, value: Any, limit: int) -> str:
         """The ``repr`` of *value*: ``'no network'``."""
-        return truncate(one_line(self._clean(repr_short(value, _LONGEST))), limit)
+        return self._text(raw_repr(value), limit)
+
+    def name(self, name: Any, limit: int = 80) -> str:
+        """A name that somebody gave to a run, a tool or an argument."""
+        return self._text(string(name), limit)
 
     def quoted(self, value: Any) -> str:
         """A text, or the ``repr`` of anything else, in quotation marks and cut in the middle."""
-        text = value if isinstance(value, str) else repr_short(value, _LONGEST)
+        text = text_of(value)
+        text = raw_repr(value) if text is None else text
         return f'"{truncate_middle(one_line(self._clean(text)))}"'
 
     def error(self, error: BaseException) -> str:
         """The class of *error* and the first line of what it says: ``ValueError: no network``."""
         first = next(iter(error_text(error).strip().splitlines()), "")
-        return truncate(f"{type(error).__name__}{': ' if first else ''}{self._clean(first)}", 160)
+        return self._text(f"{class_name(type(error))}{': ' if first else ''}{first}", 160)
 
-    def arguments(self, named: Mapping[str, Any]) -> str:
+    def arguments(self, named: Any) -> str:
         """The first of the *named* values: ``q='weather', api_key='[redacted]'``; a name may tell of a secret."""
-        given = [self._clean(f"{name}={repr_short(value, 1000)}") for name, value in list(named.items())[:5]]
-        return ", ".join(truncate(one_line(text), 40) for text in given)
+        return ", ".join(self._text(f"{string(name)}={raw_repr(value)}", 40) for name, value in entries(named)[:5])
 
-    def tool_call(self, call: Mapping[str, Any]) -> str:
+    def tool_call(self, call: Any) -> str:
         """A call that a model asks for: ``search(q='weather')``."""
-        args = call.get("args")
-        return truncate(f"{call.get('name')}({self.arguments(args) if isinstance(args, Mapping) else ''})", 80)
+        return truncate(f"{self.name(entry(call, 'name'))}({self.arguments(entry(call, 'args'))})", 80)
 
     def message(self, message: Any) -> str:
         """A message with who it is from: ``human: "The capital of France?"``."""
-        content = getattr(message, "content", message)
-        calls = getattr(message, "tool_calls", None) or ()
-        text = self.quoted(content) if content or not calls else ""
+        content = ask(message, "content", message)
+        calls = items(ask(message, "tool_calls"))
+        text = "" if calls and is_empty(content) else self.quoted(content)
         parts = [text, *(f"calls {self.tool_call(call)}" for call in calls)]
         # A stream's answer is a chunk, all of them added up.
-        kind = str(getattr(message, "type", "message")).removesuffix("MessageChunk").lower()
-        return f"{kind}: {'  '.join(filter(None, parts))}"
+        kind = (text_of(ask(message, "type")) or "message").removesuffix("MessageChunk").lower()
+        return f"{self.name(kind, 40)}: {'  '.join(filter(None, parts))}"
+
+    def _text(self, text: str, limit: int) -> str:
+        return truncate(one_line(self._clean(text)), limit)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pytest_lc_callbacks import _words
 from pytest_lc_callbacks._recording import Event, Run, RunTree
+from pytest_lc_callbacks._values import ask, is_a, text_of
 from pytest_lc_callbacks._watching.redacted import Redacted
 
 _RUNS = 40
@@ -99,10 +100,10 @@ def _hidden_lines(hidden: Sequence[_Entry]) -> list[str]:
 def _call(write: Redacted, run: Run) -> str:
     """The name of a run; a tool's with what it was called with."""
     if run.run_type != "tool":
-        return run.label
+        return write.name(run.label)
     inputs = run.inputs
-    arguments = write.arguments(inputs) if isinstance(inputs, Mapping) else write.value(inputs, 60)
-    return _words.truncate(f"{run.label}({arguments})", 100)
+    arguments = write.arguments(inputs) if is_a(inputs, Mapping) else write.value(inputs, 60)
+    return _words.truncate(f"{write.name(run.label)}({arguments})", 100)
 
 
 def _outcome(write: Redacted, run: Run, remarks: Mapping[Run, str]) -> str:
@@ -122,7 +123,7 @@ def _end(write: Redacted, run: Run) -> str:
         return "failed"
     last = run.events[-1]
     if last.tool_failed:
-        return f"answered with an error: {write.value(getattr(last.payload.get('output'), 'content', None), 80)}"
+        return f"answered with an error: {write.value(ask(last.payload.get('output'), 'content'), 80)}"
     calls = [call for event in run.events for call in event.tool_calls]
     return f"calls {', '.join(map(write.tool_call, calls[:3]))}{' ...' if len(calls) > 3 else ''}" if calls else ""
 
@@ -133,7 +134,7 @@ def _last_call(write: Redacted, runs: Sequence[Run]) -> list[str]:
     if not calls:
         return []
     last = max(calls, key=lambda run: run.time)
-    lines = [f"last prompt, of {last.label}:", *_prompt(write, last.events[0])]
+    lines = [f"last prompt, of {write.name(last.label)}:", *_prompt(write, last.events[0])]
     answer = _answer(write, last)
     return [*lines, "its answer:", f"  {answer}"] if answer else lines
 
@@ -150,10 +151,10 @@ def _prompt(write: Redacted, start: Event) -> list[str]:
 def _answer(write: Redacted, run: Run) -> str:
     ends = [event for event in run.events if event.name == "llm_end"]
     if not ends:
-        tokens = "".join(event.token or "" for event in run.events if event.name == "llm_new_token")
+        tokens = "".join(text_of(event.token) or "" for event in run.events if event.name == "llm_new_token")
         return f"{write.quoted(tokens)} (cut off)" if tokens else ""
     outputs = ends[-1].outputs
-    return write.quoted(outputs) if isinstance(outputs, str) else write.message(outputs)
+    return write.quoted(outputs) if is_a(outputs, str) else write.message(outputs)
 
 
 def _duration(run: Run) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_lc_callbacks._words import did_you_mean
+from pytest_lc_callbacks._words import did_you_mean, repr_short
 
 LEVELS = ("off", "warn", "error")
 # The default level of each finding, and what it means.
@@ -27,7 +27,7 @@ class Settings:
     """The settings of one test."""
 
     levels: Mapping[str, str] = field(default_factory=dict)
-    """The level of each finding that is not at its default."""
+    """The level of each finding for which the project or a marker sets one."""
 
     block_real_models: bool = False
     """Whether models of provider packages must not be called."""
@@ -35,13 +35,14 @@ class Settings:
     @classmethod
     def of(cls, ini: Callable[[str], Any], markers: Iterable[Any]) -> Settings:
         """
-        The settings of a test with these *markers*, the closest first.
+        The settings of a test with these *markers*, the closest first; *ini* gives None for what is not set.
 
         Raises:
             ValueError: If a level or a marker is wrong.
         """
-        levels: dict[str, str] = {
-            name: read_level(f"lc_callbacks_{name} =", ini(f"lc_callbacks_{name}")) for name in FINDINGS
+        set_ = {name: ini(f"lc_callbacks_{name}") for name in FINDINGS}
+        levels = {
+            name: read_level(f"lc_callbacks_{name} =", level) for name, level in set_.items() if level is not None
         }
         block: Any = bool(ini(f"lc_callbacks_{BLOCK}"))
         for marker in reversed(list(markers)):
@@ -50,9 +51,18 @@ class Settings:
             levels |= {name: level for name, level in said.items() if name != BLOCK}
         return cls(levels, block_real_models=block)
 
-    def level(self, finding: str) -> str:
-        """The level of *finding*."""
-        return self.levels.get(finding, FINDINGS[finding][0])
+    def level(self, finding: str, *, is_asked_for: bool = True) -> str:
+        """
+        The level of *finding*.
+
+        Args:
+            finding: Its name.
+
+            is_asked_for: Whether the test itself asks to be watched. One that does not hears of a finding at ``"warn"``
+                at most, unless somebody set another level.
+        """
+        default = FINDINGS[finding][0]
+        return self.levels.get(finding, default if is_asked_for or default != "error" else "warn")
 
 
 def read_level(where: str, level: Any) -> str:
@@ -74,7 +84,7 @@ def read_marker(args: Iterable[Any], kwargs: Mapping[str, Any]) -> dict[str, Any
     Raises:
         ValueError: If one is wrong; the message lists the right ones.
     """
-    given = [*map(repr, args)]
+    given = [*map(repr_short, args)]
     if given:
         raise ValueError(f"lc_callbacks({', '.join(given)}): expected keywords, such as handler_error='off'")
     said: dict[str, Any] = {}
@@ -82,7 +92,7 @@ def read_marker(args: Iterable[Any], kwargs: Mapping[str, Any]) -> dict[str, Any
         if name == BLOCK and isinstance(value, bool):
             said[name] = value
         elif name == BLOCK:
-            raise ValueError(f"lc_callbacks({name}={value!r}): expected True or False")
+            raise ValueError(f"lc_callbacks({name}={repr_short(value)}): expected True or False")
         elif name in FINDINGS:
             said[name] = read_level(f"lc_callbacks({name}=...):", value)
         else:

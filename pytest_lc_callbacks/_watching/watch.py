@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -31,8 +31,9 @@ from pytest_lc_callbacks._handlers.observer import (
     switch_on,
 )
 from pytest_lc_callbacks._handlers.spy import Spies
-from pytest_lc_callbacks._recording import Recording, Run
+from pytest_lc_callbacks._recording import Recording, Run, id_key
 from pytest_lc_callbacks._scopes import ObservedRuns
+from pytest_lc_callbacks._values import cause_of, class_name
 from pytest_lc_callbacks._watching.section import section
 
 
@@ -64,13 +65,18 @@ class WatchedTest:
         """What is wrong with the project's hooks, for the report's section."""
         self.is_shown = False
         """Whether a report shows the runs already."""
-        self._is_asked_for = is_asked_for
+        self.is_asked_for = is_asked_for
+        """Whether the test itself asks to be watched, as it may do late, with ``request.getfixturevalue``."""
         self._seeks_open_runs = seeks_open_runs
         self._found_before: set[tuple[str, str]] = set()
         self._in_wider_fixture = 0
         self._swallowed = Swallowed(partial(is_of_earlier_test, self.observer))
         self._flaws = LangChainFlaws(self._swallowed.propagated)
-        self._listen()
+        try:
+            self._listen()
+        except BaseException:
+            self.close()
+            raise
 
     def _listen(self) -> None:
         self._swallowed.start()
@@ -80,11 +86,13 @@ class WatchedTest:
 
     def close(self) -> None:
         """Listen no more, and put back all that was replaced."""
-        self.spies.stop()
-        self._flaws.stop()
-        self._swallowed.stop()
-        _made.stop(self._note_made)
-        switch_off(self.observer)
+        with ExitStack() as steps:
+            # Each of them is taken, also where another one raises; the last of them first.
+            steps.callback(switch_off, self.observer)
+            steps.callback(_made.stop, self._note_made)
+            steps.callback(self._swallowed.stop)
+            steps.callback(self._flaws.stop)
+            steps.callback(self.spies.stop)
 
     def begin(self, phase: str) -> None:
         """Begin a phase of the test: ``"setup"``, ``"call"`` or ``"teardown"``."""
@@ -131,7 +139,7 @@ class WatchedTest:
         observed = observed_runs(self.observer)
         runs = observed.runs if whole else []
         if not runs:
-            nothing = ["no LangChain run began in this test"] if whole and self._is_asked_for else []
+            nothing = ["no LangChain run began in this test"] if whole and self.is_asked_for else []
             return "\n\n".join([*nothing, *findings])
         still_open = [run for run in runs if not run.ended]
         causes = self._flaws.causes(still_open, runs)
@@ -147,8 +155,20 @@ class WatchedTest:
 
     def _raised_in_handlers(self) -> Iterator[Finding]:
         observed = observed_runs(self.observer)
-        errors = [error for error in list(self._swallowed.errors) if error.run_id not in observed.earlier_run_ids]
-        return handler_errors(errors, {run.run_id: run.label for run in observed.runs})
+        errors = [
+            error for error in list(self._swallowed.errors) if id_key(error.run_id) not in observed.earlier_run_ids
+        ]
+        runs = {run._id_key: run for run in observed.runs}
+
+        def called_at(run_id: Any) -> str | None:
+            """The line that called the outermost run around this one, where the observer saw it."""
+            run = runs.get(id_key(run_id))
+            while run is not None and (around := observed.parent_of(run)) is not None:
+                run = around
+            origin = None if run is None else observed.origin(run)
+            return None if origin is None else origin.call.place
+
+        return handler_errors(errors, {key: run.label for key, run in runs.items()}, called_at)
 
     def observed_runs(self) -> ObservedRuns:
         """What the observer knows up to this moment."""
@@ -176,10 +196,13 @@ class WatchedTest:
     def _is_known(self, error: BaseException) -> bool:
         """Whether the test failed with *error*, or expected it."""
         cause = self.failure
-        while cause is not None:
+        # An exception may be its own cause.
+        seen: set[int] = set()
+        while cause is not None and id(cause) not in seen:
             if cause is error:
                 return True
-            cause = cause.__cause__ or cause.__context__
+            seen.add(id(cause))
+            cause = cause_of(cause, also_suppressed=True)
         return is_expected(error)
 
     def _open_runs(self) -> list[Run]:
@@ -194,7 +217,7 @@ class WatchedTest:
 
     def _note_made(self, kind: _made.Kind, made: Any) -> None:
         if kind == "handler":
-            self.handlers[f"{type(made).__name__}#{len(self.handlers)}"] = made
+            self.handlers[f"{class_name(type(made))}#{len(self.handlers)}"] = made
         elif not self._in_wider_fixture:
             self.scripts.append(made)
 

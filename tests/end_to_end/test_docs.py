@@ -8,7 +8,8 @@ A page says what is special about a block in HTML comments on the lines above it
 - `<!-- output -->`: this block is not code; it is in what the last example printed. `...` stands for anything.
 - `<!-- file: conftest.py -->`: this block is a file that the examples after it on the page find beside them.
 - `<!-- options: --lc-callbacks-tree -->`: pytest's command line for this block.
-- `<!-- needs: langchain_anthropic -->`: skip the block where that cannot be imported.
+- `<!-- needs: langchain_anthropic -->`: skip the block where that cannot be imported; also
+  `<!-- needs: langgraph.types:TracePolicy -->`, for a name in a module.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import shlex
 import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
@@ -103,8 +105,10 @@ class Results:
 
 def missing(example: Example) -> bool:
     """Whether *example* needs something that is not installed."""
-    needed = example.notes.get("needs")
-    return bool(needed) and find_spec(needed) is None
+    module, _, name = (example.notes.get("needs") or "").partition(":")
+    if not module:
+        return False
+    return find_spec(module) is None or (bool(name) and not hasattr(import_module(module), name))
 
 
 # Every example is run once per process, in as few runs of pytest as the pages let it.

@@ -277,3 +277,78 @@ def test_it(callback_scopes):
 """)
 
     result.stdout.fnmatch_lines(["*expected (start not heard) to start and end once, but it had no start: chain_end*"])
+
+
+LIBRARY = """
+from langchain_core.callbacks import FileCallbackHandler
+
+def test_it(recording_handler, tmp_path):
+    with FileCallbackHandler(str(tmp_path / "log")) as handler:
+        pass
+    RunnableLambda(str, name="shout").{call}, {{"callbacks": [handler]}}){end}
+"""
+
+
+def test_a_librarys_handler_is_told_with_the_users_line(run):
+    """
+    Where no line of the user's raised, a `handler_error` shows the line that led to the run.
+    """
+    result = run(LIBRARY.format(call="invoke(1", end=""))
+
+    [line] = [line for line in result.outlines if "in a run that was called at" in line]
+    source = (HEAD + LIBRARY).strip("\n").splitlines()
+    number = next(number for number, text in enumerate(source, 1) if "shout" in text)
+    assert line.strip().endswith(f"_users_line.py:{number}")
+
+
+def test_an_async_run_shows_no_line(run):
+    """
+    The stack of an async run shows no line of the user's, and the finding names none.
+    """
+    result = run(
+        LIBRARY.format(call="ainvoke(1", end="").replace(
+            "    RunnableLambda", "    import asyncio; asyncio.run(RunnableLambda"
+        )
+        + ")\n"
+    )
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["expected FileCallbackHandler.on_chain_start to return, *"])
+    result.stdout.no_fnmatch_line("*in a run that was called at*")
+
+
+ON_PURPOSE = """
+class Broken(BaseCallbackHandler):
+    def on_chain_start(self, serialized, inputs, **kwargs):
+        raise ValueError("on purpose")
+
+def test_it({fixture}):
+    RunnableLambda(str).invoke(1, {{"callbacks": [Broken()]}})
+"""
+
+
+@pytest.mark.parametrize(
+    ("fixture", "options", "outcome"),
+    [
+        ("", [], {"passed": 1, "warnings": 1}),
+        ("", ["-olc_callbacks_handler_error=error"], {"failed": 1}),
+        ("", ["-olc_callbacks_handler_error=off"], {"passed": 1}),
+        ("", ["-olc_callbacks_orphan_run=error"], {"passed": 1, "warnings": 1}),
+        ("recording_handler", [], {"failed": 1}),
+    ],
+    ids=["not asked", "set by the project", "switched off", "another is set", "asked for by a fixture"],
+)
+def test_who_did_not_ask_is_warned_at_most(run, fixture, options, outcome):
+    """
+    A test that is watched since all are hears of a finding at `warn` at most, unless the project sets `error` for it.
+    """
+    run(ON_PURPOSE.format(fixture=fixture), "-olc_callbacks_observe=all", *options).assert_outcomes(**outcome)
+
+
+def test_who_asks_late_is_told_as_well(run):
+    """
+    A test that gets a fixture of ours with `request.getfixturevalue` has asked.
+    """
+    source = ON_PURPOSE.format(fixture="request") + "    request.getfixturevalue('recording_handler')\n"
+
+    run(source, "-olc_callbacks_observe=all").assert_outcomes(failed=1)

@@ -303,3 +303,49 @@ def test_a_hook_that_switches_the_finding_on(run, pytester):
 
     result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines(["expected every run to have ended with its test, but 1 is still open: FakeChatModel*"])
+
+
+SLOW_HANDLER = """
+class Slow(AsyncCallbackHandler):
+    def __init__(self):
+        self.begun = asyncio.Event()
+
+    async def on_chain_start(self, serialized, inputs, **kwargs):
+        if kwargs["name"] == "inner":
+            self.begun.set()
+            {body}
+
+def test_it(callback_scopes):
+    async def program():
+        slow = Slow()
+        slow.raise_error = True
+        chain = RunnableLambda(str, name="first") | RunnableLambda(str, name="inner")
+        task = asyncio.create_task(chain.ainvoke(1, {{"callbacks": [slow]}}))
+        await slow.begun.wait()
+        while not callback_scopes.where("chain_start", run="inner").events:
+            # The observer hears of it in another thread.
+            await asyncio.sleep(0)
+        {cancel}
+        await asyncio.gather(task, return_exceptions=True)
+    asyncio.run(program())
+    raise ValueError("show the runs")
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "cancel", "is_said"),
+    [
+        ("await asyncio.get_running_loop().create_future()", "task.cancel()", False),
+        ("raise ValueError('mine')", "", True),
+    ],
+    ids=["cancelled while it waited", "raised"],
+)
+def test_a_handler_raised_only_what_it_raised(run, body, cancel, is_said):
+    """
+    The run tree says "a handler raised" of an exception, and not of a cancellation that came while a handler waited.
+    """
+    result = run(SLOW_HANDLER.format(body=body, cancel=cancel))
+
+    result.assert_outcomes(failed=1)
+    [line] = [line for line in result.outlines if "inner" in line and "open" in line]
+    assert ("a handler raised" in line) == is_said

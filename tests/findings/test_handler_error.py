@@ -11,6 +11,7 @@ from langchain_core.runnables import RunnableLambda
 
 from pytest_lc_callbacks import FakeChatModel
 from pytest_lc_callbacks._findings.handler_error import HandlerError, handler_errors
+from pytest_lc_callbacks._recording import id_key
 
 
 # What handlers do in practice, and what it says of each.
@@ -171,7 +172,7 @@ def test_a_handler_that_fails_in_many_runs():
     names = {number: f"run {number}" for number in range(5)}
     errors = [HandlerError(error=ValueError(), name="H", event="on_llm_end", kwargs={"run_id": n}) for n in names]
 
-    [finding] = handler_errors(errors, names)
+    [finding] = handler_errors(errors, {id_key(number): name for number, name in names.items()})
 
     assert finding.summary.endswith("raised ValueError() in the runs of run 0, run 1, run 2 and 2 more")
 
@@ -183,7 +184,7 @@ def test_the_same_error_is_told_once(swallowed):
     for _ in range(3):
         FakeChatModel().invoke("hi", {"callbacks": [Raising()]})
 
-    names = {seen.run_id: "FakeChatModel" for seen in swallowed.errors}
+    names = {id_key(seen.run_id): "FakeChatModel" for seen in swallowed.errors}
     [finding] = handler_errors(swallowed.errors, names)
     assert finding.summary.endswith("but it raised ValueError('x') in the run of FakeChatModel")
     assert finding.details[0].endswith("(3 times)")
@@ -196,3 +197,101 @@ def test_a_run_that_waits_for_ever():
     [finding] = handler_errors([HandlerError(error=StopIteration(), name="H", event="on_llm_end", hangs=True)], {})
 
     assert "the run now waits for ever" in finding.details[0]
+
+
+class Everywhere(BaseCallbackHandler):
+    """Raises in every method that a chain of a function and a model calls."""
+
+    def _fail(self, *args, **kwargs):
+        raise RuntimeError("no connection")
+
+    on_chain_start = on_chain_end = on_chat_model_start = on_llm_end = _fail
+
+
+def test_a_handler_that_fails_in_every_method_is_one_finding(swallowed):
+    """
+    A handler that fails in the same way in several methods makes one finding, which lists them.
+    """
+    (RunnableLambda(str) | FakeChatModel()).invoke("hi", {"callbacks": [Everywhere()]})
+
+    [finding] = handler_errors(swallowed.errors, {})
+    assert finding.summary == (
+        "expected Everywhere.on_chain_start to return, but it raised RuntimeError('no connection'), "
+        "and so did 3 more methods"
+    )
+    others = [line.strip().partition(": in ")[2] for line in finding.details if ": RuntimeError" in line]
+    assert others == [
+        "on_chain_end: RuntimeError('no connection') (2 times)",
+        "on_chat_model_start: RuntimeError('no connection')",
+        "on_llm_end: RuntimeError('no connection')",
+    ]
+
+
+def test_two_handlers_are_two_findings(swallowed):
+    """
+    Two classes of handlers that fail alike make a finding each.
+    """
+
+    class Other(Raising):
+        pass
+
+    FakeChatModel().invoke("hi", {"callbacks": [Raising(), Other()]})
+
+    assert len(list(handler_errors(swallowed.errors, {}))) == 2
+
+
+class Duck:
+    """Looks like a handler, and is none."""
+
+    run_inline = True
+
+    def on_chat_model_start(self, serialized, messages, **kwargs):
+        pass
+
+
+def test_no_handler_at_all(swallowed):
+    """
+    An object that is no BaseCallbackHandler makes LangChain's call fail, and the finding says that it did.
+    """
+    with pytest.raises(AttributeError, match="raise_error"):
+        FakeChatModel().invoke("hi", {"callbacks": [Duck()]})
+
+    [finding] = handler_errors(swallowed.errors, {})
+    assert finding.summary == "expected Duck to be a callback handler, but it has no ignore_chat_model"
+    assert finding.details[0] == "  LangChain's own call failed then with an AttributeError, and so did the program's"
+    assert "Derive the handler from" in finding.details[-1]
+    assert finding.details[-1].endswith("[no-base-handler]")
+
+
+def test_no_handler_that_raises_itself(swallowed):
+    """
+    What a method of such an object raised is told as that, with the method's line.
+    """
+
+    class Half(Duck):
+        ignore_chat_model = False
+
+        def on_chat_model_start(self, serialized, messages, **kwargs):
+            raise ValueError("mine")
+
+    with pytest.raises(AttributeError, match="raise_error"):
+        asyncio.run(FakeChatModel().ainvoke("hi", {"callbacks": [Half()]}))
+
+    [finding] = handler_errors(swallowed.errors, {})
+    assert finding.summary == "expected Half.on_chat_model_start to return, but it raised ValueError('mine')"
+    assert "LangChain's own call failed" in finding.details[0]
+    assert 'raise ValueError("mine")' in str(finding)
+
+
+def test_a_handler_that_means_to_raise_is_no_finding(swallowed):
+    """
+    A handler with ``raise_error = True`` tells the program itself.
+    """
+
+    class Guard(Raising):
+        raise_error = True
+
+    with pytest.raises(ValueError, match="x"):
+        FakeChatModel().invoke("hi", {"callbacks": [Guard()]})
+
+    assert swallowed.errors == []

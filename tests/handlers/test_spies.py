@@ -7,6 +7,7 @@ from unittest.mock import MagicMock, create_autospec
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, CallbackManager
 from langchain_core.runnables import RunnableLambda
+from langchain_core.tracers import LangChainTracer
 
 from pytest_lc_callbacks import FakeChatModel, RecordingHandler, Spy, _made, observe_callbacks
 from pytest_lc_callbacks._handlers.spy import Spies
@@ -160,3 +161,43 @@ def test_what_cannot_be_spied_on(spy_on, target, reason):
     """
     with pytest.raises(TypeError, match=r"spy_on\(.*\): " + reason.replace("(", r"\(")):
         spy_on(target)
+
+
+class Tracer(LangChainTracer):
+    """One that sends nothing."""
+
+    def _persist_run_single(self, run):
+        pass
+
+    def _update_run_single(self, run):
+        pass
+
+
+@pytest.mark.parametrize("by_class", [False, True], ids=["instance", "class"])
+def test_a_copy_for_one_component_is_the_handler_itself(spy_on, by_class):
+    """
+    LangChain replaces a LangChainTracer by a copy in the runs of models: the spy hears them as the tracer's own.
+    """
+    if by_class:
+        spy = spy_on(Tracer)
+    tracer = Tracer(client=MagicMock())
+    if not by_class:
+        spy = spy_on(tracer)
+
+    chain = RunnableLambda(str) | RunnableLambda(lambda text: FakeChatModel().invoke(text))
+    chain.invoke("hi", {"callbacks": [tracer]})
+
+    assert spy.handlers == [tracer]
+    assert spy.names.count("chat_model_start") == spy.names.count("llm_end") == 1
+    assert spy.assert_runtime_scope()
+
+
+def test_another_tracer_is_not_the_spied_one(spy_on):
+    """
+    Two tracers of one class are two: the copies of one are not heard by the spy on the other.
+    """
+    spy = spy_on(Tracer(client=MagicMock()))
+
+    FakeChatModel().invoke("hi", {"callbacks": [Tracer(client=MagicMock())]})
+
+    assert spy.names == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from langchain_core.callbacks import dispatch_custom_event
@@ -10,11 +12,11 @@ from langchain_core.documents import Document
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.tools import StructuredTool
 from pydantic import BaseModel
 
-Config = Mapping[str, Any]
+Config = RunnableConfig
 
 
 class AnyArguments(BaseModel):
@@ -32,55 +34,71 @@ class Shelf(BaseRetriever):
         return [Document.model_construct(page_content="x", metadata={"value": self.value}, type="Document")]
 
 
+_is_async: ContextVar[bool] = ContextVar("is_async", default=False)
+
+
+def run(runnable: Runnable[Any, Any], value: Any, config: Config) -> Any:
+    """Call *runnable*, in an event loop of its own where `outcome` says so."""
+    if not _is_async.get():
+        return runnable.invoke(value, config)
+    # Not asyncio.run: it prints a task's result when it puts back the handler of signals, and leaves it if that raises.
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(runnable.ainvoke(value, config))
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
 def one(value: Any) -> str:
     """A step that looks at nothing."""
     return "1"
 
 
 def given_as_input(value: Any, config: Config) -> Any:
-    return RunnableLambda(one, name="step").invoke(value, config)
+    return run(RunnableLambda(one, name="step"), value, config)
 
 
 def given_as_output(value: Any, config: Config) -> Any:
-    return RunnableLambda(lambda _: {"value": value}, name="step").invoke("q", config)
+    return run(RunnableLambda(lambda _: {"value": value}, name="step"), "q", config)
 
 
 def given_as_run_name(value: Any, config: Config) -> Any:
-    return RunnableLambda(one, name="step").invoke("q", {**config, "run_name": value})
+    return run(RunnableLambda(one, name="step"), "q", {**config, "run_name": value})
 
 
 def given_as_tag(value: Any, config: Config) -> Any:
-    return RunnableLambda(one, name="step").invoke("q", {**config, "tags": [value]})
+    return run(RunnableLambda(one, name="step"), "q", {**config, "tags": [value]})
 
 
 def given_as_metadata(value: Any, config: Config) -> Any:
-    return RunnableLambda(one, name="step").invoke("q", {**config, "metadata": {"value": value}})
+    return run(RunnableLambda(one, name="step"), "q", {**config, "metadata": {"value": value}})
 
 
 def given_as_run_id(value: Any, config: Config) -> Any:
-    return RunnableLambda(one, name="step").invoke("q", {**config, "run_id": value})
+    return run(RunnableLambda(one, name="step"), "q", {**config, "run_id": value})
 
 
 def given_as_content(value: Any, config: Config) -> Any:
     message = HumanMessage.model_construct(content=value, type="human", additional_kwargs={}, response_metadata={})
-    return GenericFakeChatModel(messages=iter([AIMessage("1")])).invoke([message], config)
+    return run(GenericFakeChatModel(messages=iter([AIMessage("1")])), [message], config)
 
 
 def given_to_a_tool(value: Any, config: Config) -> Any:
-    return StructuredTool.from_function(one, name="tool", description="x").invoke({"value": value}, config)
+    return run(StructuredTool.from_function(one, name="tool", description="x"), {"value": value}, config)
 
 
 def given_by_a_tool(value: Any, config: Config) -> Any:
     tool = StructuredTool.from_function(lambda value: [value], name="tool", description="x", args_schema=AnyArguments)
-    return tool.invoke({"value": 1}, config)
+    return run(tool, {"value": 1}, config)
 
 
 def given_as_document(value: Any, config: Config) -> Any:
-    return Shelf(value=value).invoke("q", config)
+    return run(Shelf(value=value), "q", config)
 
 
 def given_as_custom_event(value: Any, config: Config) -> Any:
-    return RunnableLambda(lambda _: dispatch_custom_event("custom", value), name="step").invoke("q", config)
+    return run(RunnableLambda(lambda _: dispatch_custom_event("custom", value), name="step"), "q", config)
 
 
 class CarryingError(Exception):
@@ -92,7 +110,7 @@ def given_in_an_exception(value: Any, config: Config) -> Any:
         raise CarryingError(value)
 
     try:
-        RunnableLambda(fail, name="step").invoke("q", config)
+        run(RunnableLambda(fail, name="step"), "q", config)
     except CarryingError:
         return "raised"
 
@@ -102,7 +120,7 @@ def given_as_a_cause(value: Any, config: Config) -> Any:
         raise CarryingError("outer") from (value if isinstance(value, BaseException) else CarryingError(value))
 
     try:
-        RunnableLambda(fail, name="step").invoke("q", config)
+        run(RunnableLambda(fail, name="step"), "q", config)
     except CarryingError:
         return "raised"
 
@@ -124,8 +142,9 @@ PLACES: dict[str, Callable[[Any, Config], Any]] = {
 }
 
 
-def outcome(place: Callable[[Any, Config], Any], value: Any, config: Config) -> str:
-    """What a program comes to: ``"ok"``, or the type of what it raises."""
+def outcome(place: Callable[[Any, Config], Any], value: Any, config: Config, *, in_loop: bool = False) -> str:
+    """What a program comes to, called sync or *in_loop*: ``"ok"``, or the type of what it raises."""
+    _is_async.set(in_loop)
     try:
         place(value, config)
     # Whatever the value makes LangChain raise is what a watched program has to raise too.

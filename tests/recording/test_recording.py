@@ -13,6 +13,7 @@ from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 from recordings import CHAIN, CHAIN_NAMES, failure, moves, play, record, run_id
 
 from pytest_lc_callbacks import Event, Recording, RecordingHandler, any_order, event, many
+from pytest_lc_callbacks._recording.hints import NOTHING_RECORDED
 
 NAMES = ["chain_start", "chain_end", "llm_new_token", "custom_event", "tool_error"]
 
@@ -156,7 +157,12 @@ def test_one() -> None:
 @pytest.mark.parametrize(
     ("lines", "name", "where", "message"),
     [
-        ((), "llm_end", {}, "expected one 'llm_end', but there is none\n  nothing was recorded"),
+        (
+            (),
+            "llm_end",
+            {},
+            f"expected one 'llm_end', but there is none\n  nothing was recorded\n{NOTHING_RECORDED}",
+        ),
         (
             CHAIN,
             "chain_end",

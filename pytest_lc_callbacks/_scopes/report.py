@@ -1,0 +1,35 @@
+"""What the observer adds to the message of any failed assertion of a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pytest_lc_callbacks import _causes
+from pytest_lc_callbacks._recording import ObserverReport
+from pytest_lc_callbacks._scopes.comparison import ScopeComparison
+from pytest_lc_callbacks._scopes.evidence import Evidence
+from pytest_lc_callbacks._scopes.reasons import explain_missed_runs
+from pytest_lc_callbacks._words import possible
+
+
+def report(comparison: ScopeComparison, wanted: Collection[str] | None) -> ObserverReport:
+    """
+    The runs that the handler missed, and why.
+
+    Args:
+        comparison: What the handler heard of the observed runs.
+
+        wanted: The names of the events that the assertion found missing: a run that sent none of them explains
+            nothing. None where any missed run explains the failure.
+    """
+    if not comparison.in_scope and not comparison.unobserved:
+        return ObserverReport(hints=[_explain_that_nothing_ran(comparison)])
+    missed = [run for run in comparison.in_scope if comparison.hearings[run].missed]
+    explaining = [run for run in missed if wanted is None or not set(wanted).isdisjoint(run.names)]
+    why = explain_missed_runs(Evidence(comparison, comparison.in_scope, None)) if explaining else []
+    return ObserverReport(missed=list(dict.fromkeys(run.label for run in missed)), hints=why)
+
+
+def _explain_that_nothing_ran(comparison: ScopeComparison) -> str:
+    causes = map(str, (_causes.NOTHING_RAN, _causes.OVERRIDES_INVOKE))
+    return possible(f"no run began {comparison.observed.limit}.", causes)

@@ -1,0 +1,72 @@
+"""What becomes of an exception of the plugin's own: one warning, the traceback in a section, and no more watching."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from pytest_lc_callbacks._redaction import clean
+from pytest_lc_callbacks._watching.warning import CallbackFindingWarning
+from pytest_lc_callbacks._words import error_words, printable
+
+_SECTION = "LangChain callbacks: internal error"
+_tracebacks_key: pytest.StashKey[list[str]] = pytest.StashKey()
+
+
+@contextmanager
+def guarded(item: pytest.Item, give_up: Callable[[pytest.Item], None]) -> Iterator[None]:
+    """
+    Keep an exception that is raised inside ``with`` from pytest: it is the plugin's, and not the test's.
+
+    Args:
+        item: The test. It hears of the first such exception alone.
+
+        give_up: Called with the test then; it switches off all that was switched on for it.
+    """
+    try:
+        yield
+    # Whatever it is: the test's outcome and other plugins are not to suffer from it.
+    except Exception as error:  # noqa: BLE001
+        is_first = _tracebacks_key not in item.stash
+        if is_first:
+            item.stash[_tracebacks_key] = [_render(error)]
+        try:
+            give_up(item)
+        except Exception as another:  # noqa: BLE001
+            item.stash[_tracebacks_key].append(_render(another))
+        if is_first:
+            _warn(item, f"pytest-lc-callbacks could not judge this test: {error_words(error)}")
+
+
+def has_given_up(item: pytest.Item) -> bool:
+    """Whether the plugin failed in this test."""
+    return _tracebacks_key in item.stash
+
+
+def add_tracebacks(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Add a section with the tracebacks that no report has shown yet."""
+    tracebacks = item.stash.get(_tracebacks_key, [])
+    if tracebacks:
+        report.sections.append((_SECTION, "\n".join(tracebacks)))
+        tracebacks.clear()
+
+
+def _render(error: Exception) -> str:
+    try:
+        # Without the test's own failure, which may be its context.
+        text = "".join(traceback.format_exception(error, chain=False))
+    # An exception's own words may be broken code.
+    except Exception:  # noqa: BLE001
+        text = "".join(traceback.format_tb(error.__traceback__))
+    return printable(clean(text))
+
+
+def _warn(node: pytest.Item, text: str) -> None:
+    try:
+        node.warn(CallbackFindingWarning(text))
+    except CallbackFindingWarning:
+        # Warnings are errors here: that would change the outcome, and the section tells.
+        return
