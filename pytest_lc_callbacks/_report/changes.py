@@ -9,11 +9,13 @@ from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 from pytest_lc_callbacks._report.align import Alignment, Node, align, tree_of
+from pytest_lc_callbacks._report.payloads import OTHER
 from pytest_lc_callbacks._words import count, listing, one_line, truncate
 
 MODELS = ("chat_model", "llm")
 _BAD = ("failed", "error", "interrupted")
 _NAMES = 3
+_ONCE = ("missed", "heard partly", "heard", OTHER)
 
 
 class Change(NamedTuple):
@@ -118,8 +120,9 @@ def _handlers(aligned: Alignment, old_names: list[str], new_names: list[str]) ->
         heard = [(node, old.run["heard"][places[0]], node.run["heard"][places[1]]) for old, node in pairs]
         lost = [node for node, old, new in heard if old != new and new in ("missed", "heard partly")]
         gained = [node for node, old, new in heard if old in ("missed", "heard partly") and new == "heard"]
-        doubled = [node for node, old, new in heard if old != new and new not in ("missed", "heard partly", "heard")]
-        cured = [node for node, old, new in heard if old not in ("missed", "heard partly", "heard") and new == "heard"]
+        doubled = [node for node, old, new in heard if old != new and new not in _ONCE]
+        cured = [node for node, old, new in heard if old not in _ONCE and new == "heard"]
+        otherwise = [node for node, old, new in heard if old != new == OTHER]
         # What is new and not heard is no loss of what was heard before, but worth a word.
         unheard = [n for top in aligned.added for n in top.below() if n.run["heard"][places[1]] == "missed"]
         if lost:
@@ -130,6 +133,10 @@ def _handlers(aligned: Alignment, old_names: list[str], new_names: list[str]) ->
             yield Change("heard", f"{name} hears {count(len(gained), 'run')} that it missed: {_named(gained)}")
         if doubled:
             yield Change("doubled", f"{name} hears {count(len(doubled), 'run')} more than once: {_named(doubled)}")
+        if otherwise:
+            yield Change(
+                "payload", f"{name} gets another payload in {count(len(otherwise), 'run')}: {_named(otherwise)}"
+            )
         if cured:
             yield Change("fixed", f"{name} no longer hears {count(len(cured), 'run')} more than once: {_named(cured)}")
 

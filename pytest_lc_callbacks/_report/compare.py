@@ -20,6 +20,7 @@ RULES = {
     "finding": "a new finding",
     "missed": "a handler misses runs that it heard, or new ones",
     "doubled": "a handler hears runs more than once",
+    "payload": "a handler gets another payload than the observer: one before it wrote into it",
     "gone": "runs are gone",
     "added": "runs are new",
     "renamed": "a run has another name",

@@ -11,6 +11,7 @@ from pytest_lc_callbacks._causes import CAUSES
 from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._recording import Event, Recording, Run
 from pytest_lc_callbacks._report.export import Exporter
+from pytest_lc_callbacks._report.payloads import OTHER, sent_otherwise
 from pytest_lc_callbacks._scopes import ObservedRuns, ScopeComparison
 from pytest_lc_callbacks._words import error_text
 
@@ -34,7 +35,7 @@ def describe_runs(observed: ObservedRuns, recordings: Mapping[str, Recording], e
     runs = list(observed.runs)
     shown = runs[:RUNS]
     numbers = {run: number for number, run in enumerate(shown)}
-    heard = {name: ScopeComparison(recording, observed).hearings for name, recording in _named(recordings)}
+    heard = {name: _heard(recording, observed) for name, recording in _named(recordings)}
     began = runs[0].time if runs else 0.0
     described = []
     for run in shown:
@@ -45,7 +46,7 @@ def describe_runs(observed: ObservedRuns, recordings: Mapping[str, Recording], e
             "replaced": run.parent_run_id is None and parent is not None,
             "phase": observed.phase_of(run) or "call",
         }
-        heard_by = {"heard": [str(hearings[run]) for hearings in heard.values()]}
+        heard_by = {"heard": [told[run] for told in heard.values()]}
         described.append(place | _facts(run, began, export) | heard_by)
     return {
         "handlers": [export.line(name) for name in heard],
@@ -72,6 +73,13 @@ def named_causes(texts: Iterable[str]) -> list[str]:
     """The causes that stand in brackets in *texts*, in the order of their page."""
     named = {name for text in texts for name in _BRACKETS.findall(text)}
     return [name for name in CAUSES if name in named]
+
+
+def _heard(recording: Recording, observed: ObservedRuns) -> dict[Run, str]:
+    """What *recording* heard of each run, in words."""
+    told = {run: str(hearing) for run, hearing in ScopeComparison(recording, observed).hearings.items()}
+    otherwise = sent_otherwise(recording, [run for run, words in told.items() if words == "heard"])
+    return told | dict.fromkeys(otherwise, OTHER)
 
 
 def _named(recordings: Mapping[str, Recording]) -> Iterable[tuple[str, Recording]]:

@@ -85,7 +85,7 @@ RUN = _object(
         "Its own events in order: the name, milliseconds as in start, and how many of that name came in a row.",
     ),
     heard=_list(
-        _is("string", "heard, missed, heard partly, heard twice, heard 3 times ..."),
+        _is("string", "heard, missed, heard partly, heard twice, heard 3 times ..., other payload"),
         "What each handler heard of it, in the order of the test's handlers.",
     ),
     model_=_is(["string", "null"], "Of a model: which one, by its metadata or options."),

@@ -190,7 +190,7 @@ function makeFinding(entry, finding, i) {
 function makeRuns(test) {
   if (!test.runs.length) return [make("p", { class: "empty" }, test.watched ? "No LangChain run began in this test." : "The observer was not on in this test: it uses no fixture of pytest-lc-callbacks, and lc_callbacks_observe is not all.")];
   const types = [["chain", ""], ["model", "chat_model"], ["tool", "tool"], ["prompt, parser, retriever", "prompt"]];
-  const ears = test.handlers.length ? ["● heard", "○ missed", "◐ heard partly", "2× heard twice"] : [];
+  const ears = test.handlers.length ? ["● heard", "○ missed", "◐ heard partly", "2× heard twice", "≠ other payload"] : [];
   const legend = make("p", { class: "legend" }, ...types.map(([name, type]) => make("span", {}, make("span", { class: `type ${type}` }), name)),
     ...ears.map((text) => make("span", {}, text)));
   const open = (r) => go({ ...page.state, r, f: "" });

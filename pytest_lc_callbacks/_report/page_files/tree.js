@@ -1,6 +1,6 @@
 // The runs of one test: a row each, with its waterfall and a column for each handler.
 
-const DOTS = new Map([["heard", ["●", "heard"]], ["missed", ["○", "missed"]], ["heard partly", ["◐", "odd"]]]);
+const DOTS = new Map([["heard", ["●", "heard"]], ["missed", ["○", "missed"]], ["heard partly", ["◐", "odd"]], ["other payload", ["≠", "odd"]]]);
 
 // Of a large tree the first rows are there at once, and the rest after the browser has painted them.
 const AT_ONCE = 200;
