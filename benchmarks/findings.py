@@ -29,6 +29,10 @@ SUITES = {
     ),
     "the same without the plugin": ("@pytest.fixture\ndef f{n}(): pass\ndef test_{n}(f{n}): pass", []),
     "watched by the marker": ("@pytest.mark.lc_callbacks\ndef test_{n}(): pass", ["-p", "lc_callbacks"]),
+    "watched, unfinished_run off": (
+        "@pytest.mark.lc_callbacks(unfinished_run='off')\ndef test_{n}(): pass",
+        ["-p", "lc_callbacks"],
+    ),
     "with a recording handler": ("def test_{n}(recording_handler): pass", ["-p", "lc_callbacks"]),
 }
 

@@ -43,6 +43,11 @@ def printable(text: str) -> str:
     return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
+def shown(text: str) -> str:
+    """A text of several lines without secrets, and printable: what a whole message passes through at its end."""
+    return printable(clean(text))
+
+
 def one_line(text: str) -> str:
     """*text*, printable, with each run of white space, line ends included, as one blank."""
     return printable(" ".join(text.split()))

@@ -19,7 +19,7 @@ for _module in ("langchain.agents", "langchain_core.prompts", "langgraph.graph")
 # numpy refuses to be imported a second time, which is what forgetting it leads to.
 if find_spec("numpy"):
     import_module("numpy")
-for _room in ("_watching.fixture_values", "_watching.outcome", "_watching.real_models"):
+for _room in ("_watching.fixture_values", "_watching.outcome", "_watching.real_models", "_watching.watch"):
     import_module(f"pytest_lc_callbacks.{_room}")
 for _name in pytest_lc_callbacks.__all__:
     getattr(pytest_lc_callbacks, _name)

@@ -8,7 +8,7 @@ import time
 import pytest
 from secrets_planted import NEAR_MISSES, PLANTED
 
-from pytest_lc_callbacks._redaction import SHAPES, is_secret_name, redact
+from pytest_lc_callbacks._redaction import PROJECT, SHAPES, clean, is_secret_name, redact
 
 
 @pytest.mark.parametrize("kind", PLANTED)
@@ -21,10 +21,10 @@ def test_kinds_of_secrets(kind, around):
     """
     text, secret = PLANTED[kind]
 
-    clean = redact(around.format(text))
+    shown = redact(around.format(text))
 
-    assert secret not in clean
-    assert "[redacted]" in clean
+    assert secret not in shown
+    assert "[redacted]" in shown
 
 
 @pytest.mark.parametrize(
@@ -140,3 +140,40 @@ def test_a_rule_that_is_none(rule, message):
     """
     with pytest.raises(TypeError, match=re.escape(message)):
         redact("text", [rule])
+
+
+def test_the_project_whose_tests_run_names_its_rules():
+    """
+    The rules of the project are asked while its tests run, and those of a pytest inside pytest before those around it.
+    """
+
+    def outer():
+        return ["outer"]
+
+    def inner():
+        return ["inner"]
+
+    PROJECT.begin(outer)
+    PROJECT.begin(inner)
+    innermost = clean("outer inner")
+    PROJECT.end(inner)
+    around = clean("outer inner")
+    PROJECT.end(outer)
+    PROJECT.end(outer)
+
+    assert (innermost, around, clean("outer inner")) == ("outer [redacted]", "[redacted] inner", "outer inner")
+
+
+def test_a_rule_that_goes_wrong_lets_nothing_out():
+    """
+    Where a rule of the project raises, the whole text is withheld.
+    """
+
+    def broken():
+        return [lambda text: 1 / 0]
+
+    PROJECT.begin(broken)
+    said = clean("a secret")
+    PROJECT.end(broken)
+
+    assert said == "(withheld: a rule of pytest_lc_callbacks_redact raised ZeroDivisionError)"

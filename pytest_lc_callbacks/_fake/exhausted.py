@@ -10,7 +10,7 @@ from pytest_lc_callbacks._fake.call import Call
 from pytest_lc_callbacks._fake.messages import text_of
 from pytest_lc_callbacks._fake.response import Message, Response, ResponseQueue
 from pytest_lc_callbacks._fake.rule import Rule
-from pytest_lc_callbacks._words import count, hint, last_lines, printable, repr_short
+from pytest_lc_callbacks._words import count, hint, last_lines, repr_short, shown
 
 _SHOWN_RESPONSES = 10
 _SHOWN_MESSAGES = 4
@@ -47,7 +47,7 @@ def explain(call: Call, rule: Rule | None, queue: ResponseQueue, rules: Sequence
     lines += [f"prompt of call {call.number}:", *last_lines(prompt, _SHOWN_MESSAGES, "  ")]
     if twin is not None:
         lines.append(f"  (the same prompt as call {twin.number}: a retry, a fallback or a loop asks again)")
-    return printable("\n".join([*lines, hint(f"if it is meant, {_suggest(rule, queue, rules)}")]))
+    return shown("\n".join([*lines, hint(f"if it is meant, {_suggest(rule, queue, rules)}")]))
 
 
 def _first_line(call: Call, rule: Rule | None, queue: ResponseQueue, rules: Sequence[Rule]) -> str:

@@ -55,6 +55,9 @@ def _methods(base: type) -> dict[str, tuple[str, ...]]:
 def _copy(value: Any) -> Any:
     """A copy of a dict, list or set, one level deep, made without code of its class; any other value itself."""
     kind = type(value)
+    # Most values first: the other questions cost as much as the rest of recording.
+    if value is None or kind is str:
+        return value
     if kind is dict or kind is list:
         return value.copy()
     if issubclass(kind, dict):
@@ -70,11 +73,11 @@ def _copy_batches(messages: Any) -> Any:
 
 
 def _read_tags(tags: Any) -> tuple[Any, ...] | None:
-    return tuple(tags) if issubclass(type(tags), (list, tuple, set, frozenset)) else None
+    return tuple(tags) if type(tags) is list or issubclass(type(tags), (list, tuple, set, frozenset)) else None
 
 
 def _read_metadata(metadata: Any) -> dict[Any, Any] | None:
-    return (_copy(metadata) or None) if issubclass(type(metadata), dict) else None
+    return (_copy(metadata) or None) if type(metadata) is dict or issubclass(type(metadata), dict) else None
 
 
 def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]:
@@ -93,8 +96,9 @@ def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]
         metadata: Any = None,
         **kwargs: Any,
     ) -> Any:
-        names = (*arguments[: len(args)], *kwargs)
-        values = [_copy(value) for value in (*args[: len(arguments)], *kwargs.values())]
+        args = args[: len(arguments)]
+        names = arguments[: len(args)] + tuple(kwargs)
+        values = [*map(_copy, args), *map(_copy, kwargs.values())]
         if "messages" in names:
             values[names.index("messages")] = _copy_batches(values[names.index("messages")])
         if starts and parent_run_id is None:
@@ -102,9 +106,18 @@ def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]
         if is_of_langgraph:
             # langgraph sends the id of the run inside the event.
             run_id = run_id or getattr(dict(zip(names, values, strict=True)).get("event"), "run_id", None)
-        ids = id_key(run_id), id_key(parent_run_id)
-        about = _read_tags(tags), _read_metadata(metadata), perf_counter(), get_ident()
-        self._extend((event_name, *ids, *about, *payload_fields(shared.setdefault(names, names), values)))
+        self._extend(
+            (
+                event_name,
+                id_key(run_id),
+                id_key(parent_run_id),
+                _read_tags(tags),
+                _read_metadata(metadata),
+                perf_counter(),
+                get_ident(),
+                *payload_fields(shared.setdefault(names, names), values),
+            )
+        )
         return _RECORDED
 
     return on_event

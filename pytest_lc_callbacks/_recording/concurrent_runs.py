@@ -247,14 +247,14 @@ class ConcurrentRuns:
 def _measure(selection: Selection) -> dict[Run, _Span]:
     """The span of each run that has events in the *selection*."""
     spans: dict[Run, _Span] = {}
-    for index in range(len(selection)):
-        run = selection.run(index)
+    for index, run in enumerate(selection.run_of_each()):
         if run is None:
             continue
-        if run not in spans:
-            spans[run] = _Span(index, index, index, 0)
-        spans[run].end = index + 1
-        spans[run].size += 1
+        span = spans.get(run)
+        if span is None:
+            span = spans[run] = _Span(own=index, first=index, end=index, size=0)
+        span.end = index + 1
+        span.size += 1
     around: dict[Run, Run | None] = {}
     # Inner runs first: a run begins after the run around it.
     for run in sorted(spans, key=lambda run: run._first, reverse=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from uuid import UUID
@@ -107,6 +107,13 @@ class Log(Records):
         if len(self._run_of) < len(self):
             self._find_runs()
         return self._run_of[position]
+
+    def run_of_each(self, positions: Sequence[int]) -> list[Run | None]:
+        """The run of each event at these *positions*; for a range it takes one slice."""
+        self._find_runs()
+        if isinstance(positions, range):
+            return self._run_of[positions.start : positions.stop]
+        return [self._run_of[position] for position in positions]
 
     def event(self, position: int) -> Event:
         """The event at this *position*."""

@@ -39,7 +39,7 @@ class _Writer:
 
     def __init__(self, selection: Selection) -> None:
         self._names = selection.names
-        self._runs = [selection.run(index) for index in range(len(selection))]
+        self._runs = selection.run_of_each()
 
     def write(self, indices: Sequence[int], around: Run | None = None, depth: int = 0) -> list[Item]:
         """The events at these *indices*, all inside the run *around*; runs under it that overlap become branches."""

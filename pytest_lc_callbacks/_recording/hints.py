@@ -103,8 +103,8 @@ def _explain_double_before(failure: _Failure) -> str | None:
     once_only = set(filter(_is_sent_once, set(selection.names)))
     seen: set[tuple[Run, str]] = set()
     doubles: dict[int, tuple[Run, str]] = {}
-    for index, name in enumerate(selection.names):
-        if name not in once_only or (run := selection.run(index)) is None:
+    for index, (name, run) in enumerate(zip(selection.names, selection.run_of_each(), strict=True)):
+        if name not in once_only or run is None:
             continue
         if (run, name) in seen:
             doubles[index] = run, name

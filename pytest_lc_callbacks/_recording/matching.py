@@ -188,18 +188,17 @@ class _Search:
 
     def mismatch(self) -> Mismatch | None:
         """Where the list and the events part; None if they match."""
-        state = self._automaton.state({0})
+        state, arrivals = self._automaton.state({0}), self._arrivals
         furthest, reached_at = state.furthest, 0
         for at, name in enumerate(self._names):
-            for number, group in state.groups:
-                if self._enter(group, number, at):
-                    return None
+            if state.groups and self._enter(state, at):
+                return None
             following = state.by_name.get(name) or self._follow(state, name, at)
-            if self._arrivals and at + 1 in self._arrivals:
-                following = self._automaton.state(following.steps | self._arrivals.pop(at + 1))
+            if arrivals and at + 1 in arrivals:
+                following = self._automaton.state(following.steps | arrivals.pop(at + 1))
             if following is state:
                 continue
-            if not following.steps and not self._arrivals:
+            if not following.steps and not arrivals:
                 return self._stop(state, at)
             state = following
             if state.takes_all:
@@ -210,18 +209,21 @@ class _Search:
             return None
         return self._run_out(state, furthest, reached_at)
 
-    def _enter(self, group: AnyOrder, number: int, at: int) -> bool:
+    def _enter(self, state: _State, at: int) -> bool:
         """
-        Let the concurrent runs that begin *at* this index take all their events, if they match the branches of *group*.
+        Let the runs that begin *at* this index take all their events, if they match an `any_order` of *state*.
 
         Returns:
             Whether they do, and the list matches whatever comes after them.
         """
-        end = self._concurrent.enter(group, at)
-        if end is None:
-            return False
-        self._arrivals.setdefault(end, set()).add(number + 1)
-        return self._automaton.state({number + 1}).takes_all
+        for number, group in state.groups:
+            end = self._concurrent.enter(group, at)
+            if end is None:
+                continue
+            if self._automaton.state({number + 1}).takes_all:
+                return True
+            self._arrivals.setdefault(end, set()).add(number + 1)
+        return False
 
     def _follow(self, state: _State, name: str, at: int) -> _State:
         """The state after the event *at* this index."""

@@ -39,8 +39,13 @@ class EventPattern:
         key = comparison.differing(position)
         if key is None:
             return None
-        raised = f" (== raised {error_words(comparison.raised, 60)})" if comparison.raised is not None else ""
-        return f"{name!r} with {describe(key, selection.event(index))}{raised}"
+        shown = describe(key, selection.event(index))
+        remark = ""
+        if comparison.raised is not None:
+            remark = f" (== raised {error_words(comparison.raised, 60)})"
+        elif shown == f"{key}={repr_short(self.attributes[key])}":
+            remark = " (the difference lies in what is redacted, cut or not part of the repr)"
+        return f"{name!r} with {shown}{remark}"
 
 
 @dataclass(frozen=True, eq=False)

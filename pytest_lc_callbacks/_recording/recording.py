@@ -19,7 +19,7 @@ from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.snapshot import snapshot
 from pytest_lc_callbacks._recording.tree import RunTree, RunTreeText
 from pytest_lc_callbacks._values import bases, class_name, entries, is_a, module_name
-from pytest_lc_callbacks._words import count, listing, printable, repr_short
+from pytest_lc_callbacks._words import count, listing, repr_short, shown
 
 
 class Recording:
@@ -394,4 +394,4 @@ def _render_first(items: Sequence[Item]) -> str:
 
 
 def _join(first: str, lines: Iterable[str]) -> str:
-    return printable("\n".join([first, *lines]))
+    return shown("\n".join([first, *lines]))

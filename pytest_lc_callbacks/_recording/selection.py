@@ -41,6 +41,10 @@ class Selection:
         """The run of the event at this *index*; None where LangChain gave no run id."""
         return self.log.run(self.positions[index])
 
+    def run_of_each(self) -> list[Run | None]:
+        """The run of each event."""
+        return self.log.run_of_each(self.positions)
+
     def event(self, index: int) -> Event:
         """The event at this *index*."""
         return self.log.event(self.positions[index])
@@ -53,7 +57,7 @@ class Selection:
         """Every run that an event belongs to, in the order of the first events."""
         if len(self.positions) == len(self.log):
             return self.log.runs()
-        return list(dict.fromkeys(run for run in map(self.log.run, self.positions) if run is not None))
+        return list(dict.fromkeys(run for run in self.run_of_each() if run is not None))
 
     def without(self, *names: str) -> Selection:
         """The events that have none of these *names*."""

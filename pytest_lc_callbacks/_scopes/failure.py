@@ -18,7 +18,7 @@ from pytest_lc_callbacks._scopes.reasons import (
     names,
 )
 from pytest_lc_callbacks._scopes.target import Target
-from pytest_lc_callbacks._words import count, did_you_mean, first_lines, hint, more, possible, printable, repr_short
+from pytest_lc_callbacks._words import count, did_you_mean, first_lines, hint, more, possible, repr_short, shown
 
 _ROWS = 60
 _NAMES = 30
@@ -42,7 +42,7 @@ class Failure:
     """How to check less."""
 
     def __str__(self) -> str:
-        return printable("\n".join(filter(None, [self.headline, *self.rows, *self.why, self.narrower])))
+        return shown("\n".join(filter(None, [self.headline, *self.rows, *self.why, self.narrower])))
 
 
 def find_runtime_failure(comparison: ScopeComparison, under: Any, *, only: bool) -> Failure | None:

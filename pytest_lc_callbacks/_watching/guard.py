@@ -8,9 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from pytest_lc_callbacks._redaction import clean
 from pytest_lc_callbacks._watching.warning import CallbackFindingWarning
-from pytest_lc_callbacks._words import error_words, printable
+from pytest_lc_callbacks._words import error_words, shown
 
 _SECTION = "LangChain callbacks: internal error"
 _tracebacks_key: pytest.StashKey[list[str]] = pytest.StashKey()
@@ -47,11 +46,10 @@ def has_given_up(item: pytest.Item) -> bool:
 
 
 def add_tracebacks(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Add a section with the tracebacks that no report has shown yet."""
-    tracebacks = item.stash.get(_tracebacks_key, [])
+    """Add a section with the tracebacks: nobody knows which report of the test is shown."""
+    tracebacks = item.stash.get(_tracebacks_key, None)
     if tracebacks:
         report.sections.append((_SECTION, "\n".join(tracebacks)))
-        tracebacks.clear()
 
 
 def _render(error: Exception) -> str:
@@ -61,7 +59,7 @@ def _render(error: Exception) -> str:
     # An exception's own words may be broken code.
     except Exception:  # noqa: BLE001
         text = "".join(traceback.format_tb(error.__traceback__))
-    return printable(clean(text))
+    return shown(text)
 
 
 def _warn(node: pytest.Item, text: str) -> None:

@@ -177,6 +177,61 @@ def test_findings_are_without_secrets(run):
     result.stdout.no_fnmatch_line("*model_name*")
 
 
+EVERYWHERE = """
+from langchain_core.runnables import RunnableLambda
+from pytest_lc_callbacks import event
+
+SECRET = "cust-" + 7 * "0123456789"
+
+class Broken(BaseCallbackHandler):
+    def on_llm_end(self, *args, **kwargs):
+        raise ValueError(SECRET)
+
+def use(model, handler):
+    model.respond(tool_calls=[(SECRET, {SECRET: SECRET})])
+    model.respond(SECRET).respond("left over " + SECRET)
+    chain = RunnableLambda(lambda q: model.invoke(q), name="run " + SECRET)
+    chain.invoke(SECRET, {"callbacks": [handler, Broken()]})
+
+@pytest.mark.lc_callbacks(handler_error="warn", unused_response="warn")
+def test_warned(fake_chat_model, recording_handler):
+    use(fake_chat_model, recording_handler)
+
+def test_found(fake_chat_model, recording_handler):
+    use(fake_chat_model, recording_handler)
+
+def test_failed(fake_chat_model, recording_handler):
+    use(fake_chat_model, recording_handler)
+    recording_handler.assert_events([event("chain_start", inputs="other"), ...])
+"""
+
+
+def test_the_rules_see_all_that_is_printed(run):
+    """
+    A rule sees run names, tool-call names, prompts, responses, errors and messages, each before it is cut.
+    """
+    result = run(
+        f"{HOOK}def pytest_lc_callbacks_redact():\n    return r'cust-\\d{{70}}'",
+        EVERYWHERE,
+        "-p",
+        "no:logging",
+        "--tb=short",
+    )
+
+    result.assert_outcomes(passed=1, failed=2, warnings=2)
+    ours = [line for line in result.outlines if not line.startswith("Error in Broken.on_llm_end")]
+    assert [line for line in ours if "cust-" in line and "SECRET = " not in line] == []
+    for shown in (
+        "run [[]redacted]  *",
+        "*calls [[]redacted]([[]redacted]='[[]redacted]')*",
+        "*human: *[[]redacted]*",
+        "*it raised ValueError('[[]redacted]')*",
+        "  'left over [[]redacted]'*",
+        "E *with inputs='[[]redacted]'*",
+    ):
+        result.stdout.fnmatch_lines([shown])
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [

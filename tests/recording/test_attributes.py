@@ -283,3 +283,22 @@ def test_inputs_that_come_later() -> None:
     handler.on_chain_end({}, run_id=run_id("a"), inputs={"number": 2})
     assert handler.count(inputs={"input": ""}) == 0
     assert handler.count(inputs={"number": 2}) == 2
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected", "shown"),
+    [
+        ("sk-proj-abcdefghijklmnopqrstuvwx", "sk-proj-abcdefghijklmnopqrstuvwy", "'[redacted]'"),
+        ("a" * 200 + "b", "a" * 200, f"'{'a' * 116}..."),
+    ],
+    ids=["redacted", "cut"],
+)
+def test_a_difference_that_is_not_shown_is_told(recorded: str, expected: str, shown: str) -> None:
+    """
+    Where two values are shown alike, the message says that the difference lies in what is not shown.
+    """
+    handler = record("chain_start a")
+    handler.on_chain_end(recorded, run_id=run_id("a"))
+    message = failure(handler.assert_events, ["chain_start", event("chain_end", outputs=expected)])
+    assert f"recorded 'chain_end' with outputs={shown} (the difference lies in what is redacted, cut" in message
+    assert "abcdefgh" not in message
