@@ -14,12 +14,15 @@ from pytest_lc_callbacks._report.tree_text import tree_text
 from pytest_lc_callbacks._words import count
 
 # A block is unpacked when one of its tests is opened; it has about this many characters.
-_BLOCK = 1_500_000
+_BLOCK = 500_000
 # Without scripts, a page of thousands of failing tests is cut: nobody reads that, and everything is in the blocks.
 _PLAIN = 500
 _PLAIN_TEXT = 10_000
 _PLAIN_RUNS = 300
 _TEXT = 3_000
+# What a run has of payloads; what is shorter than a reference is worth none.
+_PAYLOADS = ("inputs", "outputs", "options", "metadata", "tool_calls", "custom")
+_SHORT = 40
 
 
 class Content:
@@ -33,6 +36,7 @@ class Content:
         self._blocks: list[str] = []
         self._waiting: list[str] = []
         self._size = 0
+        self._shared = _Shared()
         self._entries: list[tuple[int, list[Any]]] = []
         self._keys: dict[str, int] = {}
         self._wrong: list[tuple[int, dict[str, Any]]] = []
@@ -77,12 +81,14 @@ class Content:
 
     def _add_test(self, test: Line) -> None:
         key = self._key(test)
-        text = json.dumps(_without_head(test), separators=(",", ":"))
-        if self._waiting and self._size + len(text) > _BLOCK:
+        # Of what is written: a conversation that grows is in each of its runs, and is packed once.
+        text = json.dumps(self._shared.without_repeats(test), separators=(",", ":"))
+        if self._waiting and self._size > _BLOCK:
             self._close_block()
+            text = json.dumps(self._shared.without_repeats(test), separators=(",", ":"))
         place = (len(self._blocks), len(self._waiting))
         self._waiting.append(text)
-        self._size += len(text)
+        self._size += self._shared.take_size() + len(text)
         self.totals.add(test)
         self._entries.append(
             (rank(test), [key, *_entry(test), *place, test["attempt"], max(0, len(self.sessions) - 1)])
@@ -94,8 +100,9 @@ class Content:
 
     def _close_block(self) -> None:
         if self._waiting:
-            self._blocks.append(pack(f"[{','.join(self._waiting)}]"))
-            self._waiting, self._size = [], 0
+            tests, values = ",".join(self._waiting), ",".join(self._shared.values)
+            self._blocks.append(pack(f'{{"tests":[{tests}],"values":[{values}]}}'))
+            self._waiting, self._size, self._shared = [], 0, _Shared()
 
     def _key(self, test: Line) -> str:
         """What a link to a test names: short, and the same in every run of the suite."""
@@ -104,14 +111,52 @@ class Content:
         return hashlib.sha256((name if times == 1 else f"{name}\n{times}").encode()).hexdigest()[:12]
 
 
+class _Shared:
+    """The payloads of a block, each once: what repeats is a reference, a text of NUL and a number."""
+
+    def __init__(self) -> None:
+        self.values: list[str] = []
+        self._numbers: dict[str, int] = {}
+        self._size = 0
+
+    def without_repeats(self, test: Line) -> Line:
+        """*test* with references in its runs; see ``resolve`` in data.js."""
+        runs = [
+            {name: self._packed(value) if name in _PAYLOADS else value for name, value in run.items()}
+            for run in test["runs"]
+        ]
+        return {name: value for name, value in test.items() if name not in ("format", "version", "kind")} | {
+            "runs": runs
+        }
+
+    def take_size(self) -> int:
+        """The characters that came since the last look."""
+        size, self._size = self._size, 0
+        return size
+
+    def _packed(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            value = {name: self._packed(each) for name, each in value.items()}
+        elif isinstance(value, list):
+            value = [self._packed(each) for each in value]
+        elif not isinstance(value, str):
+            return value
+        text = json.dumps(value, separators=(",", ":"))
+        return value if len(text) < _SHORT else f"\0{self._number(text)}"
+
+    def _number(self, text: str) -> int:
+        number = self._numbers.get(text)
+        if number is None:
+            number = self._numbers[text] = len(self.values)
+            self.values.append(text)
+            self._size += len(text)
+        return number
+
+
 def pack(text: str) -> str:
     """*text* deflated, in base64."""
     deflate = zlib.compressobj(7, zlib.DEFLATED, -15)
     return base64.b64encode(deflate.compress(text.encode()) + deflate.flush()).decode()
-
-
-def _without_head(test: Line) -> Line:
-    return {name: value for name, value in test.items() if name not in ("format", "version", "kind")}
 
 
 def _entry(test: Line) -> list[Any]:

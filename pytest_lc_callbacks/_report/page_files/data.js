@@ -16,8 +16,20 @@ async function readBlock(id) {
 }
 
 async function loadTest(entry) {
-  const tests = await unpack(`block-${entry.block}`);
-  return tests[entry.place];
+  const block = await unpack(`block-${entry.block}`);
+  const test = block.tests[entry.place];
+  return { ...test, runs: test.runs.map((run) => resolve(run, block.values, 0)) };
+}
+
+// What repeats in a block is there once: a text of NUL and a number stands for it.
+function resolve(value, values, depth) {
+  if (typeof value === "string") {
+    const number = value.startsWith("\0") ? Number(value.slice(1)) : -1;
+    return number in values && depth < 100 ? resolve(values[number], values, depth + 1) : value;
+  }
+  if (Array.isArray(value)) return value.map((each) => resolve(each, values, depth + 1));
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, resolve(each, values, depth + 1)]));
 }
 
 // An index entry is a short list; these are its places.
