@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from uuid import UUID
 
 from pytest_lc_callbacks._recording.events import Event, Log, Run
-from pytest_lc_callbacks._values import ask, bases, compare, entries, equal, is_a, module_name, text_of
+from pytest_lc_callbacks._values import ask, bases, compare, entries, equal, is_a, items, module_name, text_of
 from pytest_lc_callbacks._words import did_you_mean, error_words, repr_short
 
 
@@ -143,7 +143,7 @@ class Comparison:
         return self._equal(key, expected, self._log.attribute(position, key))
 
     def _equal(self, key: str, expected: Any, actual: Any) -> bool:
-        verdict = compare(expected, actual)
+        verdict = compare_value(expected, actual)
         if isinstance(verdict, Exception) and self.raised is None:
             self.raised = verdict
             self.unknown = (
@@ -208,6 +208,36 @@ class Comparison:
             # Python compares exceptions by identity: ValueError("x") != ValueError("x").
             return type(error) is type(expected) and self._equal("error", expected.args, error.args)
         return self._equal("error", expected, error)
+
+
+def compare_value(expected: Any, actual: Any) -> bool | Exception:
+    """``expected == actual``, where a dict with ``...: ...`` in it, at any depth, needs its other keys alone."""
+    if not _has_open_dict(expected):
+        return compare(expected, actual)
+    if type(expected) is dict:
+        return is_a(actual, Mapping) and not differing_keys(expected, actual)
+    found = items(actual)
+    return len(found) == len(expected) and all(map(matches, expected, found))
+
+
+def matches(expected: Any, actual: Any) -> bool:
+    """The same as one answer: False where the comparison raises."""
+    return compare_value(expected, actual) is True
+
+
+def differing_keys(expected: Any, actual: Any) -> list[Any]:
+    """The keys in which two mappings differ; with ``...: ...`` in the *expected* one, it may lack keys."""
+    wanted, there = dict(entries(expected)), dict(entries(actual))
+    is_open = wanted.pop(..., None) is ...
+    differing = [key for key, value in wanted.items() if key not in there or not matches(value, there[key])]
+    return differing if is_open else differing + [key for key in there if key not in wanted]
+
+
+def _has_open_dict(expected: Any) -> bool:
+    """Whether there is a ``...: ...`` in it."""
+    if type(expected) is dict:
+        return ... in expected or any(map(_has_open_dict, expected.values()))
+    return type(expected) in (list, tuple) and any(map(_has_open_dict, expected))
 
 
 def _is_same_run(name_or_run: Any, run: Run) -> bool:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pytest_lc_callbacks._recording.assignment import assign
 from pytest_lc_callbacks._recording.events import Run
 from pytest_lc_callbacks._recording.mismatch import Mismatch
 from pytest_lc_callbacks._recording.patterns import AnyOrder, Item, render_item, render_items
@@ -191,12 +192,12 @@ class ConcurrentRuns:
         return f"event {index + 1:,} ({self._selection.names[index]} of {run.label if run else 'no run'})"
 
     def _assign(self, group: AnyOrder, runs: Mapping[Run, Sequence[int]]) -> tuple[int | None, dict[int, int]]:
-        """As the function `_assign`, for the branches of *group* and these *runs*."""
+        """As the function `assign`, for the branches of *group* and these *runs*."""
         if group.is_exact:
             return _assign_by_name(group.branches, [tuple(self._sent(indices)) for indices in runs.values()])
         self._budget.spend(len(group.branches) * len(runs), group)
         numbers = range(len(group.branches))
-        return _assign([[self._fits(group, branch, indices) for indices in runs.values()] for branch in numbers])
+        return assign([[self._fits(group, branch, indices) for indices in runs.values()] for branch in numbers])
 
     def _may_match(self, group: AnyOrder, runs: Mapping[Run, Sequence[int]]) -> bool:
         """Whether `_may_fit` holds of each branch and some run; it reads two events of a run, `_fits` all of them."""
@@ -288,7 +289,7 @@ def _list_names(names: Sequence[str], limit: int = 8) -> str:
 def _assign_by_name(
     branches: Sequence[Sequence[Item]], sent: list[tuple[str, ...]]
 ) -> tuple[int | None, dict[int, int]]:
-    """As `_assign`, where every branch is a list of names: a run serves a branch that equals what it sent."""
+    """As `assign`, where every branch is a list of names: a run serves a branch that equals what it sent."""
     waiting: dict[Sequence[Item], list[int]] = {}
     for run, names in enumerate(sent):
         waiting.setdefault(names, []).append(run)
@@ -300,47 +301,3 @@ def _assign_by_name(
         else:
             unserved.append(number)
     return (unserved[0] if unserved else None), served
-
-
-def _assign(fits: list[list[bool]]) -> tuple[int | None, dict[int, int]]:
-    """
-    Give each branch a run of its own that fits it, as ``fits[branch][run]`` says.
-
-    Augmenting paths, as in the assignment problem: polynomial, where trying every order would not end.
-
-    Returns:
-        A branch that is left without a run, or None; and which branch each run serves.
-    """
-    branch_of: dict[int, int] = {}
-    run_of: dict[int, int] = {}
-    unserved = []
-    for start in range(len(fits)):
-        reached_from: dict[int, int] = {}
-        free = _free_run(fits, start, branch_of, reached_from)
-        if free is None:
-            unserved.append(start)
-        while free is not None:
-            branch = reached_from[free]
-            branch_of[free] = branch
-            run_of[branch], free = free, run_of.get(branch)
-    return (unserved[0] if unserved else None), branch_of
-
-
-def _free_run(
-    fits: list[list[bool]], start: int, branch_of: dict[int, int], reached_from: dict[int, int]
-) -> int | None:
-    """
-    A run without a branch that the branch *start* can have if other branches change their runs.
-
-    *reached_from* maps each run on the way to the branch that takes it.
-    """
-    waiting = [start]
-    for branch in waiting:
-        for run, fit in enumerate(fits[branch]):
-            if not fit or run in reached_from:
-                continue
-            reached_from[run] = branch
-            if run not in branch_of:
-                return run
-            waiting.append(branch_of[run])
-    return None

@@ -1,13 +1,12 @@
-"""Recording: the questions a test asks about what a handler received."""
+"""Recording: what a handler received, with its assertions."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from time import perf_counter
-from typing import Any, Unpack
+from typing import Any, Unpack, overload
 
-from pytest_lc_callbacks._recording.attributes import Attributes, Comparison
-from pytest_lc_callbacks._recording.events import Event, Log, Run
+from pytest_lc_callbacks._recording.attributes import Attributes
+from pytest_lc_callbacks._recording.events import Event
 from pytest_lc_callbacks._recording.expectation import expectation
 from pytest_lc_callbacks._recording.hints import NOTHING_RECORDED, explain, names_in
 from pytest_lc_callbacks._recording.matching import find_mismatch
@@ -15,90 +14,42 @@ from pytest_lc_callbacks._recording.message import event_lines, not_reached, tre
 from pytest_lc_callbacks._recording.names import EventName, MethodName, event_name
 from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport
 from pytest_lc_callbacks._recording.patterns import EventPattern, Expected, Item, compile_items, pattern_of
+from pytest_lc_callbacks._recording.questions import Questions
 from pytest_lc_callbacks._recording.selection import Selection
-from pytest_lc_callbacks._recording.snapshot import snapshot
-from pytest_lc_callbacks._recording.tree import RunTree, RunTreeText
-from pytest_lc_callbacks._values import bases, class_name, entries, is_a, module_name
+from pytest_lc_callbacks._recording.tool_calls import (
+    ExpectedToolCall,
+    find_difference,
+    read_tool_calls,
+    render_calls,
+)
+from pytest_lc_callbacks._recording.tree import RunTreeText
+from pytest_lc_callbacks._values import is_a
 from pytest_lc_callbacks._words import count, listing, repr_short, shown
 
 
-class Recording:
+class Recording(Questions):
     """
     What one handler received, in order.
 
-    It is not a sequence and is always true, empty or not: LangChain and users alike write ``if handler:``.
+    It reads like a list of events, ``for event in recording``, and is always true, empty or not: LangChain and users
+    alike write ``if handler:``.
 
     Args:
         events: Events to ask about, when there is no handler that records.
     """
 
-    def __init__(self, events: Iterable[Event] = ()) -> None:
-        self._log = Log.of(events)
-        self._chosen: Selection | None = None
-        """The events that `where` or `without` chose; None in a recording of a whole log."""
-        self._cleared_at = 0.0
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
 
-    def __repr__(self) -> str:
-        """How many events and runs it has."""
-        events, runs = count(len(self._selection), "event"), count(len(self.runs), "run")
-        return f"<{type(self).__name__}: {events}, {runs}>"
+    @overload
+    def __getitem__(self, index: slice) -> Recording: ...
 
-    @property
-    def _selection(self) -> Selection:
-        """The events that it has now."""
-        return Selection(self._log, range(len(self._log))) if self._chosen is None else self._chosen
-
-    @property
-    def events(self) -> list[Event]:
-        """Every event, in the order in which it was recorded."""
-        return self._selection.events()
-
-    @property
-    def names(self) -> list[str]:
-        """Every event's name: the shortest thing to compare with ``==``."""
-        return list(self._selection.names)
-
-    @property
-    def runs(self) -> list[Run]:
-        """Every run that an event belongs to, in the order of the first events."""
-        return self._selection.runs()
-
-    @property
-    def tree(self) -> RunTree:
-        """The runs by parent; ``print`` it."""
-        return RunTree(self.runs)
-
-    @property
-    def usage(self) -> dict[str, Any]:
-        """
-        The tokens of all model calls, added up: ``input_tokens``, ``output_tokens``, ``total_tokens`` and any details.
-
-        Empty if no model reported usage. Each run counts once, also where the handler got its end twice.
-        """
-        total: dict[str, Any] = {}
-        ends = self._select(EventPattern("llm_end")).events()
-        by_run = {event.run or id(event): event.usage for event in ends}
-        for usage in by_run.values():
-            _add(total, usage or {})
-        return total
-
-    @property
-    def errors(self) -> list[BaseException]:
-        """The exceptions that runs ended with, each once: LangChain reports one for each run that it passes through."""
-        errors = [event.error for event in self._error_events()]
-        return list({id(error): error for error in errors if error is not None}.values())
-
-    def count(self, name: EventName | MethodName | None = None, **attributes: Unpack[Attributes]) -> int:
-        """
-        How many events there are with this *name* and these *attributes*, which are those of `event`.
-
-        Raises:
-            ValueError: If LangChain has no event of that name.
-
-            TypeError: If an attribute is unknown.
-        """
-        __tracebackhide__ = True
-        return len(self.where(name, **attributes)._selection)
+    def __getitem__(self, index: int | slice) -> Event | Recording:
+        """The event at this *index*, or those of a slice as a Recording."""
+        selection = self._selection
+        if isinstance(index, slice):
+            return self._view(selection[index])
+        return selection.event(range(len(selection))[index])
 
     def where(self, name: EventName | MethodName | None = None, **attributes: Unpack[Attributes]) -> Recording:
         """
@@ -114,15 +65,28 @@ class Recording:
             return self._view(self._selection)
         return self._view(self._select(pattern_of(name, attributes)))
 
-    def without(self, *names: EventName | MethodName) -> Recording:
+    def without(self, *names: EventName | MethodName, **attributes: Unpack[Attributes]) -> Recording:
         """
         All other events, as a Recording.
 
+        Args:
+            names: The events to leave out; any event if left out.
+
+            attributes: Leave out those alone that have these attributes, which are those of `event`.
+
         Raises:
             ValueError: If LangChain has no event of one of these *names*.
+
+            TypeError: If an attribute is unknown.
         """
         __tracebackhide__ = True
-        return self._view(self._selection.without(*map(event_name, names)))
+        if not attributes:
+            return self._view(self._selection.without(*map(event_name, names)))
+        left_out: set[int] = set()
+        for name in names or (None,):
+            left_out.update(self._select(pattern_of(name, attributes)).positions)
+        kept = [position for position in self._selection.positions if position not in left_out]
+        return self._view(Selection(self._log, kept))
 
     def one(self, name: EventName | MethodName | None = None, **attributes: Unpack[Attributes]) -> Event:
         """
@@ -149,20 +113,6 @@ class Recording:
         if same_name:
             return ["  there are:", *event_lines(same_name)]
         return ["  recorded were:", *event_lines(self.events)] if self._selection else [f"  {self._emptiness}"]
-
-    def clear(self) -> None:
-        """Forget everything, and let go of the payloads."""
-        self._log = Log()
-        self._chosen = None if self._chosen is None else Selection(self._log, [])
-        self._cleared_at = perf_counter()
-
-    def snapshot(self) -> list[dict[str, Any]]:
-        """
-        A dict of builtins per event, the same in every run: ids are ``run-1``; no times, no versions.
-
-        For syrupy, inline-snapshot and plain ``==``.
-        """
-        return snapshot(self.events)
 
     def assert_events(self, expected: Sequence[Expected]) -> None:
         """
@@ -286,12 +236,52 @@ class Recording:
         if difference:
             raise AssertionError(_join(difference, self._ask_observer().hints))
 
+    def assert_tool_calls(self, expected: Sequence[ExpectedToolCall], *, any_order: bool = False) -> None:
+        """
+        Check that these tools ran, in this order, and no others.
+
+        Args:
+            expected: Names, ``(name, arguments)``, and ``...`` for any calls; ``[]`` where no tool is to run. A name
+                alone leaves the arguments open, and so does ``{"city": "Oslo", ...: ...}`` for the other arguments.
+
+            any_order: Whether the calls may come in any order.
+
+        Raises:
+            AssertionError: With the first call that differs and the tools that ran; also if nothing was recorded.
+
+            TypeError: If *expected* is no list, or holds something else.
+
+            ValueError: If nothing would be checked.
+        """
+        __tracebackhide__ = True
+        wanted = read_tool_calls(expected, any_order=any_order)
+        if not self._selection:
+            first = f"expected {count(len(expected), 'tool call')}, but {self._emptiness}, so nothing was checked"
+            raise AssertionError(_join(first, self._explain_emptiness(None)))
+        calls = self.tool_calls
+        difference = find_difference(wanted, calls, any_order=any_order)
+        if difference:
+            report = self._ask_observer(["tool_start"])
+            misses = f", which misses {listing(report.missed)}" if report.missed else ""
+            lines = [*report.hints, f"as recorded{misses}: {render_calls(calls)}"]
+            raise AssertionError(_join(difference, lines))
+
     @property
     def _emptiness(self) -> str:
         """Why there is no event, for a message."""
         if not len(self._log):
             return "nothing was recorded"
         return f"none of the {count(len(self._log), 'event')} that were recorded was selected"
+
+    def _view(self, selection: Selection) -> Recording:
+        view = self._make_view()
+        view._log = self._log
+        view._chosen = selection
+        return view
+
+    def _make_view(self) -> Recording:
+        """A recording for some of its events, still empty."""
+        return Recording()
 
     def _explain_emptiness(self, wanted: Collection[str] | None) -> Sequence[str]:
         """The hints why none of the *wanted* events was recorded, or none at all; see `_ask_observer`."""
@@ -306,65 +296,6 @@ class Recording:
             wanted: The names of the events that are missing; None where any missed run explains the failure.
         """
         return NOTHING_KNOWN
-
-    @property
-    def _asked_since(self) -> float:
-        """The moment since which the handler could hear runs, in seconds of ``time.perf_counter()``."""
-        return self._cleared_at
-
-    @property
-    def _handler_class(self) -> type:
-        """The class of the handler whose events these are; a spy's handler is not the spy itself."""
-        return type(self)
-
-    def _declines(self, name: str) -> bool:
-        """Whether the handler declines events of this *name*: with ``ignore_llm = True`` it declines ``llm_end``."""
-        return False
-
-    def _view(self, selection: Selection) -> Recording:
-        view = self._make_view()
-        view._log = self._log
-        view._chosen = selection
-        return view
-
-    def _make_view(self) -> Recording:
-        """A recording for some of its events, still empty."""
-        return Recording()
-
-    def _select(self, pattern: EventPattern) -> Selection:
-        """The events that *pattern* accepts."""
-        return self._find(pattern)[0]
-
-    def _find(self, pattern: EventPattern) -> tuple[Selection, str | None]:
-        """The same, and the first comparison that raised, in words: such values count as unequal."""
-        selection, unknown = self._selection, None
-        pairs = zip(selection.positions, selection.names, strict=True)
-        positions = [position for position, name in pairs if pattern.name in (None, name)]
-        if pattern.attributes:
-            comparison = Comparison(pattern.attributes, self._log)
-            positions = [position for position in positions if comparison.differing(position) is None]
-            unknown = comparison.unknown
-        return Selection(self._log, positions), unknown
-
-    def _error_events(self) -> list[Event]:
-        """The events that end a run badly, without those by which langgraph steers a graph."""
-        selection = self._selection
-        ends = [index for index, name in enumerate(selection.names) if name.endswith("_error")]
-        return [event for event in selection.at(ends).events() if not _is_control_flow(event.error)]
-
-
-def _is_control_flow(error: BaseException | None) -> bool:
-    """Whether langgraph raised it to steer a graph, as it does for an interrupt."""
-    classes = bases(type(error))
-    return any(class_name(c) == "GraphBubbleUp" and module_name(c).startswith("langgraph.") for c in classes)
-
-
-def _add(total: dict[str, Any], usage: Mapping[str, Any]) -> None:
-    for key, value in usage.items():
-        if is_a(value, Mapping):
-            _add(total.setdefault(key, {}), dict(entries(value)))
-        elif is_a(value, int, float):
-            total[key] = total.get(key, 0) + value
 
 
 def _read_classes(ignore: Any) -> tuple[type[BaseException], ...]:

@@ -46,15 +46,13 @@ def test_the_repr_says_how_much_there_is(lines: Any, printed: str) -> None:
     assert repr(record(*lines)) == printed
 
 
-def test_a_recording_is_true_and_no_sequence() -> None:
+def test_a_recording_is_always_true() -> None:
     """
-    An empty recording is true, since people and LangChain write ``if handler``; it has no length to be mistaken for.
+    An empty recording is true, since people and LangChain write ``if handler``.
     """
     assert RecordingHandler()
     assert Recording()
-    for operation in (len, iter):
-        with pytest.raises(TypeError, match=r"has no len|is not iterable"):
-            operation(Recording())  # type: ignore[arg-type]  # that is the test
+    assert not len(Recording())
 
 
 # Selections.
@@ -552,3 +550,67 @@ def test_the_fixture_fails_in_the_user_s_line(pytester: pytest.Pytester) -> None
             "FAILED *::test_it - AssertionError*",
         ]
     )
+
+
+def test_a_recording_reads_like_a_list() -> None:
+    """
+    A recording can be iterated, counted, indexed and sliced.
+    """
+    handler = record(*CHAIN)
+
+    assert [each.name for each in handler] == handler.names
+    assert len(handler) == len(CHAIN_NAMES)
+    assert handler[-1].name == "chain_end"
+    assert handler[3:5].names == handler.names[3:5]
+    assert handler[0] in handler
+    with pytest.raises(IndexError):
+        handler[len(CHAIN_NAMES)]
+
+
+def test_a_recording_is_asked_for_a_name() -> None:
+    """
+    ``in`` asks for an event's name or an event; what is neither raises.
+    """
+    handler = record(*CHAIN)
+
+    assert "llm_end" in handler
+    assert "on_llm_end" in handler
+    assert "tool_start" not in handler
+    with pytest.raises(ValueError, match="'chat_model_end' is not a callback event"):
+        "chat_model_end" in handler  # noqa: B015
+    with pytest.raises(TypeError, match="an event's name is a string"):
+        3 in handler  # noqa: B015
+
+
+def test_all_but_some_events() -> None:
+    """
+    `without` leaves out the events that have these attributes, and those of these names alone if any are named.
+    """
+    handler = record(*CHAIN)
+
+    assert "ChatPromptTemplate" not in {each.run_name for each in handler.without(run="ChatPromptTemplate")}
+    without_end = handler.without("llm_end", run="FakeChatModel")
+    assert without_end.names == [name for name in CHAIN_NAMES if name != "llm_end"]
+    assert handler.without("llm_end", run="Other").names == CHAIN_NAMES
+
+
+@pytest.mark.parametrize(
+    ("expected", "holds"),
+    [
+        ({"a": 1, ...: ...}, True),
+        ({"a": 2, ...: ...}, False),
+        ({"c": 1, ...: ...}, False),
+        ({"b": {"c": 2, ...: ...}, ...: ...}, True),
+        ({"a": 1, "b": {"c": 2, ...: ...}}, True),
+        ({"b": {"c": 2, ...: ...}}, False),
+        ({"a": 1}, False),
+    ],
+)
+def test_a_dict_with_at_least_these_keys(expected: Any, holds: bool) -> None:
+    """
+    ``...: ...`` in a dict leaves its other keys open, at any depth; without it all keys have to be there.
+    """
+    handler = RecordingHandler()
+    handler.on_chain_start(None, {"a": 1, "b": {"c": 2, "d": 3}}, run_id=run_id("r"), name="r")
+
+    assert handler.count("chain_start", inputs=expected) == holds
