@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from pytest_lc_callbacks._report.commands import add_commands
 from pytest_lc_callbacks._words import did_you_mean
 
 
@@ -20,7 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     # Each command says with `run` what it does: a function from its parsed options to an exit status.
     parser.set_defaults(run=lambda options: _print(parser.format_help()))
-    _add_explain(parser.add_subparsers(title="commands", metavar=""))
+    commands = parser.add_subparsers(title="commands", metavar="")
+    _add_explain(commands)
+    add_commands(commands)
     options = parser.parse_args(arguments)
     status: int = options.run(options)
     return status

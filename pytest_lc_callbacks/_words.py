@@ -29,10 +29,12 @@ def truncate_middle(text: str, limit: int = 160) -> str:
 _LONGEST = 10_000
 
 # What steers a terminal, hides or reorders text, or cannot be encoded: control characters but for the line end and the
-# tabulator, invisible and bidirectional format characters, line separators, lone surrogates.
+# tabulator, invisible and bidirectional format characters, line separators, lone surrogates. A joiner between two
+# characters of an emoji or of a script that needs it stays.
 _STEERING = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\uffff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    "|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
 )
 
 

@@ -42,26 +42,38 @@ _INI = {
         "every test that starts with LangChain imported, 'off' none."
     ),
     f"lc_callbacks_{BLOCK}": "Whether calls of models from provider packages (langchain_openai, ...) fail.",
+    "lc_callbacks_junit": "Whether a JUnit file gets the numbers of model calls, tool calls, tokens and findings.",
     "lc_callbacks_real_model_packages": "Further packages whose models are real, for lc_callbacks_block_real_models.",
     **{
         f"lc_callbacks_{name}": f"How strict to be when {means}: {', '.join(LEVELS)}."
         for name, (_, means) in FINDINGS.items()
     },
 }
-_TYPES = {f"lc_callbacks_{BLOCK}": "bool", "lc_callbacks_real_model_packages": "args"}
+_TYPES = {f"lc_callbacks_{BLOCK}": "bool", "lc_callbacks_junit": "bool", "lc_callbacks_real_model_packages": "args"}
 _DEFAULTS: dict[str, Any] = {
     "lc_callbacks_observe": "auto",
     f"lc_callbacks_{BLOCK}": False,
+    "lc_callbacks_junit": False,
     "lc_callbacks_real_model_packages": [],
     # A level that is not set is told from one that is: see Settings.level.
     **{f"lc_callbacks_{name}": None for name in FINDINGS},
 }
+_OUTPUTS = {
+    "json": "a line of JSON for each test; see docs/reports.md",
+    "report": "a page to open in a browser; needs pytest-lc-callbacks[report]",
+    "summary": "a summary in Markdown, for $GITHUB_STEP_SUMMARY or a merge request",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add our ini settings."""
+    """Add our ini settings and options."""
     for name, help_text in _INI.items():
         parser.addini(name, help_text, type=_TYPES.get(name, "string"), default=_DEFAULTS[name])  # type: ignore[arg-type]
+
+    group = parser.getgroup("lc-callbacks", "LangChain callbacks")
+    group.addoption("--lc-callbacks-tree", action="store_true", help="Print the run tree of every test.")
+    for name, what in _OUTPUTS.items():
+        group.addoption(f"--lc-callbacks-{name}", metavar="PATH", default=None, help=f"Write {what}.")
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -91,6 +103,15 @@ def pytest_configure(config: pytest.Config) -> None:
         Settings.of(config.getini, ())
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
+    if config.getoption("lc_callbacks_tree") or any(_output(config, name) is not None for name in _OUTPUTS):
+        from pytest_lc_callbacks._watching.outputs import Outputs
+
+        config.pluginmanager.register(Outputs(config, _watched_key), "lc_callbacks_outputs")
+    if config.getoption("xmlpath", None):
+        from pytest_lc_callbacks._watching.junit import JUnit, JUnitTrees
+
+        config.pluginmanager.register(JUnit(config, _watched_key), "lc_callbacks_junit")
+        config.pluginmanager.register(JUnitTrees(config), "lc_callbacks_junit_trees")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -196,6 +217,11 @@ def pytest_fixture_setup(
             if watched is not None:
                 stack.enter_context(watched.wider_fixture())
         return (yield)
+
+
+def _output(config: pytest.Config, name: str) -> Any:
+    """The path of an output that was asked for, but for those who ask for help alone."""
+    return None if config.getoption("help", None) else config.getoption(f"lc_callbacks_{name}")
 
 
 def _guarded(item: pytest.Item) -> AbstractContextManager[None]:

@@ -3,94 +3,142 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
+from secrets_planted import NEAR_MISSES, PLANTED
 
-from pytest_lc_callbacks._redaction import PROJECT, clean, redact
+from pytest_lc_callbacks._redaction import PROJECT, SHAPES, clean, is_secret_name, redact
 
 
+@pytest.mark.parametrize("kind", PLANTED)
 @pytest.mark.parametrize(
-    "secret",
-    [
-        "sk-proj-abcdefghijklmnopqrstuvwx",
-        "sk-ant-api03-abcdefghijklmnopqrstuv",
-        "sk-abcdefghijklmnopqrstuvwxyz012345",
-        "lsv2_pt_0123456789abcdef0123456789abcdef_0123456789",
-        "AIzaSyA0123456789abcdefghijklmnopqrstuv",
-        "ghp_0123456789abcdefghijklmnopqrstuvwxyz",
-        "github_pat_0123456789abcdefghijklmnopqrstuvwxyz",
-        "xoxb-123456789012-abcdefghijkl",
-        "AKIAIOSFODNN7EXAMPLE",
-        "hf_abcdefghijklmnopqrstuvwxyz",
-        "gsk_abcdefghijklmnopqrstuvwxyz",
-        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-DEF_123",
-    ],
+    "around", ["{}", "before {} after", "(see {})", "x\n{}\ny", '"{}"', "a: {}, b: 2"], ids=range(6)
 )
-def test_keys_are_known_by_their_looks(secret):
+def test_kinds_of_secrets(kind, around):
     """
-    The keys of providers and services are taken out wherever they stand.
+    Each kind of secret goes, wherever it stands.
     """
-    text = redact(f"before {secret}, after")
+    text, secret = PLANTED[kind]
 
-    assert text == "before [redacted], after"
+    shown = redact(around.format(text))
+
+    assert secret not in shown
+    assert "[redacted]" in shown
 
 
 @pytest.mark.parametrize(
     ("text", "without"),
     [
-        ("Authorization: Bearer abc.def-123456", "Authorization: Bearer [redacted]"),
+        ("before sk-proj-abcdefghijklmnopqrstuvwx, after", "before [redacted], after"),
+        ("Authorization: Bearer abc.def-123456", "Authorization: [redacted]"),
         ("{'api_key': 'very private'}", "{'api_key': '[redacted]'}"),
         ('{"OPENAI_API_KEY": "very private"}', '{"OPENAI_API_KEY": "[redacted]"}'),
         ("call(api_key='very private', q='x')", "call(api_key='[redacted]', q='x')"),
         ("password = hunter22\nnext", "password = [redacted]\nnext"),
         ("client_secret: abcdef", "client_secret: [redacted]"),
         ("postgresql://user:hunter22@db/x", "postgresql://user:[redacted]@db/x"),
+        (r'"{\"password\": \"hunter22\"}"', r'"{\"password\": \"[redacted]\"}"'),
+        ("('api_key', 'very private')", "('api_key', '[redacted]')"),
     ],
 )
-def test_secrets_are_known_by_their_names(text, without):
+def test_what_stays_beside_a_secret(text, without):
     """
-    The value of a key, a token or a password is taken out, and its name stays.
+    The name of a secret stays, and what stands around it.
     """
     assert redact(text) == without
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "The capital of France is Paris.",
-        "risk-free and task-oriented, sk-learn",
-        "api_key=None and password: ''",
-        "api_key=SecretStr('**********')",
-        "https://example.com:8080/path",
-        "input_tokens: 12, total_tokens: 15",
-        "the token budget, a secret plan",
-    ],
-)
+@pytest.mark.parametrize("text", NEAR_MISSES)
 def test_other_text_stays(text):
     """
-    Words that only look a little like secrets stay.
+    Words that only look a little like secrets are left alone.
     """
     assert redact(text) == text
 
 
+@pytest.mark.parametrize("kind", PLANTED)
+def test_redacted_text_stays(kind):
+    """
+    A text that was redacted is redacted already.
+    """
+    once = redact(PLANTED[kind][0])
+
+    assert redact(once) == once
+
+
+@pytest.mark.parametrize("filler", ["a", "a-", "a.", "token=", "key ", "://", "sk-", "'", "\\", "\n", "password: "])
+def test_long_texts_cost_little(filler):
+    """
+    A text of a megabyte is redacted in seconds, whatever it repeats.
+    """
+    text = filler * (1_000_000 // len(filler))
+    began = time.process_time()
+
+    redact(text)
+
+    assert time.process_time() - began < 10
+
+
+def test_markers():
+    """
+    A shape is searched where one of its markers is: each shape's pattern matches nothing that has none.
+    """
+    for text, _ in PLANTED.values():
+        for shape in SHAPES:
+            if shape.pattern.search(text):
+                assert any(marker in text for marker in shape.markers), shape.name
+
+
+@pytest.mark.parametrize(
+    ("name", "is_secret"),
+    [
+        ("api_key", True),
+        ("OPENAI_API_KEY", True),
+        ("openai_api_key", True),
+        ("clientSecret", True),
+        ("Authorization", True),
+        ("X-Api-Key", True),
+        ("password", True),
+        ("set-cookie", True),
+        ("token", True),
+        ("max_tokens", False),
+        ("input_tokens", False),
+        ("monkey", False),
+        ("key", False),
+        ("author", False),
+        ("tool_call_id", False),
+        ("signature_count", False),
+    ],
+)
+def test_names_of_secrets(name, is_secret):
+    """
+    The value of a key is a secret if the key's name says so.
+    """
+    assert is_secret_name(name) is is_secret
+
+
 def test_rules_of_a_project():
     """
-    A project's rule is a regular expression whose matches are replaced, or a function whose text is taken.
+    A regular expression's matches go, and a function's text is taken as it is.
     """
     rules = [r"cust-\d+", re.compile("ACME"), str.lower]
 
-    assert redact("Cust-1 of ACME: cust-1", rules) == "cust-1 of [redacted]: [redacted]"
+    assert redact("Cust cust-4711 of ACME", rules) == "cust [redacted] of [redacted]"
 
 
 @pytest.mark.parametrize(
     ("rule", "message"),
-    [(3, "expected a regular expression or a function of the text, not 3"), (lambda text: None, "not None")],
+    [
+        (7, "expected a regular expression or a function of the text, not 7"),
+        (lambda text: None, "expected a text from <lambda>, not None"),
+    ],
 )
-def test_rules_that_are_none(rule, message):
+def test_a_rule_that_is_none(rule, message):
     """
-    A rule that is neither is refused with a TypeError, and lets no secret through.
+    Anything else is refused with what it is.
     """
-    with pytest.raises(TypeError, match=message):
+    with pytest.raises(TypeError, match=re.escape(message)):
         redact("text", [rule])
 
 

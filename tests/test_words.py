@@ -77,3 +77,25 @@ def test_a_hint_is_as_wide_as_any_other():
 
     assert 90 < len(first) <= _words.WIDTH
     assert all(line.startswith("      word") for line in others)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\x00b\x07\x08", "a\\x00b\\x07\\x08"),
+        ("\u202eabc\u2066", "\\u202eabc\\u2066"),
+        ("zero\u200bwidth\ufeff", "zero\\u200bwidth\\ufeff"),
+        ("half \ud83d", "half \\ud83d"),
+        ("tag \U000e0041", "tag \\U000e0041"),
+        ("back\rto the start", "back\\rto the start"),
+        ("a\u200db", "a\\u200db"),
+        ("👨\u200d👩\u200d👧 and नि\u200dन, é, 日本", "👨\u200d👩\u200d👧 and नि\u200dन, é, 日本"),
+    ],
+    ids=ascii,
+)
+def test_joiners_and_halves(text, shown):
+    """
+    What would steer a terminal or hide from a reader is written out; all other characters stay.
+    """
+    assert _words.printable(text) == shown

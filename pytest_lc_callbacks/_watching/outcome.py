@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _SECTION = "LangChain callbacks"
 # pytest prints sections of a tear-down below a failure only if their names say so.
 _LATER = "LangChain callbacks after teardown"
+SECTIONS = (_SECTION, _LATER)
 
 
 def failure_of(
@@ -41,6 +42,7 @@ def failure_of(
             texts.append(problem)
         if level == "off":
             continue
+        watched.found.append((finding, level))
         if watched.failure is not None:
             watched.reported.append(finding)
         elif level == "error" or not _warn(item, finding):
@@ -56,8 +58,8 @@ def add_section(item: pytest.Item, watched: WatchedTest, report: pytest.TestRepo
     if not report.failed and not watched.reported and not watched.problems:
         return
     try:
-        text = watched.section(_clean(item), whole=report.failed and not watched.is_shown)
-    except _WithheldError as error:
+        text = watched.section(clean_of(item), whole=report.failed and not watched.is_shown)
+    except WithheldError as error:
         text = str(error)
     watched.is_shown = watched.is_shown or (report.failed and not watched.in_body)
     watched.reported.clear()
@@ -99,23 +101,23 @@ def _level(item: pytest.Item, finding: Finding, level: str) -> tuple[str, str | 
     return level, _problem(hook, f"to return one of {', '.join(LEVELS)}, or None", found)
 
 
-class _WithheldError(Exception):
+class WithheldError(Exception):
     """A hook that names secrets went wrong, so that no text can be shown."""
 
 
 def _text(item: pytest.Item, finding: Finding) -> str:
     """The words of a finding, without secrets."""
     try:
-        return _clean(item)(str(finding))
-    except _WithheldError as error:
+        return clean_of(item)(str(finding))
+    except WithheldError as error:
         return f"a finding  [{finding.name}] {error}"
 
 
-def _clean(item: pytest.Item) -> Callable[[str], str]:
+def clean_of(item: pytest.Item) -> Callable[[str], str]:
     """
     A function that takes secrets out of a text, by the rules of the project too.
 
-    It raises `_WithheldError` if a rule goes wrong.
+    It raises `WithheldError` if a rule goes wrong.
     """
     hook = item.ihook.pytest_lc_callbacks_redact
 
@@ -127,7 +129,7 @@ def _clean(item: pytest.Item) -> Callable[[str], str]:
             # Without the project's rules, which are what went wrong.
             raised = _words.truncate(_words.one_line(redact(_words.raw_repr(error))), 160)
             problem = _problem(hook, "to name what to take out", f"it raised {raised}", error)
-            raise _WithheldError(f"(withheld: {problem})") from None
+            raise WithheldError(f"(withheld: {problem})") from None
 
     return clean
 

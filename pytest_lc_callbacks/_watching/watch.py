@@ -33,6 +33,7 @@ from pytest_lc_callbacks._handlers.observer import (
 )
 from pytest_lc_callbacks._handlers.spy import Spies
 from pytest_lc_callbacks._recording import Recording, Run, id_key
+from pytest_lc_callbacks._scopes import ObservedRuns
 from pytest_lc_callbacks._values import cause_of, class_name
 from pytest_lc_callbacks._watching.section import section
 
@@ -59,6 +60,8 @@ class WatchedTest:
         self.in_body = False
         self.reported: list[Finding] = []
         """The findings for the report's section: those that are neither a warning nor the failure."""
+        self.found: list[tuple[Finding, str]] = []
+        """Every finding so far that was not off, with the level it was told at."""
         self.problems: list[str] = []
         """What is wrong with the project's hooks, for the report's section."""
         self.is_shown = False
@@ -110,7 +113,7 @@ class WatchedTest:
         """The findings that are certain when the body is over."""
         self.in_body = False
         observed = observed_runs(self.observer)
-        found = [*self._raised_in_handlers(), *duplicate_events(self._recordings(), observed)]
+        found = [*self._raised_in_handlers(), *duplicate_events(self.recordings(), observed)]
         found += self._exhausted()
         found += orphan_runs(observed)
         found += lifecycle(observed)
@@ -170,7 +173,12 @@ class WatchedTest:
         names = {key: run.label for key, run in runs.items()}
         return handler_errors(errors, names, called_at, self.observer._test_thread)
 
-    def _recordings(self) -> dict[str, Recording]:
+    def observed_runs(self) -> ObservedRuns:
+        """What the observer knows up to this moment."""
+        return observed_runs(self.observer)
+
+    def recordings(self) -> dict[str, Recording]:
+        """The test's recording handlers and spies, by the name of the handler's class and a number."""
         return {**self.handlers, **self.spies.recordings()}
 
     def _unfinished(self, living: Callable[[], Iterable[Any]]) -> Iterator[Finding]:
@@ -205,7 +213,7 @@ class WatchedTest:
 
     def _kept_exceptions(self) -> list[Any]:
         """The exceptions that we keep alive ourselves, with their frames and the locals of these."""
-        recordings = [self.observer, *self._recordings().values()]
+        recordings = [self.observer, *self.recordings().values()]
         recorded = [error for recording in recordings for error in recording.errors]
         raised = [error for spy in self.spies.spies for error in spy.raised]
         return [*recorded, *raised, *(seen.error for seen in self._swallowed.errors)]

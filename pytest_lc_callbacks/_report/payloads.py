@@ -1,0 +1,56 @@
+"""Whether a handler was sent what the observer was sent: a handler in between may have written into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pytest_lc_callbacks._recording import Recording, Run
+
+OTHER = "other payload"
+
+_CONTAINERS = (list, tuple, dict)
+_PLAIN = (str, int, float, bool, type(None))
+# Recorders copy the outermost containers, and messages come in a list of lists.
+_DEPTH = 4
+
+
+def sent_otherwise(recording: Recording, runs: Iterable[Run]) -> set[Run]:
+    """Those of the observed *runs* of which *recording* has an event with another payload."""
+    theirs: dict[Any, list[Run]] = {}
+    for run in recording.runs:
+        theirs.setdefault(run.run_id, []).append(run)
+    ours: dict[Any, list[Run]] = {}
+    for run in runs:
+        ours.setdefault(run.run_id, []).append(run)
+    # Where an id comes back, nobody can tell which run is which.
+    once = {run_id: alike[0] for run_id, alike in ours.items() if len(alike) == 1 == len(theirs.get(run_id, ()))}
+    return {run for run_id, run in once.items() if _differs(run, theirs[run_id][0])}
+
+
+def _differs(run: Run, heard: Run) -> bool:
+    if run.names != heard.names:
+        return False
+    pairs = zip(run.events, heard.events, strict=True)
+    return any(not _same_payload(observed.payload, event.payload) for observed, event in pairs)
+
+
+def _same_payload(observed: Mapping[str, Any], heard: Mapping[str, Any]) -> bool:
+    return all(_same(value, heard[name], _DEPTH) for name, value in observed.items() if name in heard)
+
+
+def _same(a: Any, b: Any, depth: int) -> bool:
+    """Whether two payloads are one, or containers of the same things; no code of theirs is run."""
+    if a is b:
+        return True
+    kind = type(a)
+    if kind is not type(b) or depth == 0:
+        return False
+    if kind in _PLAIN:
+        # A number that is none equals nothing, itself included.
+        return bool(a == b) or a != a
+    if kind not in _CONTAINERS or len(a) != len(b):
+        return False
+    if kind is dict:
+        return all(name in b and _same(value, b[name], depth - 1) for name, value in a.items())
+    return all(_same(x, y, depth - 1) for x, y in zip(a, b, strict=True))

@@ -1,0 +1,504 @@
+"""What a session writes when it is asked for trees, JSON, a page or a summary."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+import venv
+
+import pytest
+from secrets_planted import PLANTED
+
+from pytest_lc_callbacks._report.lines import read_lines
+from pytest_lc_callbacks._report.schema import json_schema
+
+SUITE = """
+import unittest
+
+import pytest
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnableLambda
+
+from pytest_lc_callbacks import FakeChatModel
+
+
+def test_passes(recording_handler, callback_scopes):
+    model = FakeChatModel(responses=["3"], callbacks=[recording_handler])
+    (ChatPromptTemplate.from_template("What is 1 + {number}?") | model).invoke({"number": "2"})
+
+
+def test_fails(recording_handler, fake_chat_model):
+    chain = fake_chat_model | RunnableLambda(lambda message: 1 / 0, name="divide")
+    chain.invoke("x", config={"callbacks": [recording_handler]})
+
+
+def test_found(recording_handler, fake_chat_model):
+    fake_chat_model.invoke("x", config={"callbacks": [recording_handler, recording_handler]})
+
+
+@pytest.mark.skip(reason="not now")
+def test_skipped():
+    pass
+
+
+@pytest.mark.xfail(reason="known", strict=True)
+def test_expected(fake_chat_model):
+    fake_chat_model.invoke("x")
+    raise ValueError("why")
+
+
+@pytest.mark.xfail(reason="known")
+def test_unexpected():
+    pass
+
+
+@pytest.fixture
+def broken():
+    raise RuntimeError("in set-up")
+
+
+@pytest.fixture
+def broken_later():
+    yield
+    raise RuntimeError("in tear-down")
+
+
+def test_broken(broken):
+    pass
+
+
+def test_broken_later(broken_later, fake_chat_model):
+    fake_chat_model.invoke("x")
+
+
+@pytest.mark.parametrize("text", ["a", "b"])
+def test_each(text, fake_chat_model):
+    fake_chat_model.invoke(text)
+
+
+class TestOld(unittest.TestCase):
+    def test_fails(self):
+        self.fail("unittest")
+
+    def test_subtests(self):
+        for number in range(2):
+            with self.subTest(number=number):
+                self.assertEqual(number, 0)
+
+
+def test_plain():
+    '''
+    >>> 1 + 1
+    2
+    '''
+"""
+OUTCOMES = {
+    "test_passes": "passed",
+    "test_fails": "failed",
+    "test_found": "failed",
+    "test_skipped": "skipped",
+    "test_expected": "xfailed",
+    "test_unexpected": "xpassed",
+    "test_broken": "error",
+    "test_broken_later": "error",
+    "test_each[a]": "passed",
+    "test_each[b]": "passed",
+    "TestOld::test_fails": "failed",
+    "test_plain": "passed",
+}
+
+
+def lines_of(path):
+    told = []
+    lines = list(read_lines([path], told.append))
+    assert told == []
+    assert "cannot be shown" not in path.read_text()
+    return lines
+
+
+def by_name(path):
+    return {line["test"].split("::", 1)[1]: line for line in lines_of(path) if line["kind"] == "test"}
+
+
+def without_times(line):
+    """A test's line without what is different in each run of a suite."""
+    line = {name: value for name, value in line.items() if name not in ("started", "duration")}
+    line["phases"] = [{**phase, "duration": 0} for phase in line["phases"]]
+    line["failures"] = [{**failure, "text": ""} for failure in line["failures"]]
+    line["runs"] = [
+        {**run, "start": 0, "duration": 0, "events": [[name, 0, times] for name, _, times in run["events"]]}
+        for run in line["runs"]
+    ]
+    return line
+
+
+@pytest.fixture
+def suite(pytester):
+    pytester.makepyfile(SUITE)
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    return pytester
+
+
+def test_json(suite):
+    """
+    Each test is a line that the schema of the docs takes, with its outcome as pytest counts it.
+    """
+    suite.runpytest("--doctest-modules", "--lc-callbacks-json=made/for/it/a.jsonl", "-p", "no:randomly")
+
+    path = suite.path / "made" / "for" / "it" / "a.jsonl"
+    lines, tests = lines_of(path), by_name(path)
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema checks the lines")
+    for line in lines:
+        jsonschema.validate(line, json_schema())
+    assert {name: tests[name]["outcome"] for name in OUTCOMES} == OUTCOMES
+    assert lines[0]["kind"] == "session"
+    assert lines[-1]["exit_status"] == 1
+    assert lines[-1]["tests"] == len(tests)
+    assert any("test_json.test_plain" in name for name in tests), "the doctest"
+
+
+def test_what_a_line_says(suite):
+    """
+    A line has the runs, who heard them, the finding, the failure and the sums.
+    """
+    suite.runpytest("--lc-callbacks-json=a.jsonl")
+    tests = by_name(suite.path / "a.jsonl")
+
+    passed = tests["test_passes"]
+    assert [(run["name"], run["parent"], run["heard"]) for run in passed["runs"]] == [
+        ("RunnableSequence", None, ["missed"]),
+        ("ChatPromptTemplate", 0, ["missed"]),
+        ("FakeChatModel", 0, ["heard"]),
+    ]
+    assert passed["handlers"] == ["RecordingHandler"]
+    assert passed["runs"][2]["inputs"] == [{"type": "human", "content": "What is 1 + 2?"}]
+    assert passed["runs"][2]["outputs"]["content"] == "3"
+    assert passed["totals"]["model_calls"] == 1
+    assert passed["totals"]["total_tokens"] == passed["runs"][2]["usage"]["total_tokens"] > 0
+    assert tests["test_fails"]["failures"][0]["message"] == "ZeroDivisionError: division by zero"
+    assert tests["test_fails"]["runs"][-1]["error"]["type"] == "ZeroDivisionError"
+    [finding] = tests["test_found"]["findings"]
+    assert (finding["name"], finding["level"]) == ("duplicate_event", "error")
+    assert tests["test_found"]["causes"] == ["heard-twice"]
+    assert tests["test_expected"]["failures"][0]["message"] == "known"
+    assert tests["test_skipped"]["failures"][0]["message"] == "Skipped: not now"
+    assert tests["test_broken"]["failures"][0]["when"] == "setup"
+    assert tests["test_broken_later"]["failures"][0]["when"] == "teardown"
+    assert tests["test_plain"]["watched"] is False
+
+
+@pytest.mark.parametrize("dist", ["load", "loadscope", "loadfile", "loadgroup", "worksteal"])
+def test_workers(suite, dist):
+    """
+    pytest-xdist's workers give the same lines as a plain run, up to order and times.
+    """
+    suite.runpytest("--lc-callbacks-json=plain.jsonl")
+    suite.runpytest("--lc-callbacks-json=many.jsonl", "-n", "2", "--dist", dist)
+
+    plain, many = (by_name(suite.path / name) for name in ("plain.jsonl", "many.jsonl"))
+
+    assert plain.keys() == many.keys()
+    for name, line in plain.items():
+        assert without_times(many[name]) == without_times(line)
+
+
+@pytest.mark.once
+def test_remote_workers(suite):
+    """
+    A worker that is another environment's interpreter sends its data on its reports.
+    """
+    venv.create(suite.path / "other", symlinks=True)
+    [packages] = (suite.path / "other" / "lib").glob("python*/site-packages")
+    (packages / "ours.pth").write_text("\n".join(path for path in sys.path if path))
+    python = suite.path / "other" / "bin" / "python"
+
+    done = suite.runpytest_subprocess(
+        "--lc-callbacks-json=a.jsonl",
+        "-d",
+        f"--tx=popen//python={python}",
+        "-s",
+        "test_remote_workers.py",
+    )
+
+    tests = by_name(suite.path / "a.jsonl")
+    assert tests["test_passes"]["runs"], done.stdout.str()
+    assert {name: tests[name]["outcome"] for name in OUTCOMES} == OUTCOMES
+
+
+def test_a_worker_that_crashes(suite):
+    """
+    A crashed worker leaves a line for the test that it was running, and the other tests have theirs.
+    """
+    suite.makepyfile(
+        """
+        import os
+
+        def test_crashes(fake_chat_model):
+            os._exit(3)
+
+        def test_fine(fake_chat_model):
+            fake_chat_model.invoke("x")
+        """
+    )
+    suite.runpytest("--lc-callbacks-json=a.jsonl", "-n", "1", "--max-worker-restart=1")
+
+    tests = by_name(suite.path / "a.jsonl")
+    assert tests["test_crashes"]["outcome"] == "failed"
+    assert "crashed" in tests["test_crashes"]["failures"][0]["message"]
+    assert len(tests["test_fine"]["runs"]) == 1
+
+
+@pytest.mark.parametrize("how", ["KeyboardInterrupt()", "pytest.exit('enough')"])
+def test_an_interrupted_session(suite, how):
+    """
+    A session that is interrupted writes what it has, the runs of the interrupted test too.
+    """
+    suite.makepyfile(
+        f"""
+        import pytest
+
+        def test_first(fake_chat_model):
+            fake_chat_model.invoke("x")
+
+        def test_second(fake_chat_model):
+            fake_chat_model.invoke("y")
+            error = {how.replace("pytest.exit", "pytest.exit.Exception")}
+            raise error
+
+        def test_third(fake_chat_model):
+            pass
+        """
+    )
+    suite.runpytest_subprocess(
+        "--lc-callbacks-json=a.jsonl", "--lc-callbacks-report=a.html", "--lc-callbacks-summary=a.md"
+    )
+
+    tests = by_name(suite.path / "a.jsonl")
+    assert {name: line["outcome"] for name, line in tests.items()} == {
+        "test_first": "passed",
+        "test_second": "interrupted",
+    }
+    assert len(tests["test_second"]["runs"]) == 1
+    assert "1 failed of 2 tests" in (suite.path / "a.md").read_text()
+    assert "interrupted: " in (suite.path / "a.html").read_text()
+
+
+def test_stopping_at_the_first_failure(suite):
+    """
+    With -x there are lines for the tests that ran.
+    """
+    suite.runpytest("--lc-callbacks-json=a.jsonl", "-x")
+
+    assert [line["kind"] for line in lines_of(suite.path / "a.jsonl")] == ["session", "test", "test", "end"]
+
+
+@pytest.mark.parametrize("option", ["json", "report", "summary"])
+@pytest.mark.parametrize("place", ["folder", "file/below"])
+def test_a_path_that_cannot_be_written(suite, option, place):
+    """
+    A path that cannot be written is a usage error before the first test runs.
+    """
+    (suite.path / "folder").mkdir()
+    (suite.path / "file").write_text("")
+
+    done = suite.runpytest(f"--lc-callbacks-{option}={place}")
+
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines([f"ERROR: --lc-callbacks-{option}=*{place}: cannot be written: *"])
+    done.stdout.no_fnmatch_line("*passed*")
+
+
+def test_a_page_without_jinja(suite, monkeypatch):
+    """
+    Without the extra, the page is refused with what to install.
+    """
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name, *more: None if name == "jinja2" else find_spec(name, *more)
+    )
+    monkeypatch.setattr("pytest_lc_callbacks._report.commands.find_spec", lambda name: None)
+
+    done = suite.runpytest("--lc-callbacks-report=a.html")
+
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines(['ERROR: *jinja2; install it with: pip install "pytest-lc-callbacks[[]report]"'])
+
+
+def test_trees(suite):
+    """
+    --lc-callbacks-tree prints the tree of every test that ran anything.
+    """
+    done = suite.runpytest("--lc-callbacks-tree", "-n", "2")
+
+    done.stdout.fnmatch_lines(
+        [
+            "*test_trees.py::test_passes",
+            "RunnableSequence *ms  RecordingHandler: missed",
+            "├── ChatPromptTemplate *ms  RecordingHandler: missed",
+            "└── FakeChatModel *ms",
+        ]
+    )
+
+
+def test_attempts(suite):
+    """
+    Each attempt of a test that is run again has its line, with its own runs.
+    """
+    suite.makepyfile(
+        """
+        seen = []
+
+        def test_shaky(fake_chat_model):
+            seen.append(1)
+            fake_chat_model.invoke(f"attempt {len(seen)}")
+            assert len(seen) == 3
+        """
+    )
+    suite.runpytest("--lc-callbacks-json=a.jsonl", "--reruns", "3")
+
+    tests = [line for line in lines_of(suite.path / "a.jsonl") if line["kind"] == "test"]
+    assert [(line["attempt"], line["outcome"]) for line in tests] == [(1, "rerun"), (2, "rerun"), (3, "passed")]
+    said = [line["runs"][0]["inputs"][0]["content"] for line in tests]
+    assert said == ["attempt 1", "attempt 2", "attempt 3"]
+
+
+def test_all_at_once(suite, monkeypatch):
+    """
+    The options combine, and GitHub gets annotations beside the summary.
+    """
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    done = suite.runpytest(
+        "--lc-callbacks-json=a.jsonl",
+        "--lc-callbacks-report=a.html",
+        "--lc-callbacks-summary=a.md",
+        "--lc-callbacks-tree",
+    )
+
+    assert (suite.path / "a.md").read_text().startswith("## LangChain callbacks: ")
+    assert "<!doctype html>" in (suite.path / "a.html").read_text()
+    done.stdout.fnmatch_lines(["::error file=test_all_at_once.py,line=*,title=duplicate_event in *::expected *"])
+
+
+def test_github_appends(suite, monkeypatch):
+    """
+    GitHub's own file is appended to, since other tools of the step write there too.
+    """
+    path = suite.path / "summary.md"
+    path.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(path))
+
+    suite.runpytest(f"--lc-callbacks-summary={path}")
+
+    assert path.read_text().startswith("before\n## LangChain callbacks: ")
+
+
+SECRETS = """
+import pytest
+from langchain_core.runnables import RunnableLambda
+from langchain_core.tools import tool
+
+from pytest_lc_callbacks import FakeChatModel
+
+SECRET = {secret!r}
+
+
+@tool
+def look(key: str) -> str:
+    "Looks."
+    return SECRET
+
+
+def test_all(recording_handler, fake_chat_model):
+    fake_chat_model.respond(tool_calls=[("look", {{"key": SECRET}})]).respond(SECRET)
+    config = {{"callbacks": [recording_handler], "metadata": {{"m": SECRET}}, "tags": [SECRET], "run_name": SECRET}}
+    fake_chat_model.bind_tools([look]).invoke(SECRET, config)
+    look.invoke({{"key": SECRET}}, config)
+    RunnableLambda(lambda x: {{"api": SECRET, "deep": [SECRET]}}).invoke({{"a": SECRET}}, config)
+
+    def fail(x):
+        raise ValueError(SECRET)
+
+    RunnableLambda(fail).invoke(SECRET, config)
+
+
+def test_found(recording_handler, fake_chat_model):
+    fake_chat_model.respond(SECRET).respond(SECRET)
+    fake_chat_model.invoke(SECRET)
+
+
+@pytest.mark.parametrize("key", [SECRET], ids=[SECRET.replace("\\n", " ")])
+def test_id(key, fake_chat_model):
+    fake_chat_model.invoke("x")
+"""
+
+
+@pytest.mark.once
+def test_no_secret_leaves(suite):
+    """
+    None of 40 kinds of secrets, planted in prompts, names, tags, metadata, arguments, errors and test ids, is written.
+    """
+    (suite.path / "test_no_secret_leaves.py").unlink()
+    for number, (text, _) in enumerate(PLANTED.values()):
+        (suite.path / f"test_secret_{number}.py").write_text(SECRETS.format(secret=text))
+    suite.runpytest(
+        "--lc-callbacks-json=a.jsonl", "--lc-callbacks-report=a.html", "--lc-callbacks-summary=a.md", "-q", "--tb=no"
+    )
+
+    written = [json.dumps(line, ensure_ascii=False) for line in lines_of(suite.path / "a.jsonl")]
+    assert len(written) == 3 * len(PLANTED) + 2
+    outputs = {"json": "\n".join(written), "summary": (suite.path / "a.md").read_text()}
+    outputs["page"] = (suite.path / "a.html").read_text()
+    for kind, (_, secret) in PLANTED.items():
+        left = [name for name, text in outputs.items() if secret in text]
+        assert left == [], kind
+    assert len(PLANTED) >= 40
+
+
+def test_rules_of_a_project(suite):
+    """
+    What the hook pytest_lc_callbacks_redact names is taken out of every output, names included.
+    """
+    suite.makeconftest("def pytest_lc_callbacks_redact(config):\n    return [r'ACME', str.lower]\n")
+    suite.makepyfile(
+        """
+        def test_named(fake_chat_model):
+            fake_chat_model.invoke("for ACME", {"run_name": "ACME run", "tags": ["ACME"], "metadata": {"ACME": 1}})
+            raise ValueError("of ACME")
+        """
+    )
+    suite.runpytest("--lc-callbacks-json=a.jsonl", "--lc-callbacks-summary=a.md", "-n", "1", "--tb=no")
+
+    assert "ACME" not in (suite.path / "a.md").read_text()
+    assert "ACME" not in (suite.path / "a.jsonl").read_text()
+
+
+def test_a_rule_that_fails(suite):
+    """
+    Where a project's rule fails, nothing of the test is written but what went wrong.
+    """
+    suite.makeconftest("def pytest_lc_callbacks_redact(config):\n    return [lambda text: 1 / 0]\n")
+    suite.makepyfile("def test_a(fake_chat_model):\n    fake_chat_model.invoke('private words')\n")
+
+    suite.runpytest("--lc-callbacks-json=a.jsonl")
+
+    text = (suite.path / "a.jsonl").read_text()
+    assert "private words" not in text
+    assert "(withheld: expected the hook pytest_lc_callbacks_redact" in text
+
+
+def test_nothing_is_loaded_without_an_option(suite):
+    """
+    Without these options nothing that writes them is imported.
+    """
+    suite.makepyfile(
+        """
+        import sys
+
+        def test_a(fake_chat_model):
+            fake_chat_model.invoke("x")
+            assert not [name for name in sys.modules if "pytest_lc_callbacks._report" in name]
+        """
+    )
+
+    suite.runpytest_subprocess().assert_outcomes(passed=1)
