@@ -29,6 +29,8 @@ class OwnThreads:
         self._thread = threading.get_ident()
         """The thread that runs the test; 0 when it is over."""
         self._others = _alive()
+        self._wider: list[dict[int, threading.Thread | None]] = []
+        """For each wider fixture that is being set up, the threads that there were before."""
         self._before = _test_of_context.get()
         _test_of_context.set(self)
 
@@ -44,11 +46,13 @@ class OwnThreads:
         """Whatever thread is started inside ``with``, a fixture of a wider scope has started it for other tests too."""
         before, test = _alive(), _test_of_context.get()
         _test_of_context.set(_WIDER)
+        self._wider.append(before)
         try:
             yield
         finally:
             _test_of_context.set(test)
             self._others |= {ident: thread for ident, thread in _alive().items() if ident not in before}
+            self._wider.pop()
 
     def has_current(self) -> bool:
         """Whether the thread that asks is the test's own."""
@@ -63,6 +67,8 @@ class OwnThreads:
         return test is not None and threading.current_thread().name.startswith(_WORKERS)
 
     def _is_other(self, ident: int) -> bool:
+        if any(ident not in before for before in list(self._wider)):
+            return True
         if ident not in self._others:
             return False
         # The system gives the number of a thread that has ended to a new one.

@@ -57,7 +57,7 @@ def test_a_thread_of_a_wider_fixture_is_not(threads):
     with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
         with threads.wider_fixture():
             with threads.wider_fixture():
-                first.submit(threading.get_ident).result()
+                assert not first.submit(threads.has_current).result()
             context = copy_context()
             second.submit(threading.get_ident).result()
 

@@ -96,11 +96,15 @@ class Observer(RecordingHandler):
         self._phases.append((len(self._log), phase, time.perf_counter()))
 
     def _observed_runs(self) -> ObservedRuns:
-        sections = tuple(section._start_at for section in self._sections)
-        moment = (id(self._log), len(self._log), len(self._phases), sections, len(self._earlier))
+        moment = (self._moment, len(self._phases), tuple(section._start_at for section in self._sections))
         if self._known is None or self._known[0] != moment:
             self._known = moment, self._compute(self.runs)
         return self._known[1]
+
+    @property
+    def _moment(self) -> tuple[int, int, int]:
+        """What changes with everything that it hears."""
+        return id(self._log), len(self._log), len(self._earlier)
 
     def _frozen_runs(self) -> ObservedRuns:
         """What it knows at this moment. The runs stay as they are now, whatever goes on in other threads."""

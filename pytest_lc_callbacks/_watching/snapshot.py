@@ -20,6 +20,9 @@ from pytest_lc_callbacks._words import count
 class Snapshot:
     """Everything stands still in it: an event that comes later joins no run of it."""
 
+    moment: tuple[Any, ...]
+    """What changes with everything that is heard; equal where nothing was heard between two snapshots."""
+
     errors: Sequence[HandlerError]
     """What handlers raised and LangChain swallowed."""
 
