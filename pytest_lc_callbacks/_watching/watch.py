@@ -44,14 +44,16 @@ class WatchedTest:
     It listens from the moment it is made until `close`.
 
     Args:
-        threads: The threads that are the test's own.
+        threads: The threads that are the test's own; None if all are.
 
         is_asked_for: Whether the test itself asks to be watched. The section then also says that nothing ran.
 
         seeks_open_runs: Whether to look for ``unfinished_run``; without that no class of LangChain's is patched.
     """
 
-    def __init__(self, threads: OwnThreads, *, is_asked_for: bool = True, seeks_open_runs: bool = True) -> None:
+    def __init__(
+        self, threads: OwnThreads | None = None, *, is_asked_for: bool = True, seeks_open_runs: bool = True
+    ) -> None:
         self.observer: Observer = switch_on(threads)
         self.spies = Spies(self._note_stop_iteration)
         self.scripts: list[Any] = []
@@ -74,7 +76,8 @@ class WatchedTest:
         """What there was when the test was last judged."""
         self._found_before: set[tuple[str, str]] = set()
         self._in_wider_fixture = 0
-        self._swallowed = Swallowed(partial(is_of_earlier_test, self.observer), threads.has_current)
+        is_own_thread = threads.has_current if threads is not None else lambda: True
+        self._swallowed = Swallowed(partial(is_of_earlier_test, self.observer), is_own_thread)
         self._flaws = LangChainFlaws(self._swallowed.propagated)
         try:
             self._listen()
