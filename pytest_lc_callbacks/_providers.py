@@ -22,7 +22,11 @@ def is_of_provider(cls: type, packages: Iterable[str] = ()) -> bool:
 
         packages: What else counts as a provider's package: ``["acme.models"]``.
     """
-    module = str(cls.__module__)
+    return is_providers_module(str(cls.__module__), packages)
+
+
+def is_providers_module(module: str, packages: Iterable[str] = ()) -> bool:
+    """Whether the *module* of this name belongs to a provider's package."""
     if any(module == package or module.startswith(f"{package}.") for package in packages):
         return True
     package, *within = module.split(".")

@@ -11,6 +11,8 @@ import pytest
 
 from pytest_lc_callbacks._contract.session import ContractResults
 from pytest_lc_callbacks._redaction import PROJECT
+from pytest_lc_callbacks._threads import OwnThreads
+from pytest_lc_callbacks._watching import blocking
 from pytest_lc_callbacks._watching.guard import add_tracebacks, guarded, has_given_up
 from pytest_lc_callbacks._watching.settings import BLOCK, FINDINGS, LEVELS, Settings, refuse_unknown_names
 
@@ -24,12 +26,11 @@ if TYPE_CHECKING:
     from pytest_lc_callbacks._handlers.recorder import RecordingHandler
     from pytest_lc_callbacks._handlers.spy import Spies
     from pytest_lc_callbacks._redaction import Rule
-    from pytest_lc_callbacks._watching.real_models import RealModelBlock
     from pytest_lc_callbacks._watching.watch import WatchedTest
 
 _OBSERVE = ("auto", "all", "off")
 _watched_key: pytest.StashKey[WatchedTest] = pytest.StashKey()
-_block_key: pytest.StashKey[RealModelBlock] = pytest.StashKey()
+_threads_key: pytest.StashKey[OwnThreads] = pytest.StashKey()
 _settings_key = pytest.StashKey[Settings]()
 _phase_key = pytest.StashKey[str]()
 # The tests for which something is switched on now, the innermost last: pytest may run inside pytest.
@@ -120,8 +121,32 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     for item in tests[::-1]:
         with _guarded(item):
             _close(item)
+    blocking.stop(config)
     if _rules_key in config.stash:
         PROJECT.end(config.stash[_rules_key])
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Block real models from now on, where the project says so."""
+    blocking.begin_session(session.config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Warn once of what was refused and is no test's."""
+    blocking.end_session(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear what a worker of pytest-xdist has refused."""
+    blocking.read_worker(node.config, node)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say once what was refused and is no test's."""
+    for line in blocking.summary(config):
+        terminalreporter.write_line(line)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -161,7 +186,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
             _note_failure(item, excinfo.value)
         failure = _judge(item, "body")
         if failure is None:
-            failure = _caught_refusal(item)
+            failure = blocking.caught_refusal(item)
     if failure is not None:
         raise failure
     return result
@@ -208,14 +233,14 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
     """Keep apart what the fixture of a class, module or session makes, and what the test makes."""
-    tests = request.config.stash[_tests_key]
-    if not tests or fixturedef.scope == "function":
+    if fixturedef.scope == "function":
         return (yield)
     with ExitStack() as stack:
-        with _guarded(tests[-1]):
-            watched = tests[-1].stash.get(_watched_key, None)
-            if watched is not None:
-                stack.enter_context(watched.wider_fixture())
+        for item in request.config.stash[_tests_key][-1:]:
+            with _guarded(item):
+                stack.enter_context(item.stash[_threads_key].wider_fixture())
+                if _watched_key in item.stash:
+                    stack.enter_context(item.stash[_watched_key].wider_fixture())
         return (yield)
 
 
@@ -240,13 +265,16 @@ def _give_up(item: pytest.Item) -> None:
 
 def _begin(item: pytest.Item) -> BaseException | None:
     """Switch on what the test is set to. Returns the failure to raise for a wrong marker."""
+    threads = item.stash[_threads_key] = OwnThreads()
+    item.config.stash[_tests_key].append(item)
     _enter(item, "setup")
     is_marked = item.get_closest_marker("lc_callbacks") is not None
     if is_marked or item.config.getini(f"lc_callbacks_{BLOCK}"):
         mistake = _read_settings(item)
         if mistake is not None:
             return mistake
-    _begin_block(item)
+    is_blocked = _settings_key in item.stash and item.stash[_settings_key].block_real_models
+    blocking.begin_test(item, threads, is_blocked=is_blocked)
     if _is_watched(item, is_marked):
         _watch(item, is_asked_for=is_marked or _uses_us(item))
     return None
@@ -298,18 +326,6 @@ def _read_settings(item: pytest.Item) -> BaseException | None:
     return None
 
 
-def _begin_block(item: pytest.Item) -> None:
-    """Refuse calls of real models from now on, if the test is set to that."""
-    if _settings_key not in item.stash or not item.stash[_settings_key].block_real_models:
-        return
-    from pytest_lc_callbacks._watching.real_models import RealModelBlock
-
-    packages = item.config.getini("lc_callbacks_real_model_packages")
-    block = item.stash[_block_key] = RealModelBlock(packages, lambda text: pytest.fail.Exception(text, pytrace=False))
-    item.config.stash[_tests_key].append(item)
-    block.start()
-
-
 def _is_watched(item: pytest.Item, is_marked: bool) -> bool:
     """Whether the observer is to watch the test: it has the marker, it uses a fixture of ours, or all are watched."""
     observe = item.config.getini("lc_callbacks_observe")
@@ -333,10 +349,10 @@ def _watch(item: pytest.Item, *, is_asked_for: bool = True) -> WatchedTest:
     if _watched_key not in item.stash:
         from pytest_lc_callbacks._watching.watch import WatchedTest
 
-        watched = WatchedTest(is_asked_for=is_asked_for, seeks_open_runs=_is_told(item, "unfinished_run"))
+        watched = WatchedTest(
+            item.stash[_threads_key], is_asked_for=is_asked_for, seeks_open_runs=_is_told(item, "unfinished_run")
+        )
         item.stash[_watched_key] = watched
-        if item not in item.config.stash[_tests_key]:
-            item.config.stash[_tests_key].append(item)
         watched.begin(item.stash[_phase_key])
     item.stash[_watched_key].is_asked_for |= is_asked_for
     return item.stash[_watched_key]
@@ -372,31 +388,22 @@ def _judge(item: pytest.Item, what: str) -> BaseException | None:
     return failure_of(item, watched, findings, _settings(item))
 
 
-def _caught_refusal(item: pytest.Item) -> BaseException | None:
-    """The refusal of a real model that somebody caught, with ``except BaseException`` or by gathering exceptions."""
-    block = item.stash.get(_block_key, None)
-    if block is None or not block.refused or getattr(item, "_excinfo", None):
-        return None
-    from pytest_lc_callbacks._findings.expected import is_expected
-
-    return next((error for error in block.refused if not is_expected(error)), None)
-
-
 def _close(item: pytest.Item) -> None:
     """Listen and refuse no more. What was seen stays until the last report is made."""
-    watched, block = item.stash.get(_watched_key, None), item.stash.get(_block_key, None)
+    watched, threads = item.stash.get(_watched_key, None), item.stash.get(_threads_key, None)
     tests = item.config.stash[_tests_key]
     tests[:] = [test for test in tests if test is not item]
-    if block is not None:
-        del item.stash[_block_key]
+    if threads is not None:
+        del item.stash[_threads_key]
     if _settings_key in item.stash:
         del item.stash[_settings_key]
     with ExitStack() as steps:
-        # Each of them is taken, also where the other one raises.
+        # Each of them is taken, also where another one raises.
+        if threads is not None:
+            steps.callback(threads.end)
         if watched is not None:
             steps.callback(watched.close)
-        if block is not None:
-            steps.callback(block.stop)
+        steps.callback(blocking.end_test, item)
 
 
 @pytest.fixture

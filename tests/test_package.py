@@ -22,7 +22,18 @@ PACKAGE = Path(pytest_lc_callbacks.__file__).parent
 NAME = PACKAGE.name
 
 # Small rooms that know no package of ours.
-GROUND = {"_causes", "_made", "_model_calls", "_patches", "_providers", "_redaction", "_stack", "_values", "_words"}
+GROUND = {
+    "_causes",
+    "_made",
+    "_model_calls",
+    "_patches",
+    "_providers",
+    "_redaction",
+    "_stack",
+    "_threads",
+    "_values",
+    "_words",
+}
 # Which packages a package may import, with all that is below those; inside functions and for annotations too.
 ARROWS: dict[str, set[str]] = {
     "_words": {"_redaction", "_values"},
@@ -30,7 +41,7 @@ ARROWS: dict[str, set[str]] = {
     "_recording": {"_words", "_causes"},
     "_scopes": {"_recording", "_stack"},
     "_fake": {"_words", "_made", "_patches", "_providers", "_model_calls"},
-    "_handlers": {"_scopes", "_patches", "_made"},
+    "_handlers": {"_scopes", "_patches", "_made", "_threads"},
     "_findings": {"_scopes", "_patches"},
     "_report": {"_findings", "_redaction"},
     "_contract": {"_handlers", "_fake"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from threading import get_ident
 from typing import Any
 
 from pytest_lc_callbacks import _causes, _words
@@ -28,7 +29,8 @@ def duplicate_events(recordings: Mapping[str, Recording], observed: ObservedRuns
         if not any(map(_may_be_doubled, recording.runs)):
             continue
         hearings = ScopeComparison(recording, observed).hearings
-        doubled = {run: hearing for run, hearing in hearings.items() if hearing.surplus}
+        doubled = {run: hearing for run, hearing in hearings.items() if hearing.surplus and _is_settled(run)}
+        doubled = {run: hearing for run, hearing in doubled.items() if run not in observed.others_runs}
         if doubled:
             yield _duplicates(name.partition("#")[0], doubled)
 
@@ -37,6 +39,11 @@ def _may_be_doubled(run: Run) -> bool:
     """A first look that costs little: whoever stands twice among the handlers of a run gets its start twice."""
     kinds = Counter(name for name in run.names if is_start(name) or is_end(name))
     return any(count > 1 for count in kinds.values())
+
+
+def _is_settled(run: Run) -> bool:
+    """Whether no event of *run* can be on its way: another thread may have told one handler and not yet the next."""
+    return run.ended or run.events[-1].thread == get_ident()
 
 
 def _duplicates(name: str, doubled: Mapping[Run, Any]) -> Finding:
@@ -73,7 +80,7 @@ def orphan_runs(observed: ObservedRuns) -> Iterator[Finding]:
 
 def lifecycle(observed: ObservedRuns) -> Iterator[Finding]:
     """A finding for each run that ended without a start, or more often than it started."""
-    for run in observed.runs:
+    for run in observed.own_runs:
         starts, ends = sum(map(is_start, run.names)), [name for name in run.names if is_end(name)]
         if len(ends) <= starts or _is_flaw_of_langchain(run, ends):
             continue

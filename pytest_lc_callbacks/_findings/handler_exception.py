@@ -43,6 +43,9 @@ class HandlerError:
     hangs: bool = False
     """Whether the run waits for the handler for ever."""
 
+    in_own_thread: bool = True
+    """Whether the thread that it happened in is the test's own."""
+
     breaks: bool = False
     """Whether LangChain's own call fails: it asks the handler for ``raise_error``, and the handler has none."""
 

@@ -32,9 +32,13 @@ class Swallowed:
 
     Args:
         is_of_earlier_test: Whether an earlier test began the run with this id and these handlers.
+
+        is_own_thread: Whether the thread that asks is the test's own.
     """
 
-    def __init__(self, is_of_earlier_test: Callable[[Any, Iterable[Any]], bool]) -> None:
+    def __init__(
+        self, is_of_earlier_test: Callable[[Any, Iterable[Any]], bool], is_own_thread: Callable[[], bool] = lambda: True
+    ) -> None:
         self.errors: list[HandlerError] = []
         self.propagated: set[Any] = set()
         """
@@ -43,6 +47,7 @@ class Swallowed:
         LangChain sends no end for such a run.
         """
         self._is_of_earlier_test = is_of_earlier_test
+        self._is_own_thread = is_own_thread
         self._patches = Patches()
 
     def start(self) -> None:
@@ -63,6 +68,7 @@ class Swallowed:
         read = replace(_read_frame(error, frame), thread_id=threading.get_ident(), thread=thread.name)
         if self._is_of_earlier_test(read.run_id, frame.f_locals.get("handlers", ())):
             return
+        read = replace(read, in_own_thread=self._is_own_thread())
         # With raise_error LangChain raises the exception again, but not a NotImplementedError.
         is_asked = not is_a(error, NotImplementedError) and not read.in_coroutine
         raises = ask(read.handler, "raise_error", _ABSENT)

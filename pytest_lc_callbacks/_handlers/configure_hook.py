@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from itertools import zip_longest
+from types import ModuleType
+from typing import Any
 
+import langchain_core.tracers.context
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.tracers.context import register_configure_hook
 
 from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, ActiveObserver
+
+_CONTEXT = langchain_core.tracers.context.__name__
 
 
 class Switchboard:
@@ -18,6 +26,7 @@ class Switchboard:
         self._on: list[tuple[ActiveObserver, bool]] = []
         self._vars: list[_ConfigureVar] = []
         self._lock = threading.Lock()
+        self._reloads = _Reloads(self.reconnect)
 
     def switch_on(self, observer: ActiveObserver, *, alone: bool) -> None:
         """Let *observer* hear. If it is to be *alone*, the observers that are on hear nothing until it is off."""
@@ -31,16 +40,64 @@ class Switchboard:
             self._on = [entry for entry in self._on if entry[0] is not observer]
             self._connect()
 
+    def reconnect(self) -> None:
+        """Tell LangChain anew if it has forgotten: its module was executed again, and has a new list of hooks."""
+        with self._lock:
+            self._register()
+
     def _connect(self) -> None:
         first = max((index for index, (_, alone) in enumerate(self._on) if alone), default=0)
         observers = tuple(observer for observer, _ in self._on[first:])
         while len(self._vars) < len(observers):
             self._vars.append(_ConfigureVar())
-            # LangChain looks for an _Absent among the handlers of a run, and finds none unless somebody makes one.
-            register_configure_hook(self._vars[-1], True, _Absent)  # type: ignore[arg-type]  # LangChain calls .get()
+        self._register()
+        self._reloads.switch(on=bool(observers))
         for var, observer in zip_longest(self._vars, observers):
             var.observer = observer
         ACTIVE_OBSERVERS.observers = observers
+
+    def _register(self) -> None:
+        context: Any = sys.modules[_CONTEXT]
+        known = {id(entry[0]) for entry in context._configure_hooks}
+        for var in self._vars:
+            if id(var) not in known:
+                # LangChain looks for an _Absent among the handlers of a run, and finds none unless somebody makes one.
+                context.register_configure_hook(var, True, _Absent)
+
+
+class _Reloads(MetaPathFinder):
+    """
+    Notices, while it is on, that LangChain's module with the hooks is executed again.
+
+    Python asks it for the module's spec then, on ``importlib.reload`` and on an import after somebody took the module
+    out of ``sys.modules``.
+    """
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self._tell = tell
+
+    def switch(self, *, on: bool) -> None:
+        """Switch it on or off."""
+        others = [finder for finder in sys.meta_path if finder is not self]
+        if on or len(others) < len(sys.meta_path):
+            sys.meta_path[:] = [self, *others] if on else others
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None, /
+    ) -> ModuleSpec | None:
+        """Python's own spec of LangChain's module, whose loader tells when it is done; None for other modules."""
+        spec = PathFinder.find_spec(fullname, path, target) if fullname == _CONTEXT else None
+        if spec is None or spec.loader is None:
+            return None
+        loader: Any = spec.loader
+        execute = loader.exec_module
+
+        def execute_and_tell(module: ModuleType) -> None:
+            execute(module)
+            self._tell()
+
+        loader.exec_module = execute_and_tell
+        return spec
 
 
 SWITCHBOARD = Switchboard()

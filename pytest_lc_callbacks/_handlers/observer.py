@@ -18,6 +18,7 @@ from pytest_lc_callbacks._handlers.recorder import RecordingHandler
 from pytest_lc_callbacks._recording import Recording, Run, Selection, id_key, is_start
 from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, ObservedRuns, Origin, ScopeTable, compare_recordings
 from pytest_lc_callbacks._stack import call_behind, is_called_by_fallbacks
+from pytest_lc_callbacks._threads import OwnThreads
 from pytest_lc_callbacks._values import ask
 
 _PLACES = {"setup": "in the test's set-up", "teardown": "in the test's tear-down"}
@@ -31,8 +32,9 @@ class Observer(RecordingHandler):
     runs that ``CallbackManager([handler])`` begins.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: OwnThreads | None = None) -> None:
         super().__init__()
+        self._threads = threads
         self._test_thread = threading.get_ident()
         self._on = True
         self._switched_on = time.perf_counter()
@@ -94,11 +96,19 @@ class Observer(RecordingHandler):
         self._phases.append((len(self._log), phase, time.perf_counter()))
 
     def _observed_runs(self) -> ObservedRuns:
-        sections = tuple(section._start_at for section in self._sections)
-        moment = (id(self._log), len(self._log), len(self._phases), sections, len(self._earlier))
+        moment = (self._moment, len(self._phases), tuple(section._start_at for section in self._sections))
         if self._known is None or self._known[0] != moment:
-            self._known = moment, self._compute()
+            self._known = moment, self._compute(self.runs)
         return self._known[1]
+
+    @property
+    def _moment(self) -> tuple[int, int, int]:
+        """What changes with everything that it hears."""
+        return id(self._log), len(self._log), len(self._earlier)
+
+    def _frozen_runs(self) -> ObservedRuns:
+        """What it knows at this moment. The runs stay as they are now, whatever goes on in other threads."""
+        return self._compute(self._log.freeze().runs())
 
     def _is_made(self) -> None:
         """Tell nobody: no test made it to check what it receives."""
@@ -114,12 +124,13 @@ class Observer(RecordingHandler):
         elsewhere = call.thread_known and threading.get_ident() != self._test_thread
         thread = threading.current_thread().name if elsewhere else None
         by_fallbacks = None if inside is None else is_called_by_fallbacks(frame, inside)
-        self._origins.setdefault(id_key(run_id), []).append(Origin(inside, thread, call, by_fallbacks))
+        self._origins.setdefault(id_key(run_id), []).append(
+            Origin(inside, thread, call, by_fallbacks, self._threads is None or self._threads.has_current())
+        )
         if inside is not None and is_of_earlier_test(self, inside, manager.handlers):
             self._earlier.tell(id_key(run_id))
 
-    def _compute(self) -> ObservedRuns:
-        heard = self.runs
+    def _compute(self, heard: list[Run]) -> ObservedRuns:
         origins = self._origins_of(heard)
         parents = _parents(heard, origins)
         earlier = self._find_earlier(heard, parents)
@@ -231,9 +242,9 @@ class _Section(Recording):
         self._stop_at = len(self._log)
 
 
-def switch_on() -> Observer:
-    """Switch an observer on for a test. The observers that are on hear nothing until `switch_off`."""
-    observer = Observer()
+def switch_on(threads: OwnThreads | None = None) -> Observer:
+    """Switch an observer on for a test with these *threads*. Those that are on hear nothing until `switch_off`."""
+    observer = Observer(threads)
     SWITCHBOARD.switch_on(observer, alone=True)
     return observer
 
@@ -270,6 +281,11 @@ def is_of_earlier_test(observer: Observer, run_id: Any, handlers: Iterable[Any] 
 def observed_runs(observer: Observer) -> ObservedRuns:
     """What *observer* knows at this moment."""
     return observer._observed_runs()
+
+
+def frozen_runs(observer: Observer) -> ObservedRuns:
+    """What *observer* knows at this moment, with runs that stay as they are now."""
+    return observer._frozen_runs()
 
 
 @contextmanager

@@ -96,6 +96,13 @@ class Log(Records):
             log.extend((e.name, *ids, e.tags, e.metadata, e.time, e.thread, None, dict(e.payload), None, None))
         return log
 
+    def freeze(self) -> Log:
+        """A log of the events so far, which does not grow; its runs are its own."""
+        frozen = Log()
+        frozen._events = self._events
+        self.copy_to(frozen)
+        return frozen
+
     def runs(self) -> list[Run]:
         """Every run, in the order of the first events."""
         self._find_runs()

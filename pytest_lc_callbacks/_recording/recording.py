@@ -273,6 +273,10 @@ class Recording(Questions):
             return "nothing was recorded"
         return f"none of the {count(len(self._log), 'event')} that were recorded was selected"
 
+    def _freeze(self) -> Recording:
+        """What it has at this moment, as a Recording that does not grow."""
+        return _FrozenRecording(self)
+
     def _view(self, selection: Selection) -> Recording:
         view = self._make_view()
         view._log = self._log
@@ -296,6 +300,23 @@ class Recording(Questions):
             wanted: The names of the events that are missing; None where any missed run explains the failure.
         """
         return NOTHING_KNOWN
+
+
+class _FrozenRecording(Recording):
+    """What a recording *of* a handler had at one moment; the handler declines what it declined."""
+
+    def __init__(self, of: Recording) -> None:
+        super().__init__()
+        self._of = of
+        self._since = of._asked_since
+        self._log = of._log.freeze()
+
+    @property
+    def _asked_since(self) -> float:
+        return self._since
+
+    def _declines(self, name: str) -> bool:
+        return self._of._declines(name)
 
 
 def _read_classes(ignore: Any) -> tuple[type[BaseException], ...]:

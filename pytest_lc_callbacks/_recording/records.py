@@ -30,6 +30,10 @@ class Records:
     def __len__(self) -> int:
         return len(self._flat) // _WIDTH
 
+    def copy_to(self, other: Records) -> None:
+        """Store all records in *other*, as they are at this moment: one call reads them, whatever other threads do."""
+        other._flat.extend(self._flat)
+
     def record(self, position: int) -> list[Any]:
         """The fields of the record at this *position*."""
         return self._flat[position * _WIDTH : (position + 1) * _WIDTH]

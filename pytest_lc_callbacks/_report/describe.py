@@ -32,7 +32,7 @@ def describe_runs(observed: ObservedRuns, recordings: Mapping[str, Recording], e
     Returns:
         The keys ``handlers``, ``runs``, ``totals`` and ``left_out`` of a test's line; see docs/reports.md.
     """
-    runs = list(observed.runs)
+    runs = list(observed.own_runs)
     shown = runs[:RUNS]
     numbers = {run: number for number, run in enumerate(shown)}
     heard = {name: _heard(recording, observed) for name, recording in _named(recordings)}

@@ -30,13 +30,17 @@ class Origin(NamedTuple):
     by_fallbacks: bool | None = None
     """Whether with_fallbacks called it; None where the stack does not show the caller."""
 
+    is_own: bool = True
+    """Whether its thread is the test's own, as `OwnThreads` knows it."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ObservedRuns:
     """
     The runs of a test, as the observer knew them at one moment.
 
-    A run that began inside a run of an earlier test is not among them.
+    A run that began inside a run of an earlier test is not among them. A run in a thread that is not the test's own is,
+    since a handler can be asked whether it heard it, and is not among the `own_runs`, which findings are about.
     """
 
     runs: Sequence[Run]
@@ -110,9 +114,26 @@ class ObservedRuns:
         return self.phases.get(run)
 
     @cached_property
+    def others_runs(self) -> Mapping[Run, str]:
+        """The runs that are not the test's own, since they began in other threads; each with the thread's name."""
+        found: dict[Run, str] = {}
+        for run in self.runs:
+            around, origin = self.parent_of(run), self.origin(run)
+            if around is not None:
+                found |= {run: found[around]} if around in found else {}
+            elif origin is not None and not origin.is_own:
+                found[run] = origin.thread or "a thread"
+        return found
+
+    @cached_property
+    def own_runs(self) -> Sequence[Run]:
+        """All other runs."""
+        return [run for run in self.runs if run not in self.others_runs]
+
+    @cached_property
     def body_runs(self) -> Sequence[Run]:
-        """The runs that began in the test's body."""
-        return [run for run in self.runs if self.phases.get(run, "call") == "call"]
+        """The test's own runs that began in its body."""
+        return [run for run in self.own_runs if self.phases.get(run, "call") == "call"]
 
 
 def _shares_run_name(run: Run, around: Run) -> bool:

@@ -33,7 +33,7 @@ class JUnit:
         report = yield
         watched = item.stash.get(self._watched_key, None)
         if watched is not None and report.when == "teardown" and self._wants_properties:
-            runs = watched.observed_runs().runs
+            runs = watched.snapshot().observed.own_runs
             if runs:
                 totals = {**totals_of(runs), "findings": len(watched.found)}
                 setattr(report, _TOTALS, json.dumps({name: totals[name] for name in _NAMES}))

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import Any, NoReturn
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.language_models.llms import BaseLLM
 
 from pytest_lc_callbacks._patches import Patches, subclasses
-from pytest_lc_callbacks._providers import is_of_provider
-from pytest_lc_callbacks._stack import call_behind
+from pytest_lc_callbacks._providers import is_of_provider, is_providers_module
+from pytest_lc_callbacks._stack import call_behind, is_library
+from pytest_lc_callbacks._threads import OwnThreads
+from pytest_lc_callbacks._values import ask, entry
 
 # The methods that a provider implements. LangChain calls them behind its caches: what a cache gives is not refused.
 _IMPLEMENTATIONS = (
@@ -28,12 +33,30 @@ _IMPLEMENTATIONS = (
     "_stream_chat_model_events",
 )
 
+# The methods with which a model counts tokens: a provider's asks its server, or downloads a tokenizer. The last two do
+# neither where the model was given a function for it.
+_COUNTERS = ("get_num_tokens_from_messages", "get_num_tokens", "get_token_ids")
+
 _refused_here: ContextVar[list[BaseException]] = ContextVar("lc_callbacks_refused")
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedTest:
+    """A test whose calls of real models are refused, or are let through."""
+
+    threads: OwnThreads
+    """What it calls, it calls in one of these."""
+
+    is_allowed: bool
+    """Whether its own calls are let through."""
+
+    refused: list[BaseException] = field(default_factory=list)
+    """What was raised in its own threads, whoever caught it."""
 
 
 class RealModelBlock:
     """
-    Refuses calls of real models from `start` to `stop`, also of classes that are made meanwhile.
+    Refuses calls of real models from `start` to `stop`, in any thread, also of classes that are made meanwhile.
 
     Args:
         packages: What else counts as a provider's package.
@@ -42,14 +65,19 @@ class RealModelBlock:
     """
 
     def __init__(self, packages: Iterable[str], refuse: Callable[[str], BaseException]) -> None:
-        self.refused: list[BaseException] = []
-        """The exceptions that were raised, whoever caught them."""
+        self.test: BlockedTest | None = None
+        """The test that runs; None between tests."""
+        self.elsewhere: Counter[str] = Counter()
+        """The calls that were refused and are no test's own, each with how often."""
         self._packages = tuple(packages)
         self._refuse = refuse
-        self._patches = Patches()
+        self._patches: Patches | None = None
 
     def start(self) -> None:
         """Refuse from now on."""
+        if self._patches is not None:
+            return
+        self._patches = Patches()
         for base in (BaseChatModel, BaseLLM):
             for cls in subclasses(base):
                 self._cover(cls)
@@ -58,20 +86,59 @@ class RealModelBlock:
 
     def stop(self) -> None:
         """Refuse no more."""
-        self._patches.undo()
+        if self._patches is not None:
+            self._patches.undo()
+        self._patches = None
 
     def _cover(self, cls: type) -> None:
-        if is_of_provider(cls, self._packages):
-            for name in _IMPLEMENTATIONS:
-                self._patches.wrap(cls, name, functools.partial(self._refuse_call, cls))
+        if self._patches is None or not is_of_provider(cls, self._packages):
+            return
+        for name in (*_IMPLEMENTATIONS, *_COUNTERS):
+            if self._is_providers_own(vars(cls).get(name)):
+                self._patches.wrap(cls, name, functools.partial(self._refuse_call, cls, name))
 
-    def _refuse_call(self, cls: type, model: Any, args: object, kwargs: object) -> NoReturn:
-        """Refuse a call of *model* that would run a method that *cls* defines."""
+    def _is_providers_own(self, method: Any) -> bool:
+        """Whether *method* is the provider's, wrapped or not; what somebody has put in its place calls no network."""
+        for inner in _unwrapped(method):
+            module = str(entry(ask(inner, "__globals__"), "__name__", ""))
+            if is_providers_module(module, self._packages):
+                return True
+        # A decorator of another package may hide what it wraps. LangChain's own methods come from its fakes.
+        code = ask(method, "__code__")
+        is_installed = isinstance(code, CodeType) and is_library(code.co_filename)
+        return is_installed and not str(ask(method, "__module__")).startswith("langchain_core.")
+
+    def _refuse_call(
+        self, cls: type, name: str, model: Any, args: object, kwargs: object
+    ) -> AbstractContextManager[None]:
+        """
+        Refuse a call of *model* that would run the method *name* that *cls* defines.
+
+        Returns:
+            A context manager that does nothing, if the call is let through.
+        """
         __tracebackhide__ = True
-        error = self._refuse(_message(type(model), cls))
-        self.refused.append(error)
+        is_local = name in _COUNTERS[1:] and ask(model, "custom_get_token_ids") is not None
+        test = self.test if self.test is not None and self.test.threads.has_current() else None
+        if is_local or (test is not None and test.is_allowed):
+            return nullcontext()
+        called = _describe_call(type(model), cls, name)
+        error = self._refuse(_message(called))
+        if test is not None:
+            test.refused.append(error)
+        else:
+            self.elsewhere[called] += 1
         _refused_here.get([]).append(error)
         raise error
+
+
+def _unwrapped(method: Any) -> Iterator[Any]:
+    """*method*, and what it wraps: functools.wraps and wrapt leave that in ``__wrapped__``, and mocks invent none."""
+    seen: set[int] = set()
+    while method is not None and id(method) not in seen:
+        seen.add(id(method))
+        yield method
+        method = ask(method, "__wrapped__")
 
 
 @contextmanager
@@ -95,13 +162,18 @@ def _raise_refusal(model: Any, args: object, kwargs: object) -> Iterator[None]:
         _refused_here.reset(token)
 
 
-def _message(called: type, implemented: type) -> str:
+def _describe_call(called: type, implemented: type, name: str) -> str:
+    """``ChatOpenAI (langchain_openai) was called at test_app.py:12``."""
     package = str(implemented.__module__).partition(".")[0]
     place = call_behind(sys._getframe(1)).place
-    at = f" at {place}" if place else ""
+    did = "was asked to count tokens" if name in _COUNTERS else "was called"
+    return f"{called.__name__} ({package}) {did}{f' at {place}' if place else ''}"
+
+
+def _message(called: str) -> str:
     return "\n".join(
         [
-            f"expected no call of a real model, but {called.__name__} ({package}) was called{at}",
+            f"expected no call of a real model, but {called}",
             "  it was stopped before it reached the network: lc_callbacks_block_real_models is on",
             "hint: give the code under test a FakeChatModel. To let this test reach real models, mark it with "
             "@pytest.mark.lc_callbacks(block_real_models=False).",

@@ -61,7 +61,8 @@ def _failure(report: pytest.TestReport, export: Exporter) -> dict[str, Any]:
 def _runs(watched: WatchedTest, export: Exporter) -> dict[str, Any]:
     findings = describe_findings(watched.found, export)
     said = [text for finding in findings for text in (finding["summary"], *finding["details"])]
-    described = describe_runs(watched.observed_runs(), watched.recordings(), export)
+    snapshot = watched.snapshot()
+    described = describe_runs(snapshot.observed, snapshot.recordings, export)
     return {"watched": True, "findings": findings, "causes": named_causes(said), **described}
 
 

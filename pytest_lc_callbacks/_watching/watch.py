@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +17,6 @@ from pytest_lc_callbacks._findings.checks import (
 )
 from pytest_lc_callbacks._findings.expected import is_expected
 from pytest_lc_callbacks._findings.finding import Finding
-from pytest_lc_callbacks._findings.handler_error import handler_errors
 from pytest_lc_callbacks._findings.langchain_flaws import LangChainFlaws
 from pytest_lc_callbacks._findings.stop_iteration import hanging_error
 from pytest_lc_callbacks._findings.swallowed import Swallowed
@@ -26,16 +24,17 @@ from pytest_lc_callbacks._findings.unfinished_run import collect_garbage, runs_n
 from pytest_lc_callbacks._handlers.observer import (
     Observer,
     begin_phase,
+    frozen_runs,
     is_of_earlier_test,
-    observed_runs,
     switch_off,
     switch_on,
 )
 from pytest_lc_callbacks._handlers.spy import Spies
-from pytest_lc_callbacks._recording import Recording, Run, id_key
-from pytest_lc_callbacks._scopes import ObservedRuns
+from pytest_lc_callbacks._recording import Recording, Run
+from pytest_lc_callbacks._threads import OwnThreads
 from pytest_lc_callbacks._values import cause_of, class_name
 from pytest_lc_callbacks._watching.section import section
+from pytest_lc_callbacks._watching.snapshot import Snapshot
 
 
 class WatchedTest:
@@ -45,13 +44,17 @@ class WatchedTest:
     It listens from the moment it is made until `close`.
 
     Args:
+        threads: The threads that are the test's own; None if all are.
+
         is_asked_for: Whether the test itself asks to be watched. The section then also says that nothing ran.
 
         seeks_open_runs: Whether to look for ``unfinished_run``; without that no class of LangChain's is patched.
     """
 
-    def __init__(self, *, is_asked_for: bool = True, seeks_open_runs: bool = True) -> None:
-        self.observer: Observer = switch_on()
+    def __init__(
+        self, threads: OwnThreads | None = None, *, is_asked_for: bool = True, seeks_open_runs: bool = True
+    ) -> None:
+        self.observer: Observer = switch_on(threads)
         self.spies = Spies(self._note_stop_iteration)
         self.scripts: list[Any] = []
         self.handlers: dict[str, Recording] = {}
@@ -69,9 +72,14 @@ class WatchedTest:
         self.is_asked_for = is_asked_for
         """Whether the test itself asks to be watched, as it may do late, with ``request.getfixturevalue``."""
         self._seeks_open_runs = seeks_open_runs
+        self._body: Snapshot | None = None
+        """What there was when the body was over."""
+        self._snapshot: Snapshot | None = None
+        """What there was when the test was last judged."""
         self._found_before: set[tuple[str, str]] = set()
         self._in_wider_fixture = 0
-        self._swallowed = Swallowed(partial(is_of_earlier_test, self.observer))
+        is_own_thread = threads.has_current if threads is not None else lambda: True
+        self._swallowed = Swallowed(partial(is_of_earlier_test, self.observer), is_own_thread)
         self._flaws = LangChainFlaws(self._swallowed.propagated)
         try:
             self._listen()
@@ -112,12 +120,12 @@ class WatchedTest:
     def judge_body(self) -> list[Finding]:
         """The findings that are certain when the body is over."""
         self.in_body = False
-        observed = observed_runs(self.observer)
-        found = [*self._raised_in_handlers(), *duplicate_events(self.recordings(), observed)]
+        body = self._snapshot = self._body = self._take_snapshot()
+        found = [*body.handler_errors(self.observer._test_thread), *duplicate_events(body.recordings, body.observed)]
         found += self._exhausted()
-        found += orphan_runs(observed)
-        found += lifecycle(observed)
-        if not self._open_runs():
+        found += orphan_runs(body.observed)
+        found += lifecycle(body.observed)
+        if not body.open_runs:
             found += self._unused()
         return self._new_findings(found)
 
@@ -128,25 +136,52 @@ class WatchedTest:
         Args:
             living: Gives what is still alive and may end a run later, such as the values of a session's fixtures.
         """
-        found = [*self._raised_in_handlers(), *self._exhausted(), *self._unused()]
-        found += lifecycle(observed_runs(self.observer))
         if self._seeks_open_runs:
-            found += self._unfinished(living)
+            collect_garbage(self._left_open)
+        rest = self._snapshot = self._take_snapshot()
+        found = [*self._exhausted(), *self._unused()]
+        if rest is not self._body:
+            found += rest.handler_errors(self.observer._test_thread)
+            found += duplicate_events(rest.recordings, rest.observed)
+            found += lifecycle(rest.observed)
+        if self._seeks_open_runs:
+            found += self._unfinished(rest, living)
         return self._new_findings(found)
 
     def section(self, clean: Callable[[str], str], *, whole: bool) -> str:
         """The text of the report's section: the *whole*, or the findings since it was shown."""
         findings = [*self.problems, *(clean(str(finding)) for finding in self.reported)]
-        observed = observed_runs(self.observer)
-        runs = observed.runs if whole else []
+        if not whole:
+            return "\n\n".join(findings)
+        # A subtest reports in the middle of the body, and a test whose set-up failed is never judged.
+        snapshot = self.snapshot()
+        return "\n\n".join(filter(None, [self._runs_text(snapshot, clean), clean(snapshot.others()), *findings]))
+
+    def snapshot(self) -> Snapshot:
+        """What was known when the test was judged last, or is known at this moment if it was not."""
+        return self._snapshot or self._take_snapshot()
+
+    def _runs_text(self, snapshot: Snapshot, clean: Callable[[str], str]) -> str:
+        observed, runs = snapshot.observed, snapshot.observed.own_runs
         if not runs:
-            nothing = ["no LangChain run began in this test"] if whole and self.is_asked_for else []
-            return "\n\n".join([*nothing, *findings])
+            return "no LangChain run began in this test" if self.is_asked_for else ""
         still_open = [run for run in runs if not run.ended]
-        causes = self._flaws.causes(still_open, runs)
-        remarks = {run: str(cause) for run, cause in causes.items()}
+        remarks = {run: str(cause) for run, cause in self._flaws.causes(still_open, runs).items()}
         remarks |= {run: remark for run in runs if (remark := observed.orphan_remark(run))}
-        return "\n\n".join([section(runs, observed.parent_of, clean=clean, remarks=remarks), *findings])
+        return section(runs, observed.parent_of, clean=clean, remarks=remarks)
+
+    def _take_snapshot(self) -> Snapshot:
+        errors = list(self._swallowed.errors)
+        moment = (
+            len(errors),
+            self.observer._moment,
+            *((n, id(r._log), len(r._log)) for n, r in self._recordings().items()),
+        )
+        if self._body is not None and self._body.moment == moment:
+            # Most tests do nothing more when their body is over.
+            return self._body
+        recordings = {name: recording._freeze() for name, recording in self._recordings().items()}
+        return Snapshot(moment=moment, errors=errors, recordings=recordings, observed=frozen_runs(self.observer))
 
     def _new_findings(self, found: Iterable[Finding]) -> list[Finding]:
         """Leave out what was *found* before, when the body was over."""
@@ -154,39 +189,26 @@ class WatchedTest:
         self._found_before |= {(finding.name, finding.summary) for finding in new}
         return new
 
-    def _raised_in_handlers(self) -> Iterator[Finding]:
-        observed = observed_runs(self.observer)
-        errors = [
-            error for error in list(self._swallowed.errors) if id_key(error.run_id) not in observed.earlier_run_ids
-        ]
-        runs = {run._id_key: run for run in observed.runs}
-
-        def called_at(run_id: Any) -> str | None:
-            """The line that called the outermost run around this one, where the observer saw it."""
-            run = runs.get(id_key(run_id))
-            while run is not None and (around := observed.parent_of(run)) is not None:
-                run = around
-            origin = None if run is None else observed.origin(run)
-            return None if origin is None else origin.call.place
-
-        errors = [replace(error, late=observed.late_remark(runs.get(id_key(error.run_id)))) for error in errors]
-        names = {key: run.label for key, run in runs.items()}
-        return handler_errors(errors, names, called_at, self.observer._test_thread)
-
-    def observed_runs(self) -> ObservedRuns:
-        """What the observer knows up to this moment."""
-        return observed_runs(self.observer)
-
-    def recordings(self) -> dict[str, Recording]:
-        """The test's recording handlers and spies, by the name of the handler's class and a number."""
+    def _recordings(self) -> dict[str, Recording]:
         return {**self.handlers, **self.spies.recordings()}
 
-    def _unfinished(self, living: Callable[[], Iterable[Any]]) -> Iterator[Finding]:
-        still_open = collect_garbage(self._open_runs)
+    def _left_open(self) -> list[Run]:
+        """The runs that were open when the body was over, and are open at this moment."""
+        left = self._body.open_runs if self._body is not None else []
+        return [run for run in left if (now := self._at_this_moment(run)) is not None and not now.ended]
+
+    def _at_this_moment(self, run: Run) -> Run | None:
+        """What has become of a *run* of a snapshot; None if the observer has forgotten it since."""
+        log = self.observer._log
+        return log.run(run._first) if len(log) > run._first else None
+
+    def _unfinished(self, rest: Snapshot, living: Callable[[], Iterable[Any]]) -> Iterator[Finding]:
+        left = {run._first for run in self._body.open_runs} if self._body is not None else set()
+        still_open = [run for run in rest.open_runs if run._first in left]
         if still_open:
-            causes = self._flaws.causes(still_open, observed_runs(self.observer).runs)
-            rest = [run for run in still_open if run not in causes]
-            yield from unfinished_runs(runs_nothing_can_end(rest, [*living(), *self._kept_exceptions()]))
+            causes = self._flaws.causes(still_open, rest.observed.runs)
+            open_runs = [run for run in still_open if run not in causes]
+            yield from unfinished_runs(runs_nothing_can_end(open_runs, [*living(), *self._kept_exceptions(rest)]))
 
     def _exhausted(self) -> Iterator[Finding]:
         return exhausted_models((list(script.exhausted) for script in self.scripts), self._is_known)
@@ -208,15 +230,12 @@ class WatchedTest:
             cause = cause_of(cause, also_suppressed=True)
         return is_expected(error)
 
-    def _open_runs(self) -> list[Run]:
-        return [run for run in observed_runs(self.observer).body_runs if run.started and not run.ended]
-
-    def _kept_exceptions(self) -> list[Any]:
+    def _kept_exceptions(self, rest: Snapshot) -> list[Any]:
         """The exceptions that we keep alive ourselves, with their frames and the locals of these."""
-        recordings = [self.observer, *self.recordings().values()]
-        recorded = [error for recording in recordings for error in recording.errors]
+        recorded = [error for recording in rest.recordings.values() for error in recording.errors]
+        ended = [error for run in rest.observed.runs if (error := run.error) is not None]
         raised = [error for spy in self.spies.spies for error in spy.raised]
-        return [*recorded, *raised, *(seen.error for seen in self._swallowed.errors)]
+        return [*recorded, *ended, *raised, *(seen.error for seen in rest.errors)]
 
     def _note_made(self, kind: _made.Kind, made: Any) -> None:
         if kind == "handler":

@@ -4,43 +4,7 @@ from __future__ import annotations
 
 import partners
 import pytest
-from langchain_core.language_models import LLM, BaseChatModel
-
-# pytest inside pytest forgets the modules that it imports, but not the classes that a package above them has kept.
-KEPT = LLM, BaseChatModel
-
-PROVIDER = """
-from langchain_core.language_models import LLM, BaseChatModel
-from langchain_core.messages import AIMessage
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-
-reached = []
-
-class ChatAcme(BaseChatModel):
-    '''A provider's chat model.'''
-
-    _llm_type = "acme"
-
-    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
-        reached.append("network")
-        return ChatResult(generations=[ChatGeneration(message=AIMessage("real"))])
-
-class ChatAcmeStreaming(ChatAcme):
-    '''One that streams.'''
-
-    def _stream(self, messages, stop=None, run_manager=None, **kwargs):
-        reached.append("network")
-        yield ChatGenerationChunk(message=AIMessage("real"))
-
-class Acme(LLM):
-    '''A provider's text model.'''
-
-    _llm_type = "acme"
-
-    def _call(self, prompt, stop=None, run_manager=None, **kwargs):
-        reached.append("network")
-        return "real"
-"""
+from acme import BLOCKED, KEPT, PROVIDER
 
 CALLS = """
 import asyncio
@@ -82,9 +46,6 @@ def project(pytester):
     pytester.makepyfile(langchain_acme=PROVIDER)
     pytester.syspathinsert()
     return pytester
-
-
-BLOCKED = "-olc_callbacks_block_real_models=true"
 
 
 def test_every_mode(project):
@@ -280,7 +241,7 @@ def test_the_model_of_an_agent(project):
 
 def test_nothing_is_left(project):
     """
-    After the test the provider's classes, and LangChain's, are as they were.
+    After a blocked test the provider's classes, and LangChain's, are as they were.
     """
     project.makepyfile("""
         import langchain_acme
@@ -289,11 +250,11 @@ def test_nothing_is_left(project):
 
         BEFORE = {cls: dict(vars(cls)) for cls in (langchain_acme.ChatAcme, langchain_acme.Acme, BaseChatModel)}
 
+        @pytest.mark.lc_callbacks(block_real_models=True)
         def test_blocked():
             with pytest.raises(pytest.fail.Exception):
                 langchain_acme.ChatAcme().invoke("hi")
 
-        @pytest.mark.lc_callbacks(block_real_models=False)
         def test_afterwards():
             for cls, before in BEFORE.items():
                 changed = {name for name in vars(cls) if name in before and vars(cls)[name] is not before[name]}
@@ -301,7 +262,19 @@ def test_nothing_is_left(project):
                 assert "__init_subclass__" not in vars(cls)
     """)
 
-    project.runpytest_inprocess("-p", "no:randomly", BLOCKED).assert_outcomes(passed=2)
+    project.runpytest_inprocess("-p", "no:randomly").assert_outcomes(passed=2)
+
+
+def test_nothing_is_left_of_the_projects_block(project):
+    """
+    After the session LangChain's classes are as they were.
+    """
+    before = [dict(vars(cls)) for cls in KEPT]
+    project.makepyfile(CALLS)
+
+    project.runpytest_inprocess(BLOCKED)
+
+    assert [dict(vars(cls)) for cls in KEPT] == before
 
 
 @pytest.mark.parametrize(

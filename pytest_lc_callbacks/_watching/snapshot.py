@@ -1,0 +1,75 @@
+"""What a watched test's listeners knew at one moment: the test is judged on it, whatever goes on in other threads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from pytest_lc_callbacks._findings.finding import Finding
+from pytest_lc_callbacks._findings.handler_error import handler_errors
+from pytest_lc_callbacks._findings.handler_exception import HandlerError
+from pytest_lc_callbacks._recording import Recording, Run, id_key
+from pytest_lc_callbacks._scopes import ObservedRuns
+from pytest_lc_callbacks._words import count
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Snapshot:
+    """Everything stands still in it: an event that comes later joins no run of it."""
+
+    moment: tuple[Any, ...]
+    """What changes with everything that is heard; equal where nothing was heard between two snapshots."""
+
+    errors: Sequence[HandlerError]
+    """What handlers raised and LangChain swallowed."""
+
+    recordings: Mapping[str, Recording]
+    """What the test's handlers received, by their names."""
+
+    observed: ObservedRuns
+    """What ran; read last, so that each event of `recordings` is an event of it."""
+
+    @cached_property
+    def open_runs(self) -> list[Run]:
+        """The test's own runs that began in its body and are open."""
+        return [run for run in self.observed.body_runs if run.started and not run.ended]
+
+    def handler_errors(self, test_thread: int) -> Iterator[Finding]:
+        """The findings about what handlers raised in the own runs of the test that runs in *test_thread*."""
+        runs = {run._id_key: run for run in self.observed.runs}
+        others = self.observed.others_runs
+
+        def is_own(error: HandlerError) -> bool:
+            key = id_key(error.run_id)
+            if key in self.observed.earlier_run_ids:
+                return False
+            return runs[key] not in others if key in runs else error.in_own_thread
+
+        def called_at(run_id: Any) -> str | None:
+            return self._called_at(runs.get(id_key(run_id)))
+
+        errors = [
+            replace(error, late=self.observed.late_remark(runs.get(id_key(error.run_id))))
+            for error in self.errors
+            if is_own(error)
+        ]
+        names = {key: run.label for key, run in runs.items()}
+        return handler_errors(errors, names, called_at, test_thread)
+
+    def _called_at(self, run: Run | None) -> str | None:
+        """The line that called the outermost run around this one, where the observer saw it."""
+        while run is not None and (around := self.observed.parent_of(run)) is not None:
+            run = around
+        origin = None if run is None else self.observed.origin(run)
+        return None if origin is None else origin.call.place
+
+    def others(self) -> str:
+        """A line about the runs that are not the test's own; an empty text if there are none."""
+        threads = Counter(self.observed.others_runs.values())
+        if not threads:
+            return ""
+        listed = ", ".join(f"{name}: {count(runs, 'run')}" for name, runs in threads.items())
+        return f"not shown, since these threads are older than the test: {listed}"
