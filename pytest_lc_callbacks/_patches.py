@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from types import FunctionType
+from functools import partial
+from types import CoroutineType
 from typing import Any
-from weakref import WeakKeyDictionary
+
+from pytest_lc_callbacks._shown import ShownInClass, let_go, named, own
 
 Around = Callable[[Any, tuple[Any, ...], dict[str, Any]], AbstractContextManager[Any]]
 """Makes the context manager in which a call runs: of the instance, and of the arguments by position and by name."""
 
 _ABSENT: Any = object()
-# Our wrappers are known by identity: an attribute would be copied by functools.wraps, and invented by mocks.
-_originals: WeakKeyDictionary[FunctionType, Any] = WeakKeyDictionary()
 
 
 class Patches:
@@ -28,7 +28,6 @@ class Patches:
 
     def __init__(self) -> None:
         self._done: list[tuple[Any, str, Any, Any]] = []
-        self._is_on = True
 
     def replace(self, owner: Any, name: str, value: Any) -> None:
         """
@@ -45,8 +44,8 @@ class Patches:
         """
         Let each call of the method *name* of *owner* run ``with around(instance, args, kwargs):``, until `undo`.
 
-        What *owner* inherits stays as it is, and so does what is no method, such as a mock that somebody put there. A
-        wrapper of an outer `Patches` is passed by: the innermost is the one that is told.
+        What *owner* inherits stays as it is, and so does what is no method, such as a mock that somebody put there.
+        What another `Patches` shows there is passed by: the innermost is the one that is told.
 
         Args:
             owner: The class that may define the method.
@@ -55,36 +54,55 @@ class Patches:
 
             around: Makes the context manager; what its ``__enter__`` raises, the caller gets instead of the call.
         """
-        original: Any = vars(owner).get(name)
-        if not callable(original) or not hasattr(type(original), "__get__"):
-            return
-        if type(original) is FunctionType:
-            original = _originals.get(original, original)
-        make = _coroutine_wrapper if inspect.iscoroutinefunction(original) else _wrapper
-        wrapper: Any = functools.wraps(original)(make(self, original, around))
-        _originals[wrapper] = original
-        self.replace(owner, name, wrapper)
+        method: Any = own(vars(owner).get(name))
+        if callable(method) and hasattr(type(method), "__get__"):
+            call = _await_around if inspect.iscoroutinefunction(method) else _call_around
+            self.replace(owner, name, ShownInClass(method, partial(call, around)))
 
     def tell_of_subclasses(self, base: type, tell: Callable[[type], None]) -> None:
         """Call *tell* with each class that is derived from *base* from now on: modules are imported in mid-test too."""
-        inherited = base.__init_subclass__
-
-        def made(cls: type[Any], /, **kwargs: Any) -> None:
-            inherited.__func__(cls, **kwargs) if hasattr(inherited, "__func__") else inherited(**kwargs)
-            if self._is_on:
-                tell(cls)
-
-        self.replace(base, "__init_subclass__", classmethod(made))
+        self.replace(base, "__init_subclass__", _ToldOfSubclasses(base.__init_subclass__, tell))
 
     def undo(self) -> None:
         """
         Put back what was there, the last replacement first.
 
-        What somebody else has replaced since stays theirs. When they put ours back, another `undo` takes it away.
+        What somebody else has replaced since stays theirs. Should they put ours back, it does nothing but pass on, and
+        `put_back` takes it away.
         """
-        self._is_on = False
-        kept = [entry for entry in reversed(self._done) if not _restore(*entry)]
-        self._done = kept[::-1]
+        for owner, name, before, value in reversed(self._done):
+            if type(value) in (ShownInClass, _ToldOfSubclasses):
+                let_go(value)
+            if not _restore(owner, name, before, value):
+                object.__setattr__(value, "_replaced", (owner, name, before))
+                leave(value, _is_put_back)
+        self._done.clear()
+
+
+# An entry keeps nothing alive: what is needed to take something away, it keeps itself.
+_left: list[tuple[weakref.ref[Any], Callable[[Any], bool]]] = []
+
+
+def put_back() -> None:
+    """
+    Take away the replacements that somebody has put in their place again since `Patches.undo`.
+
+    A mock for all tests of a module, begun in a watched test, puts back what it found: our replacement of that test.
+    """
+    for reference, take_away in _left[::-1]:
+        left = reference()
+        if left is None or take_away(left):
+            _left.remove((reference, take_away))
+
+
+def leave(left: Any, take_away: Callable[[Any], bool]) -> None:
+    """Let `put_back` call *take_away* with what is *left*, as long as that is alive and until it returns True."""
+    _left.append((weakref.ref(left), take_away))
+
+
+def _is_put_back(value: Any) -> bool:
+    owner, name, before = object.__getattribute__(value, "_replaced")
+    return _restore(owner, name, before, value)
 
 
 def subclasses(base: type) -> Iterator[type]:
@@ -96,28 +114,44 @@ def subclasses(base: type) -> Iterator[type]:
         known += [sub for sub in derived if sub not in known]
 
 
-def _wrapper(patches: Patches, original: Any, around: Around) -> Any:
-    def wrapper(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+class _ToldOfSubclasses:
+    """The ``__init_subclass__`` of a class: it calls what was *inherited*, and tells of the class; until `let_go`."""
+
+    def __init__(self, inherited: Any, tell: Callable[[type], None]) -> None:
+        self._inherited = inherited
+        self._call: Callable[[type], None] | None = tell
+
+    def __get__(self, instance: Any, owner: type) -> Callable[..., None]:
+        return partial(self._made, owner)
+
+    def _made(self, cls: type, /, **kwargs: Any) -> None:
+        function = getattr(self._inherited, "__func__", None)
+        self._inherited(**kwargs) if function is None else function(cls, **kwargs)
+        if self._call is not None:
+            self._call(cls)
+
+
+def _call_around(around: Around, instance: Any, method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    __tracebackhide__ = True
+    with around(instance, args, kwargs):
+        result = method(*args, **kwargs)
+    # A plain function may have been put around a coroutine function.
+    return named(_await(around(instance, args, kwargs), result), result) if inspect.iscoroutine(result) else result
+
+
+def _await_around(around: Around, instance: Any, method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    async def awaited() -> Any:
         __tracebackhide__ = True
-        method = original.__get__(self, type(self))
-        if not patches._is_on:
-            return method(*args, **kwargs)
-        with around(self, args, kwargs):
-            return method(*args, **kwargs)
-
-    return wrapper
-
-
-def _coroutine_wrapper(patches: Patches, original: Any, around: Around) -> Any:
-    async def wrapper(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        method = original.__get__(self, type(self))
-        if not patches._is_on:
-            return await method(*args, **kwargs)
-        with around(self, args, kwargs):
+        with around(instance, args, kwargs):
             return await method(*args, **kwargs)
 
-    return wrapper
+    return named(awaited(), method)
+
+
+async def _await(around: AbstractContextManager[Any], coroutine: CoroutineType[Any, Any, Any]) -> Any:
+    __tracebackhide__ = True
+    with around:
+        return await coroutine
 
 
 def _restore(owner: Any, name: str, before: Any, value: Any) -> bool:

@@ -11,7 +11,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from pytest_lc_callbacks._patches import Patches, subclasses
+from pytest_lc_callbacks._patches import Patches, put_back, subclasses
 
 
 class Guarded(type):
@@ -49,18 +49,23 @@ def test_what_was_there_comes_back():
 
 def test_what_others_replaced_is_theirs():
     """
-    A replacement by somebody else stays; when they put ours back, a later look takes it away.
+    A replacement by somebody else stays; when they put ours back, `put_back` takes it away.
     """
-    patches = Patches()
-    patches.replace(Base, "method", "ours")
+
+    def ours(self):
+        pass
+
+    own, patches = Base.method, Patches()
+    patches.replace(Base, "method", ours)
     Base.method = "theirs"
 
     patches.undo()
+    put_back()
     assert Base.method == "theirs"
 
-    Base.method = "ours"
-    patches.undo()
-    assert callable(Base.method)
+    Base.method = ours
+    put_back()
+    assert Base.method is own
 
 
 def test_the_last_is_undone_first():

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from traceback import walk_tb
 from types import FrameType, TracebackType
 from typing import Any
@@ -16,6 +17,7 @@ from langchain_core.callbacks import BaseCallbackHandler, manager
 from pytest_lc_callbacks._findings.handler_exception import HandlerError
 from pytest_lc_callbacks._patches import Patches
 from pytest_lc_callbacks._recording import id_key
+from pytest_lc_callbacks._shown import Shown, own
 from pytest_lc_callbacks._stack import is_library
 from pytest_lc_callbacks._values import ask, class_name, is_a, is_true, module_name, traceback_of
 
@@ -49,17 +51,20 @@ class Swallowed:
         self._is_of_earlier_test = is_of_earlier_test
         self._is_own_thread = is_own_thread
         self._patches = Patches()
+        # What somebody has put back after the test reaches nothing of this test.
+        self._link: list[Swallowed] = []
 
     def start(self) -> None:
         """Replace the logger's ``warning``, which LangChain calls once for each exception of a handler."""
         # logging has not looked at any level, filter or `disabled` by then. The replacement of a test around this one
         # is left out: the exception belongs to the innermost test.
-        before = manager.logger.warning
-        original = before.original if type(before) is _Warning else before
-        self._patches.replace(manager.logger, "warning", _Warning(original, self._note))
+        warning = own(manager.logger.warning)
+        self._link.append(self)
+        self._patches.replace(manager.logger, "warning", Shown(warning, partial(_warn, self._link, warning)))
 
     def stop(self) -> None:
         """Put the logger's ``warning`` back."""
+        self._link.clear()
         self._patches.undo()
 
     def _note(self, error: BaseException, frame: FrameType) -> None:
@@ -81,22 +86,18 @@ class Swallowed:
             self.errors.append(read)
 
 
-class _Warning:
-    """Replaces the logger's ``warning``: it notes the exception that is being handled, and calls the *original*."""
-
-    def __init__(self, original: Any, note: Callable[[BaseException, FrameType], None]) -> None:
-        self.original = original
-        self._note = note
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        error = sys.exc_info()[1]
-        frame = sys._getframe(1)
-        if error is not None and frame.f_globals.get("__name__") == manager.__name__:
-            self._note(error, frame)
-        if isinstance(getattr(self.original, "__self__", None), logging.Logger):
-            # The record is to name the line in LangChain, and not this one.
-            kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1
-        return self.original(*args, **kwargs)
+def _warn(link: list[Swallowed], warning: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """Note the exception that is being handled, and call the logger's *warning*."""
+    error = sys.exc_info()[1]
+    # A `Shown` is between this function and LangChain.
+    frame = sys._getframe(2)
+    if error is not None and frame.f_globals.get("__name__") == manager.__name__:
+        for swallowed in link:
+            swallowed._note(error, frame)
+    if isinstance(getattr(warning, "__self__", None), logging.Logger):
+        # The record is to name the line in LangChain, and not this one.
+        kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 2
+    return warning(*args, **kwargs)
 
 
 def _read_frame(error: BaseException, frame: FrameType) -> HandlerError:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import functools
-import gc
 import inspect
 import threading
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from contextvars import ContextVar
 from types import CoroutineType, MethodType
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, BaseCallbackManager
 
+from pytest_lc_callbacks._handlers.by_identity import ByIdentity
 from pytest_lc_callbacks._handlers.copies import COPIES, Copies
+from pytest_lc_callbacks._handlers.making import note_copied, note_initialised
 from pytest_lc_callbacks._handlers.recorder import RecordingHandler
-from pytest_lc_callbacks._patches import Patches, subclasses
+from pytest_lc_callbacks._patches import Patches, leave, subclasses
 from pytest_lc_callbacks._recording import EVENT_NAMES, Recording
 from pytest_lc_callbacks._scopes import ScopedRecording
+from pytest_lc_callbacks._shown import Shown, named, own
 from pytest_lc_callbacks._values import ask, is_true
 from pytest_lc_callbacks._words import repr_short
 
@@ -67,8 +70,8 @@ class Spy(ScopedRecording):
         self._lock = threading.Lock()
         self._by_handler: dict[int, tuple[Any, _HandlerRecording]] = {}
         self._raised: list[BaseException] = []
-        # Instances that exist already are not made in the test.
-        self._before = _instances(target) if isinstance(target, type) else {}
+        # Of a class: the instances that are made from now on, and the classes of such instances.
+        self._made = ByIdentity()
 
     def __repr__(self) -> str:
         return super().__repr__().replace("<Spy:", f"<Spy on {self._name}:")
@@ -111,7 +114,13 @@ class Spy(ScopedRecording):
     def _listens_to(self, handler: Any) -> bool:
         if not isinstance(self._target, type):
             return handler is self._target
-        return issubclass(type(handler), self._target) and id(handler) not in self._before
+        kind = type(handler)
+        return issubclass(kind, self._target) and bool(self._made.get(handler) or self._made.get(kind))
+
+    def _note_made(self, made: Any) -> None:
+        """Note an instance, or a class, that is *made* after the spy."""
+        if isinstance(self._target, type) and issubclass(made if isinstance(made, type) else type(made), self._target):
+            self._made.note(made)
 
     def _declines(self, name: str) -> bool:
         """Whether the handler declines events of this *name*; of a class, whether all its instances do."""
@@ -155,7 +164,7 @@ class Spies:
     The spies of one test.
 
     A class that is spied on gets a ``__getattribute__``, since LangChain looks up each method on the instance. The
-    methods of spied instances are then shown as `_SpiedMethod`; all else stays as it is.
+    methods of spied instances are then `Shown`; all else stays as it is.
 
     Args:
         on_stop_iteration: Called with the handler, the method's name, the exception and the method's keyword arguments
@@ -167,10 +176,10 @@ class Spies:
     ) -> None:
         self.spies: list[Spy] = []
         self._on_stop_iteration = on_stop_iteration
-        self._patches = Patches()
+        self._patches: list[Patches] = []
         self._lookups: list[Any] = []
         self._copies = Copies()
-        self._is_on = True
+        self._link = _Link(self)
 
     def __call__(self, target: BaseCallbackHandler | type[BaseCallbackHandler]) -> Spy:
         """
@@ -189,14 +198,15 @@ class Spies:
         for spy in self.spies:
             if spy._target is target:
                 return spy
-        if isinstance(target, type):
-            for cls in (target, *subclasses(target)):
-                self._cover(cls)
-            self._patches.tell_of_subclasses(target, self._cover)
-        else:
-            self._cover(type(target))
-        self.spies.append(Spy(target))
-        return self.spies[-1]
+        spy, patches = Spy(target), Patches()
+        self._patches.append(patches)
+        try:
+            self._cover_target(spy, patches)
+        except BaseException:
+            patches.undo()
+            raise
+        self.spies.append(spy)
+        return spy
 
     def recordings(self) -> dict[str, Recording]:
         """A Recording for each handler that received anything, by the name of its class and a number."""
@@ -205,37 +215,56 @@ class Spies:
 
     def stop(self) -> None:
         """Leave the handlers' classes as they were; the Recordings stay."""
-        self._is_on = False
-        self._patches.undo()
+        self._link.cut([handler for spy in self.spies for handler in (spy._target, *spy.handlers)])
+        for patches in reversed(self._patches):
+            patches.undo()
+        self._patches.clear()
 
-    def _cover(self, cls: type) -> None:
+    def _cover_target(self, spy: Spy, patches: Patches) -> None:
+        target = spy._target
+        if not isinstance(target, type):
+            self._cover(patches, type(target))
+            return
+
+        def cover_later(cls: type) -> None:
+            spy._note_made(cls)
+            self._cover(patches, cls)
+
+        for cls in (target, *subclasses(target)):
+            self._cover(patches, cls)
+            note_initialised(patches, cls, spy._note_made)
+        patches.tell_of_subclasses(target, cover_later)
+        note_copied(patches, spy._note_made)
+
+    def _cover(self, patches: Patches, cls: type) -> None:
         """Let the spied instances of *cls* show their methods spied; a class that inherits this stays as it is."""
         original = type.__getattribute__(cls, "__getattribute__")
         if any(original is look_up for look_up in self._lookups):
             return
-
-        def spied_look_up(handler: Any, name: str) -> Any:
-            __tracebackhide__ = True
-            found = original(handler, name)
-            if name in COPIES and self._listening(handler):
-                return _SpiedMethod(_own(found), functools.partial(self._copy, handler, _own(found)))
-            if name not in _METHODS or _asks_for_llm_start(found) or not self._listening(handler):
-                return found
-            # Somebody may have put back what they were shown.
-            method = _own(found)
-            return _SpiedMethod(method, functools.partial(self._call, handler, name, method))
-
+        look_up = _spied_look_up(self._link, original)
         try:
-            self._patches.replace(cls, "__getattribute__", spied_look_up)
+            patches.replace(cls, "__getattribute__", look_up)
         except TypeError as error:
             raise TypeError(f"spy_on({cls.__name__}): its methods cannot be replaced: {error}") from error
-        self._lookups.append(spied_look_up)
+        self._lookups.append(look_up)
+
+    def _show(self, handler: Any, name: str, found: Any) -> Any:
+        """What *handler* shows in the place of its attribute *name*, which it *found*."""
+        if name == "__setstate__":
+            # pickle asks a new instance for it.
+            for spy in self.spies:
+                spy._note_made(handler)
+        if not (name in _METHODS or name in COPIES) or _asks_for_llm_start(found) or not self._listening(handler):
+            return found
+        # Somebody may have put back what they were shown.
+        method = own(found)
+        return Shown(method, functools.partial(_spied_call, self._link, handler, name, method))
 
     def _listening(self, handler: Any) -> list[Spy]:
         handler = self._copies.original(handler)
-        return [spy for spy in self.spies if spy._listens_to(handler)] if self._is_on else []
+        return [spy for spy in self.spies if spy._listens_to(handler)]
 
-    def _copy(self, handler: Any, method: Any, /, *args: Any, **kwargs: Any) -> Any:
+    def _copy(self, handler: Any, name: str, method: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call the *method* that makes a copy of a handler, and take the copy for the handler itself from then on."""
         copy = method(*args, **kwargs)
         self._copies.note(copy, handler)
@@ -255,6 +284,48 @@ class Spies:
                     self._on_stop_iteration(handler, name, error, kwargs)
                 raise
         return passing.go_on(result) if inspect.iscoroutine(result) else result
+
+
+class _Link:
+    """Leads from what is left in handlers and classes to the *spies*, until they are stopped."""
+
+    def __init__(self, spies: Spies) -> None:
+        self.spies: Spies | None = spies
+        self._handlers: list[Any] = []
+
+    def cut(self, handlers: list[Any]) -> None:
+        """Lead nowhere from now on, and let the *handlers* have their own methods where somebody has put ours."""
+        self.spies, self._handlers = None, handlers
+        leave(self, _Link.take_out)
+        self.take_out()
+
+    def take_out(self) -> bool:
+        """Look into the handlers; returns False, since somebody may put back a method at any time."""
+        for handler in self._handlers:
+            with suppress(AttributeError):
+                attributes = object.__getattribute__(handler, "__dict__")
+                for name in [name for name, value in attributes.items() if type(value) is Shown]:
+                    attributes[name] = own(attributes[name])
+        return False
+
+
+def _spied_look_up(link: _Link, original: Any) -> Any:
+    def spied_look_up(handler: Any, name: str) -> Any:
+        __tracebackhide__ = True
+        found = original(handler, name)
+        spies = link.spies
+        return found if spies is None else spies._show(handler, name, found)
+
+    return spied_look_up
+
+
+def _spied_call(link: _Link, handler: Any, name: str, method: Any, /, *args: Any, **kwargs: Any) -> Any:
+    __tracebackhide__ = True
+    spies = link.spies
+    if spies is None:
+        return method(*args, **kwargs)
+    call = spies._copy if name in COPIES else spies._call
+    return call(handler, name, method, *args, **kwargs)
 
 
 class _Passing:
@@ -278,60 +349,21 @@ class _Passing:
             with self:
                 return await coroutine
 
-        going_on.__name__, going_on.__qualname__ = coroutine.__name__, coroutine.__qualname__
-        return going_on()
+        return named(going_on(), coroutine)
 
     def __enter__(self) -> None:
-        _in_progress.set((*_in_progress.get(), self._call))
+        self._token = _in_progress.set((*_in_progress.get(), self._call))
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        # Not with a token: a coroutine that is dropped is closed in another context.
-        _in_progress.set(tuple(call for call in _in_progress.get() if call is not self._call))
+        rest = tuple(call for call in _in_progress.get() if call is not self._call)
+        # A coroutine that is dropped is closed in another context, and two in one context may end in any order.
+        with suppress(ValueError):
+            _in_progress.reset(self._token)
+        if rest != _in_progress.get():
+            _in_progress.set(rest)
         if error is not None and _is_raised(error, self._call[1]):
             for spy in self._spies:
                 spy._raised.append(error)
-
-
-class _SpiedMethod:
-    """
-    What a spied handler shows in the place of *method*: a call goes to *call*, all else is the method's own.
-
-    Its class, its signature and whether it is a coroutine function are the method's; what is set on it, such as a
-    mock's ``return_value``, is set on the method.
-    """
-
-    __slots__ = ("__weakref__", "_call", "_method")
-
-    def __init__(self, method: Any, call: Callable[..., Any]) -> None:
-        object.__setattr__(self, "_method", method)
-        object.__setattr__(self, "_call", call)
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        return object.__getattribute__(self, "_call")(*args, **kwargs)
-
-    def __getattribute__(self, name: str) -> Any:
-        return getattr(_own(self), name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(_own(self), name, value)
-
-    def __delattr__(self, name: str) -> None:
-        delattr(_own(self), name)
-
-    def __eq__(self, other: object) -> bool:
-        return bool(_own(self) == _own(other))
-
-    def __hash__(self) -> int:
-        return hash(_own(self))
-
-    def __repr__(self) -> str:
-        return repr(_own(self))
-
-
-def _own(method: Any) -> Any:
-    """The handler's own method behind a `_SpiedMethod`; anything else as it is."""
-    return object.__getattribute__(method, "_method") if type(method) is _SpiedMethod else method
 
 
 def _asks_for_llm_start(method: Any) -> bool:
@@ -350,12 +382,6 @@ def _is_raised(error: BaseException, name: str) -> bool:
     if isinstance(error, NotImplementedError) and name == "chat_model_start":
         return False
     return isinstance(error, Exception) or type(error).__name__ not in ("CancelledError", "GeneratorExit")
-
-
-def _instances(cls: type) -> dict[int, Any]:
-    """The instances of *cls* by their ids. They are kept, since a freed id could come to stand for another object."""
-    found = gc.get_referrers(cls, *subclasses(cls))
-    return {id(instance): instance for instance in found if issubclass(type(instance), cls)}
 
 
 def _refuse(target: Any) -> None:

@@ -49,7 +49,7 @@ def test_a_copy_is_not_kept():
     gc.collect()
 
     assert gone() is None
-    assert not copies._made
+    assert not copies._originals._noted
 
 
 def test_a_copy_without_weak_references():
