@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
-from types import CoroutineType, FunctionType
+from types import FunctionType
 from typing import Any
 
 
@@ -53,7 +53,7 @@ def own(method: Any) -> Any:
     return method
 
 
-def named(coroutine: CoroutineType[Any, Any, Any], like: Any) -> CoroutineType[Any, Any, Any]:
+def named(coroutine: Coroutine[Any, Any, Any], like: Any) -> Coroutine[Any, Any, Any]:
     """The *coroutine*, with the name of what it is *like*: a warning that nobody awaited it says the name."""
     for name in ("__name__", "__qualname__"):
         setattr(coroutine, name, getattr(like, name, getattr(coroutine, name)))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_lc_callbacks._contract.session import ContractResults
+from pytest_lc_callbacks._patches import put_back
 from pytest_lc_callbacks._redaction import PROJECT
 from pytest_lc_callbacks._threads import OwnThreads
 from pytest_lc_callbacks._watching import blocking
@@ -122,6 +123,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         with _guarded(item):
             _close(item)
     blocking.stop(config)
+    put_back()
     if _rules_key in config.stash:
         PROJECT.end(config.stash[_rules_key])
 
@@ -154,6 +156,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Begin to watch before any fixture is set up."""
     mistake = None
     with _guarded(item):
+        put_back()
         mistake = _begin(item)
     try:
         result = yield
@@ -214,6 +217,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     finally:
         with _guarded(item):
             _close(item)
+            put_back()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -41,7 +41,7 @@ def _initialise(
     note(instance)
     if inherits is not None:
         # Somebody may have replaced the inherited method meanwhile.
-        bound = super(inherits, instance).__init__  # type: ignore[misc]
+        bound = getattr(super(inherits, instance), "__init__")  # noqa: B009  # mypy takes *inherits* for no class
         if getattr(bound, "__objclass__", None) is object and (args or kwargs):
             _refuse_arguments(type(instance))
     return bound(*args, **kwargs)
@@ -54,7 +54,8 @@ def _refuse_arguments(cls: type) -> None:
     Raises:
         TypeError: If nothing in *cls* takes arguments.
     """
-    if cls.__new__ is object.__new__:
+    make: object = cls.__new__
+    if make is object.__new__:
         raise TypeError(f"{cls.__name__}() takes no arguments")
 
 
