@@ -71,7 +71,7 @@ class Patches:
         `put_back` takes it away.
         """
         for owner, name, before, value in reversed(self._done):
-            if type(value) in (ShownInClass, _ToldOfSubclasses):
+            if issubclass(type(value), (ShownInClass, _ToldOfSubclasses)):
                 let_go(value)
             if not _restore(owner, name, before, value):
                 object.__setattr__(value, "_replaced", (owner, name, before))

@@ -48,7 +48,7 @@ class Shown:
 
 def own(method: Any) -> Any:
     """The method behind what is shown of it; anything else as it is."""
-    while type(method) in _KINDS:
+    while issubclass(type(method), Shown):
         method = object.__getattribute__(method, "_method")
     return method
 
@@ -106,6 +106,3 @@ def _bound_call(shown: ShownInClass, instance: Any, bound: Any, /, *args: Any, *
     __tracebackhide__ = True
     call = object.__getattribute__(shown, "_call")
     return bound(*args, **kwargs) if call is None else call(instance, bound, args, kwargs)
-
-
-_KINDS = (Shown, ShownInClass)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from pytest_lc_callbacks._patches import Patches
-from pytest_lc_callbacks._shown import ShownInClass
+from pytest_lc_callbacks._shown import ShownInClass, own
 
 _Note = Callable[[Any], None]
 
@@ -25,13 +25,22 @@ def note_initialised(patches: Patches, cls: type, note: _Note) -> None:
         TypeError: If *cls* cannot be written, as classes made in C cannot.
     """
     initialise = partial(_initialise, note, None if "__init__" in vars(cls) else cls)
-    patches.replace(cls, "__init__", ShownInClass(cls.__init__, initialise))  # type: ignore[misc]
+    patches.replace(cls, "__init__", _ShownInit(cls.__init__, initialise))  # type: ignore[misc]
 
 
 def note_copied(patches: Patches, note: _Note) -> None:
     """Call *note* with each object that is made by copying, which calls no ``__init__``; until `Patches.undo`."""
     for name in ("__newobj__", "__newobj_ex__"):
         patches.replace(copyreg, name, _noting(getattr(copyreg, name), note))
+
+
+class _ShownInit(ShownInClass):
+    """The class itself shows its own ``__init__``, which `inspect.signature` compares with that of ``object``."""
+
+    __slots__ = ()
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        return own(self).__get__(None, owner) if instance is None else super().__get__(instance, owner)
 
 
 def _initialise(

@@ -250,10 +250,6 @@ class Spies:
 
     def _show(self, handler: Any, name: str, found: Any) -> Any:
         """What *handler* shows in the place of its attribute *name*, which it *found*."""
-        if name == "__setstate__":
-            # pickle asks a new instance for it.
-            for spy in self.spies:
-                spy._note_made(handler)
         if not (name in _METHODS or name in COPIES) or _asks_for_llm_start(found) or not self._listening(handler):
             return found
         # Somebody may have put back what they were shown.
@@ -295,9 +291,11 @@ class _Link:
 
     def cut(self, handlers: list[Any]) -> None:
         """Lead nowhere from now on, and let the *handlers* have their own methods where somebody has put ours."""
+        if self.spies is None:
+            return
         self.spies, self._handlers = None, handlers
-        leave(self, _Link.take_out)
-        self.take_out()
+        if not self.take_out():
+            leave(self, _Link.take_out)
 
     def take_out(self) -> bool:
         """Look into the handlers; returns False, since somebody may put back a method at any time."""
@@ -312,8 +310,12 @@ class _Link:
 def _spied_look_up(link: _Link, original: Any) -> Any:
     def spied_look_up(handler: Any, name: str) -> Any:
         __tracebackhide__ = True
-        found = original(handler, name)
         spies = link.spies
+        if name == "__setstate__" and spies is not None:
+            # pickle asks a new instance for it.
+            for spy in spies.spies:
+                spy._note_made(handler)
+        found = original(handler, name)
         return found if spies is None else spies._show(handler, name, found)
 
     return spied_look_up

@@ -237,7 +237,7 @@ def methods():
 BEFORE = methods()
 
 def replaced():
-    return {f"{cls.__name__}.{name}" for (cls, name), method in methods().items() if BEFORE.get((cls, name)) != method}
+    return {f"{cls.__name__}.{name}" for (cls, name), method in methods().items() if BEFORE.get((cls, name)) is not method}
 """
 
 
