@@ -237,7 +237,8 @@ def methods():
 BEFORE = methods()
 
 def replaced():
-    return {f"{cls.__name__}.{name}" for (cls, name), method in methods().items() if BEFORE.get((cls, name)) is not method}
+    changed = [key for key, method in methods().items() if BEFORE.get(key) is not method]
+    return {f"{cls.__name__}.{name}" for cls, name in changed}
 """
 
 

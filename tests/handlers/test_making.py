@@ -116,7 +116,7 @@ def test_wrong_arguments(kind, args):
     """
 
     def facts():
-        with pytest.raises(TypeError) as refused:
+        with pytest.raises(TypeError, match="argument") as refused:
             kind(*args)
         return str(refused.value), str(inspect.signature(kind)), inspect.getdoc(kind.__init__)
 

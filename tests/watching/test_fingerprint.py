@@ -153,7 +153,12 @@ async def test_it(callback_scopes, spy_on):
     "a spied handler that raises": "def test_it(spy_on):\n    spy = spy_on(broken := Broken())\n    run(broken)",
     "a class that cannot be spied on": "def test_it(spy_on):\n    spy_on(Audit)\n    spy_on(int)",
     "a section": "def test_it(callback_scopes):\n    with callback_scopes.section():\n        run()\n        assert 0",
-    "parametrized": "@pytest.mark.parametrize('n', range(3))\ndef test_it(callback_scopes, n):\n    run()\n    assert n",
+    "parametrized": """
+@pytest.mark.parametrize("n", range(3))
+def test_it(callback_scopes, n):
+    run()
+    assert n
+""",
     "a wrong marker": "@pytest.mark.lc_callbacks(handler_eror='off')\ndef test_it():\n    run()",
     "got late": "def test_it(request):\n    request.getfixturevalue('spy_on')(Audit)\n    run(Audit())\n    assert 0",
     "exit": "def test_it(spy_on):\n    spy_on(Audit)\n    run(Audit())\n    pytest.exit('enough')",
