@@ -28,7 +28,7 @@ GROUND = {
     "_model_calls",
     "_providers",
     "_redaction",
-    "_shown",
+    "_patches",
     "_stack",
     "_threads",
     "_values",
@@ -38,7 +38,6 @@ GROUND = {
 ARROWS: dict[str, set[str]] = {
     "_words": {"_redaction", "_values"},
     "_causes": {"_words"},
-    "_patches": {"_shown"},
     "_recording": {"_words", "_causes"},
     "_scopes": {"_recording", "_stack"},
     "_fake": {"_words", "_made", "_patches", "_providers", "_model_calls"},

@@ -15,9 +15,8 @@ from typing import Any
 from langchain_core.callbacks import BaseCallbackHandler, manager
 
 from pytest_lc_callbacks._findings.handler_exception import HandlerError
-from pytest_lc_callbacks._patches import Patches
+from pytest_lc_callbacks._patches import Patches, Shown, own
 from pytest_lc_callbacks._recording import id_key
-from pytest_lc_callbacks._shown import Shown, own
 from pytest_lc_callbacks._stack import is_library
 from pytest_lc_callbacks._values import ask, class_name, is_a, is_true, module_name, traceback_of
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from pytest_lc_callbacks._patches import Patches
-from pytest_lc_callbacks._shown import ShownInClass, own
+from pytest_lc_callbacks._patches import Patches, ShownInClass, own
 
 _Note = Callable[[Any], None]
 

@@ -17,10 +17,9 @@ from pytest_lc_callbacks._handlers.by_identity import ByIdentity
 from pytest_lc_callbacks._handlers.copies import COPIES, Copies
 from pytest_lc_callbacks._handlers.making import note_copied, note_initialised
 from pytest_lc_callbacks._handlers.recorder import RecordingHandler
-from pytest_lc_callbacks._patches import Patches, leave, subclasses
+from pytest_lc_callbacks._patches import Patches, Shown, leave, named, own, subclasses
 from pytest_lc_callbacks._recording import EVENT_NAMES, Recording
 from pytest_lc_callbacks._scopes import ScopedRecording
-from pytest_lc_callbacks._shown import Shown, named, own
 from pytest_lc_callbacks._values import ask, is_true
 from pytest_lc_callbacks._words import repr_short
 

@@ -343,7 +343,7 @@ def test_a_method_of_a_handler_that_lives_longer(pytester, kind):
     body = f"""
 {WRAPT if kind == "wrapt" else ""}
 import gc, weakref
-from pytest_lc_callbacks._shown import Shown
+from pytest_lc_callbacks._patches import Shown
 
 class Audit(BaseCallbackHandler):
     seen = []
