@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from pytest_lc_callbacks._words import shown
+
 result_key = pytest.StashKey[dict[str, Any]]()
 """What a check found, as builtins, on its item."""
 
@@ -24,7 +26,10 @@ class ContractResults:
         """Put the result on the report: what is made of builtins travels with it from worker to controller."""
         report = yield
         if call.when == "call" and result_key in item.stash:
-            report.lc_callbacks_contract = item.stash[result_key]  # type: ignore[attr-defined]
+            result = item.stash[result_key]
+            report.lc_callbacks_contract = result  # type: ignore[attr-defined]
+            # The outputs of the session read it off the report.
+            report._lc_callbacks_capability = _capability(result)  # type: ignore[attr-defined]
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -42,3 +47,10 @@ class ContractResults:
         terminalreporter.section("callback handler capabilities")
         for line in capability_report(self.results):
             terminalreporter.write_line(line)
+
+
+def _capability(result: dict[str, Any]) -> dict[str, Any]:
+    """A result as the JSON and the page show it; *says* has what LangChain does where there is a fault."""
+    said = [result["reason"], result["does"] if result["outcome"] in ("failed", "advice") else ""]
+    check = {"name": result["check"], "outcome": result["outcome"], "says": shown("\n".join(filter(None, said)))}
+    return {"handler": result["suite"], "check": check}

@@ -179,7 +179,7 @@ CAPABILITIES = _object(
         _object(
             "One check.",
             name=_is("string", "The check."),
-            outcome=_is("string", "passed, failed, advice, expected or skipped."),
+            outcome=_is("string", "passed, failed, advice, expected or declined."),
             says=_is("string", "What LangChain does and what to change; empty where there is nothing to say."),
         ),
         "The checks in order.",

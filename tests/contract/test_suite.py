@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from pytest_lc_callbacks import RecordingHandler
+from pytest_lc_callbacks._report.schema import problem
 from pytest_lc_callbacks.contract import CallbackHandlerTests, run_program
 
 # langgraph 1.1 and later send them.
@@ -57,6 +60,45 @@ def test_the_report_comes_from_workers_too(pytester):
 
     assert result.parseoutcomes()["failed"] == 1
     result.stdout.fnmatch_lines(["*::TestUsage: * checks: * passed, 1 failed, 1 advice, 18 declined"])
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "xdist"])
+def test_the_outputs_have_the_report(pytester, workers):
+    """
+    The JSON has a line of the handler with every check, by itself and under pytest-xdist, and the page shows it.
+    """
+    pytest.importorskip("jinja2")
+    if workers:
+        pytest.importorskip("xdist")
+    pytester.makepyfile(HANDLER)
+
+    pytester.runpytest("--lc-callbacks-json=a.jsonl", "--lc-callbacks-report=a.html", *workers)
+
+    lines = [json.loads(line) for line in (pytester.path / "a.jsonl").read_text(encoding="utf-8").splitlines()]
+    (told,) = [line for line in lines if line["kind"] == "capabilities"]
+    assert [problem(line) for line in lines] == [None] * len(lines)
+    assert told["handler"].endswith("::TestUsage")
+    checks = {check["name"]: check for check in told["checks"]}
+    outcomes = [check["outcome"] for check in told["checks"]]
+    assert len(checks) == len(told["checks"]) == sum(line["kind"] == "test" for line in lines)
+    assert [outcomes.count(outcome) for outcome in ("failed", "advice", "declined")] == [1, 1, 18]
+    failed = checks["takes_usage_of_none"]
+    assert failed["outcome"] == "failed"
+    assert failed["says"].startswith("expected the handler to take token_usage=None, but on_llm_end raised")
+    assert checks["takes_tool_calls"] == {"name": "takes_tool_calls", "outcome": "passed", "says": ""}
+    assert f'<td>{failed["name"]}</td><td class="worse">failed</td>' in (pytester.path / "a.html").read_text("utf-8")
+
+
+def test_no_line_of_the_report_without_a_suite(pytester):
+    """
+    A session with no such class has no line of capabilities.
+    """
+    pytester.makepyfile("def test_a(): pass")
+
+    pytester.runpytest("--lc-callbacks-json=a.jsonl")
+
+    kinds = [json.loads(line)["kind"] for line in (pytester.path / "a.jsonl").read_text("utf-8").splitlines()]
+    assert kinds == ["session", "test", "end"]
 
 
 def test_without_set_up_the_first_check_says_what_to_write(pytester):
