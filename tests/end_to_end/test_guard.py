@@ -7,7 +7,7 @@ import pytest
 # Parts of the plugin that hooks call, and how many of the inner tests need each.
 PARTS = {
     "plugin._enter": 5,
-    "plugin._begin_block": 5,
+    "_watching.blocking.begin_test": 5,
     "plugin._watch": 4,
     "_watching.watch.switch_on": 4,
     "_watching.watch.WatchedTest._listen": 4,
