@@ -9,6 +9,7 @@ from pytest_lc_callbacks import _words
 from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._findings.handler_exception import HandlerError, users_lines
 from pytest_lc_callbacks._findings.handler_hints import hints
+from pytest_lc_callbacks._findings.package_of import package_of
 from pytest_lc_callbacks._recording import id_key
 from pytest_lc_callbacks._stack import is_library, render_place
 from pytest_lc_callbacks._values import ask, cause_of, is_a
@@ -62,6 +63,7 @@ def _finding(
         summary=f"{_summary(first)}{runs}{_and_others(first, others)}",
         details=(
             f"  {_consequence(first, len(failed))}",
+            *_describe_package(first),
             *_describe_thread(first, test_thread),
             *_places(first.error),
             *_led_to(first, called_at),
@@ -71,6 +73,11 @@ def _finding(
         error=first.error,
         handler=first.handler,
     )
+
+
+def _describe_package(failed: HandlerError) -> list[str]:
+    package = None if failed.handler is None else package_of(type(failed.handler))
+    return [f"  {failed.name} is from {package}"] if package else []
 
 
 def _describe_thread(failed: HandlerError, test_thread: int) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import threading
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
 from types import CoroutineType, MethodType
@@ -15,40 +16,21 @@ from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, 
 
 from pytest_lc_callbacks._handlers.by_identity import ByIdentity
 from pytest_lc_callbacks._handlers.copies import COPIES, Copies
+from pytest_lc_callbacks._handlers.handler_recording import (
+    ASKS_FOR_LLM_START,
+    HandlerRecording,
+    assert_ends_handled,
+    declines,
+)
 from pytest_lc_callbacks._handlers.making import note_copied, note_initialised
+from pytest_lc_callbacks._handlers.payload_changes import PayloadChange, PayloadWatch
 from pytest_lc_callbacks._handlers.recorder import RecordingHandler
 from pytest_lc_callbacks._patches import Patches, Shown, leave, named, own, subclasses
 from pytest_lc_callbacks._recording import EVENT_NAMES, Recording
 from pytest_lc_callbacks._scopes import ScopedRecording
-from pytest_lc_callbacks._values import ask, is_true
 from pytest_lc_callbacks._words import repr_short
 
-# The attribute with which a handler declines an event; the events that are missing here cannot be declined.
-_DECLINED_BY = {
-    "agent_action": "ignore_agent",
-    "agent_finish": "ignore_agent",
-    "chain_end": "ignore_chain",
-    "chain_error": "ignore_chain",
-    "chain_start": "ignore_chain",
-    "chat_model_start": "ignore_chat_model",
-    "custom_event": "ignore_custom_event",
-    "llm_end": "ignore_llm",
-    "llm_error": "ignore_llm",
-    "llm_new_token": "ignore_llm",
-    "llm_start": "ignore_llm",
-    "retriever_end": "ignore_retriever",
-    "retriever_error": "ignore_retriever",
-    "retriever_start": "ignore_retriever",
-    "retry": "ignore_retry",
-    "stream_event": "ignore_llm",
-    "tool_end": "ignore_agent",
-    "tool_error": "ignore_agent",
-    "tool_start": "ignore_agent",
-}
 _METHODS = {f"on_{name}": name for name in EVENT_NAMES if hasattr(RecordingHandler, f"on_{name}")}
-# LangChain's own on_chat_model_start raises NotImplementedError, to be called with on_llm_start instead.
-_ASKS_FOR_LLM_START = (BaseCallbackHandler.on_chat_model_start, AsyncCallbackHandler.on_chat_model_start)
-
 _Call = tuple[int, str, Any]
 """The id of the handler, the event, the id of the run."""
 
@@ -67,10 +49,11 @@ class Spy(ScopedRecording):
         super().__init__()
         self._target = target
         self._lock = threading.Lock()
-        self._by_handler: dict[int, tuple[Any, _HandlerRecording]] = {}
+        self._by_handler: dict[int, tuple[Any, HandlerRecording]] = {}
         self._raised: list[BaseException] = []
         # Of a class: the instances that are made from now on, and the classes of such instances.
         self._made = ByIdentity()
+        self._numbers = itertools.count(1)
 
     def __repr__(self) -> str:
         return super().__repr__().replace("<Spy:", f"<Spy on {self._name}:")
@@ -83,12 +66,17 @@ class Spy(ScopedRecording):
         found = self.handlers
         if len(found) != 1:
             raise LookupError(f"handler: {len(found)} instances of {self._name} received something; see .handlers")
-        return found[0]
+        return found[0].handler
 
     @property
-    def handlers(self) -> list[Any]:
-        """Every handler that received anything, in the order in which they first did."""
-        return [handler for handler, _ in list(self._by_handler.values())]
+    def handlers(self) -> list[HandlerRecording]:
+        """
+        What each handler that received anything received, as a Recording, in the order in which they were made.
+
+        ``.handler`` of each is the handler.
+        """
+        heard = list(self._by_handler.values())
+        return [recording for _, recording in sorted(heard, key=lambda one: self._made.get(one[0], 0))]
 
     @property
     def raised(self) -> list[BaseException]:
@@ -101,6 +89,12 @@ class Spy(ScopedRecording):
         self._raised.clear()
         for _, recording in self._by_handler.values():
             recording.clear()
+
+    def assert_finished(self) -> None:
+        """Check the same of each handler as `HandlerRecording.assert_finished`."""
+        __tracebackhide__ = True
+        super().assert_finished()
+        assert_ends_handled(self.handlers)
 
     @property
     def _name(self) -> str:
@@ -118,44 +112,22 @@ class Spy(ScopedRecording):
 
     def _note_made(self, made: Any) -> None:
         """Note an instance, or a class, that is *made* after the spy."""
-        if isinstance(self._target, type) and issubclass(made if isinstance(made, type) else type(made), self._target):
-            self._made.note(made)
+        kind = made if isinstance(made, type) else type(made)
+        is_ours = isinstance(self._target, type) and issubclass(kind, self._target)
+        # An instance may be noted by the __init__ of each of its classes.
+        if is_ours and not self._made.get(made):
+            self._made.note(made, next(self._numbers))
 
     def _declines(self, name: str) -> bool:
         """Whether the handler declines events of this *name*; of a class, whether all its instances do."""
-        handlers = self.handlers if isinstance(self._target, type) else [self._target]
-        return bool(handlers) and all(_declines(handler, name) for handler in handlers)
+        handlers = [each.handler for each in self.handlers] if isinstance(self._target, type) else [self._target]
+        return bool(handlers) and all(declines(handler, name) for handler in handlers)
 
     def _record(self, handler: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         with self._lock:
             if id(handler) not in self._by_handler:
-                self._by_handler[id(handler)] = (handler, _HandlerRecording(handler, self))
+                self._by_handler[id(handler)] = (handler, HandlerRecording(handler, self))
         getattr(self._by_handler[id(handler)][1], f"on_{name}")(*args, **kwargs)
-
-
-class _HandlerRecording(RecordingHandler):
-    """What one spied handler received; its *spy* receives the same."""
-
-    def __init__(self, handler: Any, spy: Spy) -> None:
-        super().__init__()
-        self._handler = handler
-        self._spy = spy
-        self._extend = self._extend_both
-
-    def clear(self) -> None:
-        """Forget everything, and let go of the payloads."""
-        super().clear()
-        self._extend = self._extend_both
-
-    def _extend_both(self, record: Iterable[Any]) -> None:
-        self._log.extend(record)
-        self._spy._log.extend(record)
-
-    def _is_made(self) -> None:
-        """Tell nobody: the spy knows its recordings."""
-
-    def _declines(self, name: str) -> bool:
-        return _declines(self._handler, name)
 
 
 class Spies:
@@ -174,6 +146,8 @@ class Spies:
         self, on_stop_iteration: Callable[[Any, str, BaseException, dict[str, Any]], None] | None = None
     ) -> None:
         self.spies: list[Spy] = []
+        self.changes: list[PayloadChange] = []
+        """What spied handlers wrote into what LangChain hands to all handlers."""
         self._on_stop_iteration = on_stop_iteration
         self._patches: list[Patches] = []
         self._lookups: list[Any] = []
@@ -214,7 +188,9 @@ class Spies:
 
     def stop(self) -> None:
         """Leave the handlers' classes as they were; the Recordings stay."""
-        self._link.cut([handler for spy in self.spies for handler in (spy._target, *spy.handlers)])
+        self._link.cut(
+            [handler for spy in self.spies for handler in (spy._target, *(each.handler for each in spy.handlers))]
+        )
         for patches in reversed(self._patches):
             patches.undo()
         self._patches.clear()
@@ -271,14 +247,18 @@ class Spies:
         handler, event = self._copies.original(handler), _METHODS[name]
         passing = _Passing(self._listening(handler), (id(handler), event, kwargs.get("run_id")))
         passing.record(handler, args, kwargs)
-        with passing:
+        watch = PayloadWatch(args, kwargs, functools.partial(self._note_change, handler, name, kwargs.get("run_id")))
+        with passing, watch:
             try:
                 result = method(*args, **kwargs)
             except StopIteration as error:
                 if self._on_stop_iteration is not None:
                     self._on_stop_iteration(handler, name, error, kwargs)
                 raise
-        return passing.go_on(result) if inspect.iscoroutine(result) else result
+        return passing.go_on(result, watch) if inspect.iscoroutine(result) else result
+
+    def _note_change(self, handler: Any, name: str, run_id: Any, place: str) -> None:
+        self.changes.append(PayloadChange(handler, name, place, run_id))
 
 
 class _Link:
@@ -342,13 +322,13 @@ class _Passing:
         for spy in self._spies:
             spy._record(handler, self._call[1], args, kwargs)
 
-    def go_on(self, coroutine: CoroutineType[Any, Any, Any]) -> Coroutine[Any, Any, Any]:
+    def go_on(self, coroutine: CoroutineType[Any, Any, Any], watch: PayloadWatch) -> Coroutine[Any, Any, Any]:
         """The *coroutine* of an async method, with its name, in progress while it is awaited."""
 
         async def going_on() -> Any:
             __tracebackhide__ = True
             with self:
-                return await coroutine
+                return await watch.around(coroutine)
 
         return named(going_on(), coroutine)
 
@@ -368,14 +348,7 @@ class _Passing:
 
 
 def _asks_for_llm_start(method: Any) -> bool:
-    return type(method) is MethodType and method.__func__ in _ASKS_FOR_LLM_START
-
-
-def _declines(handler: Any, name: str) -> bool:
-    """Whether *handler* declines events of this *name*."""
-    method = inspect.getattr_static(type(handler), f"on_{name}", None)
-    ignore = _DECLINED_BY.get(name)
-    return method in _ASKS_FOR_LLM_START or (ignore is not None and is_true(ask(handler, ignore)))
+    return type(method) is MethodType and method.__func__ in ASKS_FOR_LLM_START
 
 
 def _is_raised(error: BaseException, name: str) -> bool:

@@ -18,6 +18,7 @@ FINDINGS = {
     "unfinished_run": ("warn", "a run began in the test's body and had not ended when its fixtures were gone"),
     "orphan_run": ("warn", "a run began with no parent although its context held one"),
     "lifecycle": ("warn", "a run ended without a start, or twice"),
+    "changed_payload": ("warn", "a spied handler wrote into what LangChain hands to all handlers"),
 }
 BLOCK = "block_real_models"
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from pytest_lc_callbacks import _made
+from pytest_lc_callbacks._findings.changed_payload import changed_payloads
 from pytest_lc_callbacks._findings.checks import (
     duplicate_events,
     exhausted_models,
@@ -125,6 +126,7 @@ class WatchedTest:
         found += self._exhausted()
         found += orphan_runs(body.observed)
         found += lifecycle(body.observed)
+        found += changed_payloads(self.spies.changes, body.observed)
         if not body.open_runs:
             found += self._unused()
         return self._new_findings(found)
@@ -144,6 +146,7 @@ class WatchedTest:
             found += rest.handler_errors(self.observer._test_thread)
             found += duplicate_events(rest.recordings, rest.observed)
             found += lifecycle(rest.observed)
+            found += changed_payloads(self.spies.changes, rest.observed)
         if self._seeks_open_runs:
             found += self._unfinished(rest, living)
         return self._new_findings(found)

@@ -29,6 +29,7 @@ def test_the_defaults():
         "unfinished_run",
         "orphan_run",
         "lifecycle",
+        "changed_payload",
     }
     assert all(settings.level(name) in ("warn", "error") for name in FINDINGS)
     assert not settings.block_real_models

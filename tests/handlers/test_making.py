@@ -87,7 +87,7 @@ def test_what_is_made(spy_on, kind, base):
 
     hear(before, *made)
 
-    assert [id(handler) for handler in spy.handlers] == [id(handler) for handler in made]
+    assert [id(each.handler) for each in spy.handlers] == [id(handler) for handler in made]
 
 
 def test_classes_that_are_made_in_the_test(spy_on):
@@ -106,7 +106,7 @@ def test_classes_that_are_made_in_the_test(spy_on):
     handlers = [Later(1), Uninitialised.__new__(Uninitialised)]
     hear(*handlers)
 
-    assert spy.handlers == handlers
+    assert [each.handler for each in spy.handlers] == handlers
 
 
 @pytest.mark.parametrize(("kind", "args"), [(Plain, (1,)), (Initialised, (1, 2)), (Inherited, (1, 2)), (Data, (1, 2))])
@@ -139,7 +139,7 @@ def test_an_inherited_init_that_is_replaced(spy_on):
 
     init.assert_called_once_with("y")
     hear(handler)
-    assert spy.handlers == [handler]
+    assert [each.handler for each in spy.handlers] == [handler]
 
 
 def test_nothing_is_searched(monkeypatch):
@@ -153,7 +153,7 @@ def test_nothing_is_searched(monkeypatch):
     hear(handler := Initialised())
     spies.stop()
 
-    assert spy.handlers == [handler]
+    assert [each.handler for each in spy.handlers] == [handler]
 
 
 def test_an_instance_is_not_kept(spy_on):

@@ -50,7 +50,7 @@ def test_a_class_is_every_instance_from_then_on(spy_on):
     for handler in (before, first, second):
         FakeChatModel().invoke("hi", {"callbacks": [handler]})
 
-    assert spy.handlers == [first, second]
+    assert [each.handler for each in spy.handlers] == [first, second]
     assert spy.names == ["chat_model_start", "llm_end"] * 2
     with pytest.raises(LookupError, match=r"2 instances of Base received something; see \.handlers"):
         _ = spy.handler
@@ -187,7 +187,7 @@ def test_a_copy_for_one_component_is_the_handler_itself(spy_on, by_class):
     chain = RunnableLambda(str) | RunnableLambda(lambda text: FakeChatModel().invoke(text))
     chain.invoke("hi", {"callbacks": [tracer]})
 
-    assert spy.handlers == [tracer]
+    assert [each.handler for each in spy.handlers] == [tracer]
     assert spy.names.count("chat_model_start") == spy.names.count("llm_end") == 1
     assert spy.assert_runtime_scope()
 
@@ -201,3 +201,19 @@ def test_another_tracer_is_not_the_spied_one(spy_on):
     FakeChatModel().invoke("hi", {"callbacks": [Tracer(client=MagicMock())]})
 
     assert spy.names == []
+
+
+def test_each_instance_has_its_own_recording(spy_on):
+    """
+    The Recordings of a class come in the order in which the instances were made, not in that of their first events.
+    """
+    spy = spy_on(Base)
+    first, second, silent = Base(), Child(), Base()
+    FakeChatModel().invoke("hi", {"callbacks": [second]})
+    FakeChatModel().invoke("hi", {"callbacks": [first]})
+    FakeChatModel().invoke("ho", {"callbacks": [first]})
+
+    assert [each.handler for each in spy.handlers] == [first, second]
+    assert [each.count("llm_end") for each in spy.handlers] == [2, 1]
+    assert repr(spy.handlers[1]) == "<Recording of Child: 2 events, 1 run>"
+    assert silent not in [each.handler for each in spy.handlers]

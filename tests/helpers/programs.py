@@ -13,6 +13,10 @@ class Broken(BaseCallbackHandler):
     def on_llm_end(self, response, **kwargs):
         raise KeyError("model_name")
 
+class Writing(BaseCallbackHandler):
+    def on_chat_model_start(self, serialized, messages, **kwargs):
+        kwargs["metadata"]["user"] = "ann"
+
 KEPT = []
 """
 
@@ -56,6 +60,11 @@ def test_it(callback_scopes):
     run.on_chain_end({})
     run.on_chain_end({})
 """,
+    "changed_payload": """
+def test_it(spy_on, fake_chat_model):
+    spy_on(Writing)
+    fake_chat_model.invoke("hi", {"callbacks": [Writing()]})
+""",
 }
 
 # What each of them is told in the first line.
@@ -71,6 +80,9 @@ SUMMARIES = {
     "unfinished_run": "expected every run to have ended with its test, but 1 is still open: FakeChatModel",
     "orphan_run": "expected FakeChatModel to be a run under outer, but it began with no parent",
     "lifecycle": "expected mine to start and end once, but it had 2 ends: chain_start, chain_end, chain_end",
+    "changed_payload": (
+        "expected Writing.on_chat_model_start to leave what it is handed as it is, but it wrote into metadata['user']"
+    ),
 }
 ERRORS = ["handler_error", "duplicate_event", "exhausted_model", "unused_response"]
-WARNINGS = ["unfinished_run", "orphan_run", "lifecycle"]
+WARNINGS = ["unfinished_run", "orphan_run", "lifecycle", "changed_payload"]
