@@ -15,7 +15,7 @@ class Broken(BaseCallbackHandler):
 
 class Writing(BaseCallbackHandler):
     def on_chat_model_start(self, serialized, messages, **kwargs):
-        kwargs["metadata"]["user"] = "ann"
+        kwargs["tags"].append("seen")
 
 KEPT = []
 """
@@ -81,7 +81,7 @@ SUMMARIES = {
     "orphan_run": "expected FakeChatModel to be a run under outer, but it began with no parent",
     "lifecycle": "expected mine to start and end once, but it had 2 ends: chain_start, chain_end, chain_end",
     "changed_payload": (
-        "expected Writing.on_chat_model_start to leave what it is handed as it is, but it wrote into metadata['user']"
+        "expected Writing.on_chat_model_start to leave what it is handed as it is, but it wrote into tags"
     ),
 }
 ERRORS = ["handler_error", "duplicate_event", "exhausted_model", "unused_response"]
