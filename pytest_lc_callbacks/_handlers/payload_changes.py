@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from langchain_core.messages import BaseMessage
 
+from pytest_lc_callbacks._words import repr_short
+
 _SHARED = ("invocation_params", "metadata", "tags")
 # Of a long history the last messages are the ones that are new.
 _MESSAGES = 200
@@ -31,6 +33,8 @@ class PayloadWatch:
     Compares what a method is handed, shallowly, before and after each stretch of it: that is what ``with`` is around.
 
     Args:
+        event: The method: ``on_chat_model_start``.
+
         args: What the method is given by position.
 
         kwargs: What it is given by name.
@@ -38,14 +42,15 @@ class PayloadWatch:
         note: Called with each place that was written into.
     """
 
-    def __init__(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], note: Callable[[str], None]) -> None:
-        self._args = args
-        self._kwargs = kwargs
+    def __init__(
+        self, event: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], note: Callable[[str], None]
+    ) -> None:
+        self._handed = (event, args, kwargs)
         self._note = note
         self._before: list[tuple[str, Any, Any]] = []
 
     def __enter__(self) -> None:
-        self._before = [(name, value, value.copy()) for name, value in _containers(self._args, self._kwargs)]
+        self._before = [(name, value, value.copy()) for name, value in _containers(*self._handed)]
 
     def __exit__(self, *exc: object) -> None:
         for name, value, before in self._before:
@@ -74,12 +79,12 @@ class PayloadWatch:
                 go_on, value = coroutine.throw, error
 
 
-def _containers(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _containers(event: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The dicts and lists that every handler is handed, with their names."""
     for name in _SHARED:
         if type(kwargs.get(name)) in (dict, list):
             yield name, kwargs[name]
-    messages = kwargs.get("messages", args[1] if len(args) > 1 else None)
+    messages = kwargs.get("messages", args[1] if len(args) > 1 else None) if event == "on_chat_model_start" else None
     if type(messages) is not list:
         return
     yield "messages", messages
@@ -109,7 +114,10 @@ def _changed(before: Any, after: Any) -> str | None:
         return next((f"[{i}]" for i, (old, new) in enumerate(pairs) if not _is_same(old, new)), None)
     after = after.copy()
     keys = [*before, *(key for key in after if key not in before)]
-    return next((f"[{key!r}]" for key in keys if not _is_same(before.get(key, _GONE), after.get(key, _GONE))), None)
+    return next(
+        (f"[{repr_short(key, 60)}]" for key in keys if not _is_same(before.get(key, _GONE), after.get(key, _GONE))),
+        None,
+    )
 
 
 def _is_same(old: Any, new: Any) -> bool:

@@ -247,7 +247,8 @@ class Spies:
         handler, event = self._copies.original(handler), _METHODS[name]
         passing = _Passing(self._listening(handler), (id(handler), event, kwargs.get("run_id")))
         passing.record(handler, args, kwargs)
-        watch = PayloadWatch(args, kwargs, functools.partial(self._note_change, handler, name, kwargs.get("run_id")))
+        note = functools.partial(self._note_change, handler, name, kwargs.get("run_id"))
+        watch = PayloadWatch(name, args, kwargs, note)
         with passing, watch:
             try:
                 result = method(*args, **kwargs)

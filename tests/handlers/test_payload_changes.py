@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
+from langchain_core.runnables import RunnableLambda
 
 from pytest_lc_callbacks import FakeChatModel
 from pytest_lc_callbacks._handlers.spy import Spies
@@ -125,3 +126,32 @@ def test_who_is_not_spied_is_not_looked_at(spies):
     FakeChatModel().invoke("hi", {"callbacks": [Plain(_tags)], **CONFIG})
 
     assert spies.changes == []
+
+
+class Chain(BaseCallbackHandler):
+    """Writes into the inputs of a chain, which are no messages, and into its metadata."""
+
+    def on_chain_start(self, serialized, inputs, **kwargs):
+        inputs.append(4)
+        kwargs["metadata"][Unshowable()] = 1
+
+
+class Unshowable:
+    """A key that raises when it is shown."""
+
+    def __repr__(self):
+        raise ValueError("unshowable")
+
+
+def test_what_cannot_be_shown(spies):
+    """
+    A key that raises in its repr is noted and raises nothing, and a chain's inputs are not called messages.
+    """
+    handler = Chain()
+    spy = spies(handler)
+
+    RunnableLambda(len).invoke([1, 2, 3], {"callbacks": [handler], **CONFIG})
+
+    assert spy.raised == []
+    (change,) = spies.changes
+    assert change.place.startswith("metadata[<")
