@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 from pytest_lc_callbacks._redaction import clean
@@ -53,6 +54,11 @@ def one_line(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
+def label(name: str) -> str:
+    """The *name* of a run as people read and compare it: in one line, and cut where it is no name any more."""
+    return truncate(one_line(name[:_LONGEST]), 1_000)
+
+
 def safe(text: str, limit: int = 120) -> str:
     """*text* without secrets, in one line and cut: half a secret would not be found."""
     return truncate(_line(clean(text[:_LONGEST])), limit)
@@ -63,7 +69,7 @@ def raw_repr(value: Any) -> str:
     if issubclass(type(value), type):
         return class_name(value)
     try:
-        return repr(value)[:_LONGEST]
+        return repr(_beginning(value))[:_LONGEST]
     # A payload's own repr may do anything; a message about it must not fail.
     except Exception as error:  # noqa: BLE001
         return f"<{class_name(type(value))} whose repr raised {class_name(type(error))}>"
@@ -72,6 +78,15 @@ def raw_repr(value: Any) -> str:
 def repr_short(value: Any, limit: int = 120) -> str:
     """The ``repr`` of *value* without secrets, in one line and cut to *limit* characters; of a class its name."""
     return safe(raw_repr(value), limit)
+
+
+def _beginning(value: Any) -> Any:
+    """What is shown of a huge container or text: the ``repr`` of the rest would be made and thrown away."""
+    if (type(value) is list or type(value) is tuple or type(value) is str) and len(value) > _LONGEST:
+        return value[:_LONGEST]
+    if type(value) is dict and len(value) > _LONGEST:
+        return dict(islice(value.items(), _LONGEST))
+    return value
 
 
 def string(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._causes import Cause
 from pytest_lc_callbacks._findings.handler_exception import HandlerError, users_lines
-from pytest_lc_callbacks._values import ask, bases, class_name, entry, equal, is_a, is_true, traceback_of
+from pytest_lc_callbacks._values import ask, bases, class_name, entry, equal, is_a, is_true, items, traceback_of
 from pytest_lc_callbacks._words import string
 
 _ABSENT = object()
@@ -58,7 +58,8 @@ _LEFT_NONE: tuple[tuple[str, Cause, Callable[[HandlerError], bool]], ...] = (
 
 def _explain_lookup(failed: HandlerError) -> str | None:
     """A lookup with the id of a run that the handler has not heard."""
-    missing = failed.error.args[0] if is_a(failed.error, KeyError) and failed.error.args else None
+    given = items(ask(failed.error, "args")) if is_a(failed.error, KeyError) else []
+    missing = given[0] if given else None
     if missing is None:
         return None
     if _is_id(missing, failed.kwargs.get("parent_run_id")):

@@ -20,7 +20,7 @@ from pytest_lc_callbacks._causes import Cause
 from pytest_lc_callbacks._patches import Around, Patches
 from pytest_lc_callbacks._recording import Run, id_key
 from pytest_lc_callbacks._values import ask, entry, is_a, is_empty, items, traceback_of
-from pytest_lc_callbacks._words import one_line, string
+from pytest_lc_callbacks._words import label, string
 
 _STARTS = ("on_chain_start", "on_chat_model_start", "on_llm_start", "on_retriever_start", "on_tool_start")
 
@@ -124,7 +124,7 @@ def _label(runnable: Any, kwargs: Mapping[str, Any]) -> str:
     """The name of the run that a call of *runnable* begins."""
     config = kwargs.get("config")
     run_name = entry(config, "run_name") if is_a(config, Mapping) else kwargs.get("run_name")
-    return one_line(string(runnable.get_name() if is_empty(run_name) else run_name))
+    return label(string(runnable.get_name() if is_empty(run_name) else run_name))
 
 
 def _label_at_start(kwargs: Mapping[str, Any]) -> str:
@@ -132,7 +132,7 @@ def _label_at_start(kwargs: Mapping[str, Any]) -> str:
     serialized = kwargs.get("serialized")
     path = items(entry(serialized, "id"))
     names = (kwargs.get("name"), entry(serialized, "name"), *path[-1:])
-    return one_line(string(next((name for name in names if not is_empty(name)), None)))
+    return label(string(next((name for name in names if not is_empty(name)), None)))
 
 
 def _by_name(names: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:

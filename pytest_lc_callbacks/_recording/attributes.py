@@ -209,7 +209,7 @@ class Comparison:
             return is_a(error, expected)
         if is_a(expected, BaseException):
             # Python compares exceptions by identity: ValueError("x") != ValueError("x").
-            return type(error) is type(expected) and self._equal("error", expected.args, error.args)
+            return type(error) is type(expected) and self._equal("error", ask(expected, "args"), ask(error, "args"))
         return self._equal("error", expected, error)
 
 

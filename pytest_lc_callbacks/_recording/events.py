@@ -12,7 +12,7 @@ from pytest_lc_callbacks._recording.names import is_end, is_start
 from pytest_lc_callbacks._recording.records import Facts, Records, id_key, id_of, payload_of, read_facts
 from pytest_lc_callbacks._recording.shortcuts import SHORTCUTS, Shortcuts, find_inputs
 from pytest_lc_callbacks._values import text_of
-from pytest_lc_callbacks._words import count, one_line
+from pytest_lc_callbacks._words import count, label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -59,7 +59,7 @@ class Event(Shortcuts):
 
     def __repr__(self) -> str:
         """Name and run; never the payload, whose repr can be huge."""
-        return f"<Event {self.name} {one_line(self.run_name) if self.run_name else 'of an unknown run'}>"
+        return f"<Event {self.name} {label(self.run_name) if self.run_name else 'of an unknown run'}>"
 
     @property
     def inputs(self) -> Any:
@@ -309,7 +309,7 @@ class Run:
     @property
     def label(self) -> str:
         """The name for people, in one line; ``(start not heard)`` where nobody heard a name."""
-        return one_line(self.name) if self.name else "(start not heard)"
+        return label(self.name) if self.name else "(start not heard)"
 
     @property
     def events(self) -> list[Event]:

@@ -11,7 +11,7 @@ from pytest_lc_callbacks._recording.patterns import Item
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.tree import RunTree
 from pytest_lc_callbacks._values import ask
-from pytest_lc_callbacks._words import and_more, count, more, repr_short
+from pytest_lc_callbacks._words import and_more, count, more, repr_short, safe
 
 _BEFORE, _AFTER = 3, 4
 
@@ -58,7 +58,7 @@ def tree_lines(tree: RunTree, limit: int = 100) -> list[str]:
     """A line for each run, with its error or that it is open."""
     lines = []
     for lead, run in islice(tree.walk(), limit):
-        lines.append(f"    {lead}{run.label}{_describe_status(run)}")
+        lines.append(f"    {lead}{_label(run)}{_describe_status(run)}")
     return lines + _more_lines(len(tree.runs) - limit, "run")
 
 
@@ -73,4 +73,4 @@ def _more_lines(left: int, noun: str) -> list[str]:
 
 
 def _label(run: Run | None) -> str:
-    return run.label if run else "(no run)"
+    return safe(run.label) if run else "(no run)"

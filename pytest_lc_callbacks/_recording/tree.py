@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
 from pytest_lc_callbacks._recording.events import Run
-from pytest_lc_callbacks._words import count, one_line, repr_short
+from pytest_lc_callbacks._words import count, label, repr_short
 
 _Row: TypeAlias = tuple[int, str, str]
 
@@ -96,7 +96,7 @@ class RunTreeText:
         top = _Node("")
         path = [(-1, top)]
         for line in textwrap.dedent(text.expandtabs()).splitlines():
-            name = one_line(line.lstrip(_BRANCHES))
+            name = label(line.lstrip(_BRANCHES))
             if name:
                 _append(path, len(line) - len(line.lstrip(_BRANCHES)), name)
         if not top.children:

@@ -18,7 +18,7 @@ from pytest_lc_callbacks._scopes.reasons import (
     names,
 )
 from pytest_lc_callbacks._scopes.target import Target
-from pytest_lc_callbacks._words import count, did_you_mean, first_lines, hint, more, possible, repr_short, shown
+from pytest_lc_callbacks._words import count, did_you_mean, first_lines, hint, more, possible, repr_short, safe, shown
 
 _ROWS = 60
 _NAMES = 30
@@ -149,7 +149,7 @@ def _draw_rows(comparison: ScopeComparison, wanted: set[Run]) -> list[str]:
         shown = {around for run in flawed for around in _path_to(comparison, run)} | set(runs[: _ROWS // 2])
     rows = [(str(comparison.hearings[run]), lead, run) for lead, run in comparison.tree(runs).walk() if run in shown]
     width = max(len(status) for status, _, _ in rows)
-    lines = [f"  {status:<{width}}  {lead}{run.label}{_remark(comparison, run)}" for status, lead, run in rows]
+    lines = [f"  {status:<{width}}  {lead}{safe(run.label)}{_remark(comparison, run)}" for status, lead, run in rows]
     return lines if len(rows) == len(runs) else [*lines, f"  {more(len(runs) - len(rows), 'run')}"]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pytest_lc_callbacks._recording import Run
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison, find_occurrence
 from pytest_lc_callbacks._values import ask, bases, class_name, is_a
-from pytest_lc_callbacks._words import one_line, repr_short, string
+from pytest_lc_callbacks._words import label, repr_short, string
 
 _LLM_EVENTS = {"llm_new_token", "llm_end", "llm_error"}
 
@@ -31,12 +31,12 @@ class Target:
             TypeError: If it is no name, `Run` or runnable.
         """
         if is_a(given, str):
-            return cls(given, (one_line(given),))
+            return cls(given, (label(given),))
         if isinstance(given, Run):
             return cls(given, (given.label,))
         if isinstance(given, type) or ask(given, "invoke") is None or ask(given, "get_name") is None:
             raise TypeError(f"{argument}= takes a run's name, a Run, or the runnable itself, not {_describe(given)}")
-        return cls(given, tuple(dict.fromkeys(map(one_line, _names(given)))))
+        return cls(given, tuple(dict.fromkeys(map(label, _names(given)))))
 
     def __str__(self) -> str:
         return " or ".join(map(repr, self.names))
