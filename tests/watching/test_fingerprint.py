@@ -178,7 +178,7 @@ def test_it(spy_on, tmp_path):
 }
 
 
-@pytest.mark.parametrize("options", [[], [BLOCKED], ["-olc_callbacks_observe=all"]], ids=["plain", "blocked", "all"])
+@pytest.mark.parametrize("options", [[], [BLOCKED, "-olc_callbacks_observe=all"]], ids=["plain", "all, and blocked"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_of_test(pytester, kind, options):
     """
@@ -187,7 +187,8 @@ def test_a_kind_of_test(pytester, kind, options):
     pytester.makepyfile(PROGRAM + KINDS[kind])
     before = fingerprint()
 
-    result = pytester.runpytest_inprocess("-p", "no:randomly", *options)
+    # pytest-rerunfailures leaves a thread.
+    result = pytester.runpytest_inprocess("-p", "no:randomly", "-p", "no:rerunfailures", *options)
 
     assert fingerprint() == before
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
@@ -202,7 +203,7 @@ def test_what_a_fingerprint_tells(pytester):
     pytester.makepyfile("from langchain_core.tools import BaseTool\ndef test_it():\n    BaseTool.forgotten = 1")
     before = fingerprint()
 
-    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+    pytester.runpytest_inprocess("-p", "no:rerunfailures").assert_outcomes(passed=1)
 
     assert fingerprint() != before
     del BaseTool.forgotten
