@@ -172,7 +172,7 @@ def test_it(spy_on, tmp_path):
     spy_on(Audit)
     inner = tmp_path / "test_inner.py"
     inner.write_text("def test_it(callback_scopes):\\n    raise KeyboardInterrupt")
-    pytest.main([str(inner), "-p", "no:cacheprovider"])
+    pytest.main([str(inner), "-p", "no:cacheprovider", "-p", "no:rerunfailures"])
     run(Audit())
 """,
 }
@@ -188,7 +188,10 @@ def test_a_kind_of_test(pytester, kind, options):
     before = fingerprint()
 
     # pytest-rerunfailures leaves a thread.
-    result = pytester.runpytest_inprocess("-p", "no:randomly", "-p", "no:rerunfailures", *options)
+    # The pytest around this one is not interrupted.
+    result = pytester.runpytest_inprocess(
+        "-p", "no:randomly", "-p", "no:rerunfailures", *options, no_reraise_ctrlc=True
+    )
 
     assert fingerprint() == before
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
