@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,14 +11,12 @@ import pytest
 from pytest_lc_callbacks._contract.session import ContractResults
 from pytest_lc_callbacks._patches import put_back
 from pytest_lc_callbacks._redaction import PROJECT
-from pytest_lc_callbacks._threads import OwnThreads
-from pytest_lc_callbacks._watching import blocking
-from pytest_lc_callbacks._watching.guard import add_tracebacks, guarded, has_given_up
+from pytest_lc_callbacks._watching import blocking, of_item
+from pytest_lc_callbacks._watching.guard import add_tracebacks, has_given_up
 from pytest_lc_callbacks._watching.settings import BLOCK, FINDINGS, LEVELS, Settings, refuse_unknown_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-    from contextlib import AbstractContextManager
     from typing import Any
 
     from pytest_lc_callbacks._fake import FakeChatModel
@@ -27,15 +24,8 @@ if TYPE_CHECKING:
     from pytest_lc_callbacks._handlers.recorder import RecordingHandler
     from pytest_lc_callbacks._handlers.spy import Spies
     from pytest_lc_callbacks._redaction import Rule
-    from pytest_lc_callbacks._watching.watch import WatchedTest
 
 _OBSERVE = ("auto", "all", "off")
-_watched_key: pytest.StashKey[WatchedTest] = pytest.StashKey()
-_threads_key: pytest.StashKey[OwnThreads] = pytest.StashKey()
-_settings_key = pytest.StashKey[Settings]()
-_phase_key = pytest.StashKey[str]()
-# The tests for which something is switched on now, the innermost last: pytest may run inside pytest.
-_tests_key: pytest.StashKey[list[pytest.Item]] = pytest.StashKey()
 _rules_key: pytest.StashKey[Callable[[], Iterable[Rule]]] = pytest.StashKey()
 
 _INI = {
@@ -92,7 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "lc_callbacks(finding=level, ..., block_real_models=bool): watch every LangChain run of this test. Levels are "
         f"{', '.join(LEVELS)}; findings are {', '.join(FINDINGS)}.",
     )
-    config.stash[_tests_key] = []
+    config.stash[of_item.tests_key] = []
     rules: Callable[[], Iterable[Rule]] = partial(_project_rules, config)
     config.stash[_rules_key] = rules
     PROJECT.begin(rules)
@@ -108,20 +98,20 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("lc_callbacks_tree") or any(_output(config, name) is not None for name in _OUTPUTS):
         from pytest_lc_callbacks._watching.outputs import Outputs
 
-        config.pluginmanager.register(Outputs(config, _watched_key), "lc_callbacks_outputs")
+        config.pluginmanager.register(Outputs(config, of_item.watched_key), "lc_callbacks_outputs")
     if config.getoption("xmlpath", None):
         from pytest_lc_callbacks._watching.junit import JUnit, JUnitTrees
 
-        config.pluginmanager.register(JUnit(config, _watched_key), "lc_callbacks_junit")
+        config.pluginmanager.register(JUnit(config, of_item.watched_key), "lc_callbacks_junit")
         config.pluginmanager.register(JUnitTrees(config), "lc_callbacks_junit_trees")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Switch off what is still on: pytest may be interrupted in the middle of a test."""
-    tests: list[pytest.Item] = config.stash.get(_tests_key, [])
+    tests: list[pytest.Item] = config.stash.get(of_item.tests_key, [])
     for item in tests[::-1]:
-        with _guarded(item):
-            _close(item)
+        with of_item.guarded_test(item):
+            of_item.close(item)
     blocking.stop(config)
     put_back()
     if _rules_key in config.stash:
@@ -155,14 +145,14 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Begin to watch before any fixture is set up."""
     mistake = None
-    with _guarded(item):
+    with of_item.guarded_test(item):
         put_back()
-        mistake = _begin(item)
+        mistake = of_item.begin(item)
     try:
         result = yield
     except BaseException as error:
-        with _guarded(item):
-            _note_failure(item, error)
+        with of_item.guarded_test(item):
+            of_item.note_failure(item, error)
         raise
     if mistake is not None:
         # Raised this late because the tear-down of other plugins counts on their set-up.
@@ -173,21 +163,21 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Look for findings as soon as the body is over."""
-    with _guarded(item):
-        _enter(item, "call")
+    with of_item.guarded_test(item):
+        of_item.enter(item, "call")
     try:
         result = yield
     except BaseException as error:
-        with _guarded(item):
-            _note_failure(item, error)
-            _judge(item, "body")
+        with of_item.guarded_test(item):
+            of_item.note_failure(item, error)
+            of_item.judge(item, "body")
         raise
     failure = None
-    with _guarded(item):
+    with of_item.guarded_test(item):
         for excinfo in getattr(item, "_excinfo", None) or ():
             # A unittest.TestCase keeps its failures here.
-            _note_failure(item, excinfo.value)
-        failure = _judge(item, "body")
+            of_item.note_failure(item, excinfo.value)
+        failure = of_item.judge(item, "body")
         if failure is None:
             failure = blocking.caught_refusal(item)
     if failure is not None:
@@ -198,25 +188,25 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Look for further findings when the fixtures are torn down, and watch no more."""
-    with _guarded(item):
-        _enter(item, "teardown")
+    with of_item.guarded_test(item):
+        of_item.enter(item, "teardown")
     try:
         try:
             result = yield
         except BaseException as error:
-            with _guarded(item):
-                _note_failure(item, error)
-                _judge(item, "rest")
+            with of_item.guarded_test(item):
+                of_item.note_failure(item, error)
+                of_item.judge(item, "rest")
             raise
         failure = None
-        with _guarded(item):
-            failure = _judge(item, "rest")
+        with of_item.guarded_test(item):
+            failure = of_item.judge(item, "rest")
         if failure is not None:
             raise failure
         return result
     finally:
-        with _guarded(item):
-            _close(item)
+        with of_item.guarded_test(item):
+            of_item.close(item)
             put_back()
 
 
@@ -226,8 +216,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the section *LangChain callbacks* to the report of a test that fails."""
     report = yield
-    with _guarded(item):
-        _show(item, call, report)
+    with of_item.guarded_test(item):
+        of_item.show(item, call, report)
     add_tracebacks(item, report)
     return report
 
@@ -240,63 +230,17 @@ def pytest_fixture_setup(
     if fixturedef.scope == "function":
         return (yield)
     with ExitStack() as stack:
-        for item in request.config.stash[_tests_key][-1:]:
-            with _guarded(item):
-                stack.enter_context(item.stash[_threads_key].wider_fixture())
-                if _watched_key in item.stash:
-                    stack.enter_context(item.stash[_watched_key].wider_fixture())
+        for item in request.config.stash[of_item.tests_key][-1:]:
+            with of_item.guarded_test(item):
+                stack.enter_context(item.stash[of_item.threads_key].wider_fixture())
+                if of_item.watched_key in item.stash:
+                    stack.enter_context(item.stash[of_item.watched_key].wider_fixture())
         return (yield)
 
 
 def _output(config: pytest.Config, name: str) -> Any:
     """The path of an output that was asked for, but for those who ask for help alone."""
     return None if config.getoption("help", None) else config.getoption(f"lc_callbacks_{name}")
-
-
-def _guarded(item: pytest.Item) -> AbstractContextManager[None]:
-    """Around all that the hooks do for a test beside what they yield to; see `guarded`."""
-    return guarded(item, _give_up)
-
-
-def _give_up(item: pytest.Item) -> None:
-    """Switch off all that is on for a test, after an exception of the plugin's own; nothing is left to show."""
-    try:
-        _close(item)
-    finally:
-        if _watched_key in item.stash:
-            del item.stash[_watched_key]
-
-
-def _begin(item: pytest.Item) -> BaseException | None:
-    """Switch on what the test is set to. Returns the failure to raise for a wrong marker."""
-    threads = item.stash[_threads_key] = OwnThreads()
-    item.config.stash[_tests_key].append(item)
-    _enter(item, "setup")
-    is_marked = item.get_closest_marker("lc_callbacks") is not None
-    if is_marked or item.config.getini(f"lc_callbacks_{BLOCK}"):
-        mistake = _read_settings(item)
-        if mistake is not None:
-            return mistake
-    is_blocked = _settings_key in item.stash and item.stash[_settings_key].block_real_models
-    blocking.begin_test(item, threads, is_blocked=is_blocked)
-    if _is_watched(item, is_marked):
-        _watch(item, is_asked_for=is_marked or _uses_us(item))
-    return None
-
-
-def _show(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
-    """Add the section to the report of a test that fails."""
-    watched = item.stash.get(_watched_key, None)
-    if watched is None:
-        return
-    if watched.in_body and report.failed and call.excinfo is not None:
-        # A subtest's report.
-        _note_failure(item, call.excinfo.value)
-    from pytest_lc_callbacks._watching.outcome import add_section
-
-    add_section(item, watched, report)
-    if report.when == "teardown":
-        del item.stash[_watched_key]
 
 
 def _project_rules(config: pytest.Config) -> Iterable[Rule]:
@@ -314,102 +258,6 @@ def _names_in_ini(config: pytest.Config) -> Iterator[str]:
     yield from (text.partition("=")[0].strip() for text in config.getoption("override_ini", None) or ())
 
 
-def _enter(item: pytest.Item, phase: str) -> None:
-    item.stash[_phase_key] = phase
-    watched = item.stash.get(_watched_key, None)
-    if watched is not None:
-        watched.begin(phase)
-
-
-def _read_settings(item: pytest.Item) -> BaseException | None:
-    """Read the settings of a test, its markers included. Returns the failure to raise for a wrong marker."""
-    try:
-        item.stash[_settings_key] = Settings.of(item.config.getini, item.iter_markers("lc_callbacks"))
-    except ValueError as error:
-        return pytest.fail.Exception(f"{item.nodeid}: @pytest.mark.{error}", pytrace=False)
-    return None
-
-
-def _is_watched(item: pytest.Item, is_marked: bool) -> bool:
-    """Whether the observer is to watch the test: it has the marker, it uses a fixture of ours, or all are watched."""
-    observe = item.config.getini("lc_callbacks_observe")
-    if observe == "off" or getattr(getattr(item, "cls", None), "_lc_callbacks_contract", False):
-        # The checks of a handler's contract provoke what would be a finding elsewhere, and have observers of their own.
-        return False
-    if observe == "all" and "langchain_core" in sys.modules:
-        return True
-    return is_marked or _uses_us(item)
-
-
-def _uses_us(item: pytest.Item) -> bool:
-    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
-    # A project's own fixture of the same name comes last, and wins.
-    resolved = (definitions[name][-1] for name in getattr(item, "fixturenames", ()) if definitions.get(name))
-    return any(definition.func.__module__ == __name__ for definition in resolved)
-
-
-def _watch(item: pytest.Item, *, is_asked_for: bool = True) -> WatchedTest:
-    """The `WatchedTest` of *item*, made here if there is none yet; whether the test *is asked for* is noted there."""
-    if _watched_key not in item.stash:
-        from pytest_lc_callbacks._watching.watch import WatchedTest
-
-        watched = WatchedTest(
-            item.stash[_threads_key], is_asked_for=is_asked_for, seeks_open_runs=_is_told(item, "unfinished_run")
-        )
-        item.stash[_watched_key] = watched
-        watched.begin(item.stash[_phase_key])
-    item.stash[_watched_key].is_asked_for |= is_asked_for
-    return item.stash[_watched_key]
-
-
-def _settings(item: pytest.Item) -> Settings:
-    return item.stash.get(_settings_key, None) or Settings.of(item.config.getini, ())
-
-
-def _is_told(item: pytest.Item, finding: str) -> bool:
-    """Whether anybody may hear of this *finding*: it is on, or a hook may switch it on."""
-    return _settings(item).level(finding) != "off" or bool(item.ihook.pytest_lc_callbacks_finding.get_hookimpls())
-
-
-def _note_failure(item: pytest.Item, error: BaseException) -> None:
-    """Remember the first exception that a test failed or was skipped with: the test keeps that outcome."""
-    watched = item.stash.get(_watched_key, None)
-    if watched is not None and watched.failure is None:
-        watched.failure = error
-
-
-def _judge(item: pytest.Item, what: str) -> BaseException | None:
-    """Look for findings. Returns the exception that the test is to fail with because of them, if there is one."""
-    watched = item.stash.get(_watched_key, None)
-    if watched is None or isinstance(watched.failure, (KeyboardInterrupt, pytest.exit.Exception)):
-        return None
-    from pytest_lc_callbacks._watching.fixture_values import living_objects
-    from pytest_lc_callbacks._watching.outcome import failure_of
-
-    findings = watched.judge_body() if what == "body" else watched.judge_rest(lambda: living_objects(item))
-    if not findings:
-        return None
-    return failure_of(item, watched, findings, _settings(item))
-
-
-def _close(item: pytest.Item) -> None:
-    """Listen and refuse no more. What was seen stays until the last report is made."""
-    watched, threads = item.stash.get(_watched_key, None), item.stash.get(_threads_key, None)
-    tests = item.config.stash[_tests_key]
-    tests[:] = [test for test in tests if test is not item]
-    if threads is not None:
-        del item.stash[_threads_key]
-    if _settings_key in item.stash:
-        del item.stash[_settings_key]
-    with ExitStack() as steps:
-        # Each of them is taken, also where another one raises.
-        if threads is not None:
-            steps.callback(threads.end)
-        if watched is not None:
-            steps.callback(watched.close)
-        steps.callback(blocking.end_test, item)
-
-
 @pytest.fixture
 def recording_handler(request: pytest.FixtureRequest) -> RecordingHandler:
     """
@@ -419,7 +267,7 @@ def recording_handler(request: pytest.FixtureRequest) -> RecordingHandler:
     """
     from pytest_lc_callbacks._handlers.recorder import RecordingHandler
 
-    _watch_late(request)
+    of_item.watch_late(request)
     return RecordingHandler()
 
 
@@ -442,7 +290,7 @@ def fake_chat_model(request: pytest.FixtureRequest) -> FakeChatModel:
     """
     from pytest_lc_callbacks._fake import FakeChatModel
 
-    _watch_late(request)
+    of_item.watch_late(request)
     return FakeChatModel()
 
 
@@ -455,7 +303,7 @@ def callback_scopes(request: pytest.FixtureRequest) -> Observer:
     """
     if request.config.getini("lc_callbacks_observe") == "off":
         raise pytest.UsageError("callback_scopes needs the observer, and lc_callbacks_observe = off switches it off")
-    return _watch(request.node).observer
+    return of_item.watch(request.node).observer
 
 
 @pytest.fixture
@@ -469,13 +317,6 @@ def spy_on(request: pytest.FixtureRequest) -> Iterator[Spies]:
     from pytest_lc_callbacks._handlers.spy import Spies
 
     watched = request.config.getini("lc_callbacks_observe") != "off" and not has_given_up(request.node)
-    spies = _watch(request.node).spies if watched else Spies()
+    spies = of_item.watch(request.node).spies if watched else Spies()
     yield spies
     spies.stop()
-
-
-def _watch_late(request: pytest.FixtureRequest) -> None:
-    """Begin to watch a test that gets a fixture of ours with ``request.getfixturevalue``."""
-    if request.config.getini("lc_callbacks_observe") != "off" and not has_given_up(request.node):
-        with _guarded(request.node):
-            _watch(request.node)

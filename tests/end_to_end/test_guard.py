@@ -6,9 +6,9 @@ import pytest
 
 # Parts of the plugin that hooks call, and how many of the inner tests need each.
 PARTS = {
-    "plugin._enter": 5,
+    "_watching.of_item.enter": 5,
     "_watching.blocking.begin_test": 5,
-    "plugin._watch": 4,
+    "_watching.of_item.watch": 4,
     "_watching.watch.switch_on": 4,
     "_watching.watch.WatchedTest._listen": 4,
     "_findings.swallowed.Swallowed.start": 4,
@@ -121,7 +121,7 @@ def test_a_broken_part_changes_no_outcome(pytester, part):
     assert sum(line.endswith(said) for line in result.outlines) == PARTS[part]
 
 
-@pytest.mark.parametrize("part", ["plugin._enter", "_watching.watch.WatchedTest.judge_body"])
+@pytest.mark.parametrize("part", ["_watching.of_item.enter", "_watching.watch.WatchedTest.judge_body"])
 def test_the_traceback_stands_below_the_tests_own_failure(pytester, part):
     """
     A failing test shows the traceback in a section, and where warnings are errors nothing but the section tells.
