@@ -12,7 +12,7 @@ from pytest_lc_callbacks._recording.assignment import assign
 from pytest_lc_callbacks._recording.attributes import differing_keys, matches
 from pytest_lc_callbacks._recording.events import Event, Run
 from pytest_lc_callbacks._values import entries, entry, is_a, text_of
-from pytest_lc_callbacks._words import and_more, did_you_mean, listing, one_line, repr_short, shown, string, truncate
+from pytest_lc_callbacks._words import did_you_mean, first_lines, listing, one_line, repr_short, shown, string, truncate
 
 ExpectedToolCall: TypeAlias = str | tuple[str, Mapping[str, Any]] | EllipsisType
 _SHOWN = 20
@@ -110,8 +110,7 @@ def find_difference(wanted: Sequence[Any], calls: Sequence[ToolCall], *, any_ord
     if first is None:
         return None
     rows = [f"    {number}  {one_line(str(call))}{'  failed' * call.failed}" for number, call in enumerate(calls, 1)]
-    more = [f"    ...{and_more(len(rows) - _SHOWN)}"] if len(rows) > _SHOWN else []
-    return "\n".join([first, "  the tools that ran:" if rows else "  no tool ran", *rows[:_SHOWN], *more])
+    return "\n".join([first, "  the tools that ran:" if rows else "  no tool ran", *first_lines(rows, _SHOWN, "    ")])
 
 
 def _compare(wanted: Sequence[Any], calls: Sequence[ToolCall]) -> str | None:
@@ -198,5 +197,5 @@ def _is_literal(args: Any, depth: int = 0) -> bool:
 def _render_call(name: str, args: Any) -> str:
     if not is_a(args, Mapping):
         return f"{name}({repr_short(args)})"
-    pairs = (f"{'...' if key is ... else key}={repr_short(value)}" for key, value in entries(args))
-    return f"{name}({', '.join('...' if pair.startswith('...=') else pair for pair in pairs)})"
+    given = ("..." if key is ... else f"{key}={repr_short(value)}" for key, value in entries(args))
+    return f"{name}({', '.join(given)})"
