@@ -3,20 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from programs import HEAD, PROGRAMS
-
-
-@pytest.fixture
-def run(pytester):
-    """Runs a test file in which something goes wrong."""
-
-    def run(source, *args, head=HEAD):
-        pytester.makepyfile(head + source)
-        filters = "-Walways::pytest_lc_callbacks.CallbackFindingWarning"
-        return pytester.runpytest_inprocess("-p", "no:randomly", filters, *args)
-
-    return run
-
+from programs import PROGRAMS
 
 BROKEN = PROGRAMS["handler_error"]
 

@@ -8,19 +8,6 @@ import sys
 import pytest
 from programs import ERRORS, HEAD, PROGRAMS, WARNINGS
 
-
-@pytest.fixture
-def run(pytester):
-    """Runs a test file in which something goes wrong."""
-
-    def run(source, *args, head=HEAD):
-        pytester.makepyfile(head + source)
-        filters = "-Walways::pytest_lc_callbacks.CallbackFindingWarning"
-        return pytester.runpytest_inprocess("-p", "no:randomly", filters, *args)
-
-    return run
-
-
 BROKEN = PROGRAMS["handler_error"]
 
 

@@ -16,48 +16,13 @@ from unittest.mock import AsyncMock, MagicMock, Mock
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.language_models import FakeListLLM
-from langchain_core.output_parsers import StrOutputParser
+from spied_handlers import Base, Plain, Raising, chain
 
 from pytest_lc_callbacks import FakeChatModel
 from pytest_lc_callbacks._handlers.spy import Spies
 
 # Handlers that raise are what many of these tests are about.
 pytestmark = pytest.mark.lc_callbacks(handler_error="off")
-
-
-def chain():
-    """Two runs under one."""
-    return FakeChatModel() | StrOutputParser()
-
-
-class Plain(BaseCallbackHandler):
-    """What most handlers are like."""
-
-    def __init__(self):
-        self.seen = []
-
-    def on_llm_end(self, response, **kwargs):
-        self.seen.append("llm_end")
-
-
-class Base(BaseCallbackHandler):
-    """Has methods to inherit and to extend."""
-
-    def on_chat_model_start(self, serialized, messages, **kwargs):
-        self.on_llm_start(serialized, ["text"], **kwargs)
-
-    def on_llm_end(self, response, **kwargs):
-        pass
-
-
-class Raising(BaseCallbackHandler):
-    """Raises in one place."""
-
-    def __init__(self, error):
-        self.error = error
-
-    def on_llm_end(self, response, **kwargs):
-        raise self.error
 
 
 class RaisingLater(AsyncCallbackHandler):

@@ -8,36 +8,10 @@ import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, CallbackManager
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tracers import LangChainTracer
+from spied_handlers import Base, Child, Plain
 
 from pytest_lc_callbacks import FakeChatModel, RecordingHandler, Spy, _made, observe_callbacks
 from pytest_lc_callbacks._handlers.spy import Spies
-
-
-class Plain(BaseCallbackHandler):
-    """What most handlers are like."""
-
-    def __init__(self):
-        self.seen = []
-
-    def on_llm_end(self, response, **kwargs):
-        self.seen.append("llm_end")
-
-
-class Base(BaseCallbackHandler):
-    """Has methods to inherit and to extend."""
-
-    def on_chat_model_start(self, serialized, messages, **kwargs):
-        self.on_llm_start(serialized, ["text"], **kwargs)
-
-    def on_llm_end(self, response, **kwargs):
-        pass
-
-
-class Child(Base):
-    """Extends them."""
-
-    def on_llm_end(self, response, **kwargs):
-        super().on_llm_end(response, **kwargs)
 
 
 def test_a_class_is_every_instance_from_then_on(spy_on):

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.language_models import FakeListLLM
-from langchain_core.output_parsers import StrOutputParser
 from langchain_core.runnables import RunnableLambda
+from spied_handlers import Base, Child, Plain, Raising, chain
 
 from pytest_lc_callbacks import FakeChatModel, Spy
 
@@ -21,22 +21,7 @@ from pytest_lc_callbacks import FakeChatModel, Spy
 pytestmark = pytest.mark.lc_callbacks(handler_error="off")
 
 
-def chain():
-    """Two runs under one."""
-    return FakeChatModel() | StrOutputParser()
-
-
 HEARD = ["chain_start", "llm_end", "chain_start", "chain_end", "chain_end"]
-
-
-class Plain(BaseCallbackHandler):
-    """What most handlers are like."""
-
-    def __init__(self):
-        self.seen = []
-
-    def on_llm_end(self, response, **kwargs):
-        self.seen.append("llm_end")
 
 
 class Coroutine(AsyncCallbackHandler):
@@ -209,33 +194,6 @@ def test_a_model_that_is_copied_with_its_handler(spy_on):
     FakeChatModel(callbacks=[handler]).invoke("hi")
 
     assert spy.names == ["llm_start", "llm_end"]
-
-
-class Raising(BaseCallbackHandler):
-    """Raises in one place."""
-
-    def __init__(self, error):
-        self.error = error
-
-    def on_llm_end(self, response, **kwargs):
-        raise self.error
-
-
-class Base(BaseCallbackHandler):
-    """Has methods to inherit and to extend."""
-
-    def on_chat_model_start(self, serialized, messages, **kwargs):
-        self.on_llm_start(serialized, ["text"], **kwargs)
-
-    def on_llm_end(self, response, **kwargs):
-        pass
-
-
-class Child(Base):
-    """Extends them."""
-
-    def on_llm_end(self, response, **kwargs):
-        super().on_llm_end(response, **kwargs)
 
 
 @pytest.mark.parametrize("target", [None, Child, Base], ids=["the handler", "its class", "its parent class"])

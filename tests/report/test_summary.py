@@ -122,11 +122,11 @@ def test_annotations(monkeypatch):
     """
     Each finding is an annotation at its test's line; nine of a kind at most, and one that counts the rest.
     """
-    monkeypatch.setenv("GITHUB_WORKSPACE", "/work/repo")
+    monkeypatch.setenv("GITHUB_WORKSPACE", "/checkout")
     many = [a_test(f"tests/t.py::test_{n}", findings=[FINDING]) for n in range(12)]
     error = {**FINDING, "level": "error", "summary": "100% of it,\nwith: a line"}
 
-    told = commands([*SESSION, *many, a_test("tests/t.py::e", findings=[error])], Path("/work/repo/sub"))
+    told = commands([*SESSION, *many, a_test("tests/t.py::e", findings=[error])], Path("/checkout/sub"))
 
     warnings = [text for text in told if text.startswith("::warning")]
     assert warnings[0] == (

@@ -17,7 +17,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 from typing_extensions import TypedDict
 
-from pytest_lc_callbacks import RecordingHandler, observe_callbacks
+from pytest_lc_callbacks import RecordingHandler
 
 PROMPT = ChatPromptTemplate.from_template("{q}")
 QUESTION: dict[str, Any] = {"q": 1}
@@ -33,19 +33,6 @@ class State(TypedDict):
 def model(**options: Any) -> FakeListChatModel:
     """A model that answers as often as it is asked."""
     return FakeListChatModel(responses=["abc"], **options)
-
-
-@pytest.fixture
-def observer():
-    """An observer that is on in this test."""
-    with observe_callbacks() as observer:
-        yield observer
-
-
-@pytest.fixture
-def handler(observer):
-    """A handler, made when the observer is on."""
-    return RecordingHandler()
 
 
 def heard(observer: Any, handler: Any) -> list[str]:

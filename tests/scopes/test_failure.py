@@ -25,19 +25,6 @@ def model(**options: Any) -> FakeListChatModel:
 
 
 @pytest.fixture
-def observer():
-    """An observer that is on in this test."""
-    with observe_callbacks() as observer:
-        yield observer
-
-
-@pytest.fixture
-def handler(observer):
-    """A handler, made when the observer is on."""
-    return RecordingHandler()
-
-
-@pytest.fixture
 def test_observer():
     """An observer that knows of phases, as a test's own does."""
     observer = switch_on()
