@@ -6,6 +6,8 @@ import dataclasses
 import types
 import weakref
 from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -194,10 +196,8 @@ def own_cause() -> BaseException:
 
 
 def numpy_array(*numbers: int) -> Any:
-    """An array, which has no truth value if it has several elements."""
-    import numpy
-
-    return numpy.array(numbers)
+    """An array, which has no truth value if it has several elements; a list where numpy is not installed."""
+    return import_module("numpy").array(numbers) if find_spec("numpy") else list(numbers)
 
 
 def pydantic_v1() -> Any:
