@@ -1,0 +1,26 @@
+"""Public bug reports: the cause is named, no false one is, and the mended program is silent."""
+
+from __future__ import annotations
+
+import pytest
+
+from report_programs import REPORTS, Report, told
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.name)
+def test_the_cause_is_named(report: Report) -> None:
+    """
+    What a test is told of the buggy program names the cause, and no other one.
+    """
+    said = told(report.buggy, report.check, report.spied)
+
+    assert [words for words in report.says if words not in said] == [], said
+    assert [words for words in report.never if words in said] == [], said
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.name)
+def test_the_mended_program_is_silent(report: Report) -> None:
+    """
+    The mended program passes its check and earns no finding.
+    """
+    assert told(report.good, report.reads_good or report.check, report.spied) == ""

@@ -1,0 +1,116 @@
+"""Public bug reports as small programs: what each does wrong, its mended twin, and the words it has to be told."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.language_models import FakeListChatModel
+
+from pytest_lc_callbacks import RecordingHandler
+from pytest_lc_callbacks._watching.watch import WatchedTest
+
+REPORTS: list[Report] = []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """
+    One report.
+
+    A program takes a handler; it may be a coroutine function. *check* takes the handler that *spied* makes a spy of,
+    or the recording handler, and is what a user would write below the program.
+    """
+
+    name: str
+    buggy: Callable[[Any], Any]
+    good: Callable[[Any], Any]
+    says: tuple[str, ...]
+    """What the message or the finding has to say of the buggy program."""
+
+    never: tuple[str, ...] = ()
+    """False causes: what it must not say."""
+
+    check: Callable[[Any], None] = lambda heard: None
+    spied: type | None = None
+    """The handler class that a spy listens to; its Recording is what is checked."""
+
+    reads_good: Callable[[Any], None] | None = None
+    """The check of the mended program, where it is another one."""
+
+
+def report(**fields: Any) -> None:
+    """Add a report to `REPORTS`."""
+    REPORTS.append(Report(**fields))
+
+
+def told(program: Callable[[Any], Any], check: Callable[[Any], None], spied: type | None = None) -> str:
+    """All that a test is told of *program* and *check*, in one line: the failed check, then the findings."""
+    watched = WatchedTest()
+    try:
+        watched.begin("call")
+        handler = RecordingHandler()
+        heard = handler if spied is None else watched.spies(spied)
+        done = program(handler)
+        if inspect.iscoroutine(done):
+            asyncio.run(done)
+        words = _failure(check, heard)
+        found = [*watched.judge_body(), *watched.judge_rest(list)]
+        return " ".join(" ".join([words, *map(str, found)]).split())
+    finally:
+        watched.close()
+
+
+def _failure(check: Callable[[Any], None], heard: Any) -> str:
+    try:
+        check(heard)
+    except AssertionError as failure:
+        return str(failure)
+    return ""
+
+
+def model(**fields: Any) -> FakeListChatModel:
+    """A chat model that always says x."""
+    return FakeListChatModel(responses=["x"], **fields)
+
+
+def at(handler: Any) -> Any:
+    """A config with *handler*."""
+    return {"callbacks": [handler]}
+
+
+def hears_all(heard: Any) -> None:
+    """The check that a handler heard every run."""
+    heard.assert_runtime_scope()
+
+
+class SharedState(BaseCallbackHandler):
+    """Two instances share a dict."""
+
+    spans: dict[Any, int] = {}  # noqa: RUF012  # the mistake
+
+    def on_chat_model_start(self, serialized: Any, messages: Any, *, run_id: Any, **kwargs: Any) -> None:
+        self.spans[run_id] = 1
+
+    def on_llm_end(self, response: Any, *, run_id: Any, **kwargs: Any) -> None:
+        del self.spans[run_id]
+
+
+class OwnState(SharedState):
+    """Each instance has its own."""
+
+    def __init__(self) -> None:
+        self.spans = {}
+
+
+report(
+    name="class-level state",
+    buggy=lambda h: model().invoke("q", {"callbacks": [h, SharedState(), SharedState()]}),
+    good=lambda h: model().invoke("q", {"callbacks": [h, OwnState()]}),
+    says=("2 instances of SharedState heard this run", "[shared-state]"),
+    never=(".get()", "start may be missed"),
+)
