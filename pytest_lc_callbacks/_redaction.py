@@ -211,8 +211,9 @@ def _keep(match: re.Match[str]) -> str:
 def _unnamed(match: re.Match[str]) -> str:
     value = match["value"]
     bare = value.strip("\\\"'* ")
-    # What pydantic masks already, and names without a value.
-    if len(bare) < 3 or bare.startswith("SecretStr(") or bare in ("None", "null", "True", "true", "False", "false"):
+    # What pydantic masks already, and names without a value; `ANY` is what a list to paste has instead of a secret.
+    without_value = ("None", "null", "True", "true", "False", "false", "ANY")
+    if len(bare) < 3 or bare.startswith("SecretStr(") or bare in without_value:
         return match[0]
     if bare.startswith(REDACTED.strip("]")):
         return match[0]

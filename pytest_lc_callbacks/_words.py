@@ -153,8 +153,13 @@ def last_lines(lines: Sequence[str], limit: int, indent: str = "") -> list[str]:
 
 def did_you_mean(word: Any, known: Iterable[str], limit: int = 1) -> str:
     """The nearest of the *known* words as the end of a clause, `` (did you mean 'x'?)``; empty where none is near."""
-    near = get_close_matches(str(word), list(known), n=limit)
+    near = near_words(str(word), known, limit)
     return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
+
+
+def near_words(word: str, known: Iterable[str], limit: int = 1) -> list[str]:
+    """The nearest of the *known* words, the nearest first."""
+    return get_close_matches(word, list(known), n=limit)
 
 
 def hint(text: str) -> str:

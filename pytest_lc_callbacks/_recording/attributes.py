@@ -253,15 +253,50 @@ def _is_same_run(name_or_run: Any, run: Run) -> bool:
     return run is name_or_run or (run._id_key == name_or_run._id_key and not run._same_recording_as(name_or_run))
 
 
-def describe(key: str, event: Event) -> str:
-    """The attribute *key* of *event* in words: ``run='FakeChatModel'``."""
+def describe(key: str, event: Event, expected: Any = None) -> str:
+    """
+    The attribute *key* of *event* in words: ``run='FakeChatModel'``.
+
+    Of a dict it shows the keys alone in which it differs from the *expected* one.
+    """
     if key == "run":
         return f"run={repr_short(event.run_name)}"
     if key == "parent":
         parent = event.run.parent if event.run is not None else None
-        unheard = "a parent run that the handler did not hear" if event.parent_run_id is not None else "no parent"
+        unheard = "a parent that was not heard" if event.parent_run_id is not None else "no parent"
         return f"parent={repr_short(parent.name)}" if parent is not None and parent.name else unheard
     if key == "under":
         around = [run.label for run in event.run.ancestors()] if event.run else []
         return f"under={' in '.join(around)!r}" if around else "no run around it that the handler heard"
-    return f"{key}={repr_short(getattr(event, key))}"
+    actual = getattr(event, key)
+    if is_a(expected, Mapping) and is_a(actual, Mapping):
+        return _describe_keys(key, expected, actual)
+    return f"{key}={repr_short(actual)}"
+
+
+def _describe_keys(key: str, expected: Any, actual: Any) -> str:
+    """``inputs={'city': 'Rome', ...}``, ``metadata without 'tenant' (did you mean 'tenent'?)``."""
+    there, differing = dict(entries(actual)), _differing_keys(key, expected, actual)
+    shown = {name: there[name] for name in differing if name in there}
+    missing = [name for name in differing if name not in there]
+    words = []
+    if shown:
+        inner = ", ".join(f"{name!r}: {repr_short(value)}" for name, value in shown.items())
+        words.append(f"{key}={{{inner}{', ...' if len(shown) < len(there) else ''}}}")
+    if missing:
+        names = ", ".join(f"{name!r}{did_you_mean(name, map(str, there))}" for name in missing)
+        words.append(f"{key} without {names}")
+    return " and ".join(words) or f"{key}={repr_short(actual)}"
+
+
+def _differing_keys(key: str, expected: Any, actual: Any) -> list[Any]:
+    """The keys that make the attribute *key* differ: in metadata, others do not."""
+    return differing_keys({**dict(entries(expected)), ...: ...} if key == "metadata" else expected, actual)
+
+
+def count_differing_keys(key: str, expected: Any, event: Event) -> int:
+    """In how many keys the attribute *key* of *event* differs from the *expected* one; one, where it is no dict."""
+    actual = getattr(event, key, None)
+    if not (is_a(expected, Mapping) and is_a(actual, Mapping)):
+        return 1
+    return len(_differing_keys(key, expected, actual))

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pytest_lc_callbacks._recording.assignment import assign
 from pytest_lc_callbacks._recording.events import Run
 from pytest_lc_callbacks._recording.mismatch import Mismatch
-from pytest_lc_callbacks._recording.patterns import AnyOrder, Item, render_item, render_items
+from pytest_lc_callbacks._recording.patterns import AnyOrder, Item, render_items
 from pytest_lc_callbacks._recording.selection import Selection
-from pytest_lc_callbacks._words import count, first_lines, hint, more, truncate
+from pytest_lc_callbacks._recording.unserved import Reason, Sent, Unserved, explain_unserved
+from pytest_lc_callbacks._words import count, first_lines, hint, truncate
 
 # How many events a search through `any_order` may look at before it raises `SearchLimitError`.
 SEARCH_LIMIT = 5_000_000
-# Ranks of reasons; a message tells the one that ranks highest.
-_NO_START, _OTHER_RUNS, _UNSERVED = range(3)
+# How many events a search for a better reason than the first may look at.
+_REASON_LIMIT = 50_000
 
 
 _NAME_MORE = hint(
@@ -32,8 +33,8 @@ class SearchLimitError(ValueError):
 class Budget:
     """How many more events a search may look at, together with the searches for its branches."""
 
-    def __init__(self) -> None:
-        self._left = SEARCH_LIMIT
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = self._left = SEARCH_LIMIT if limit is None else limit
 
     def spend(self, events: int, group: AnyOrder) -> None:
         """
@@ -46,18 +47,8 @@ class Budget:
         if self._left < 0:
             alike = Counter(render_items(branch) for branch in group.branches).most_common()
             lines = [f"  {truncate(text)}{f' ({number} times)' if number > 1 else ''}" for text, number in alike]
-            first = f"expected to decide any_order within {SEARCH_LIMIT:,} steps, but these branches fit too many runs:"
+            first = f"expected to decide any_order within {self._limit:,} steps, but these branches fit too many runs:"
             raise SearchLimitError("\n".join([first, *first_lines(lines, 6, "  "), _NAME_MORE]))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reason:
-    """Why `any_order` cannot begin at an event."""
-
-    rank: int
-    at: int
-    detail: str
-    evidence: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -84,6 +75,26 @@ class _Span:
         return self.first == index and self.size == self.end - index
 
 
+@dataclass(slots=True)
+class _Beginning:
+    """The runs that begin at an index, as far as they may serve `any_order` together."""
+
+    runs: dict[Run, Sequence[int]]
+    """The indices of their events."""
+
+    index: int
+    """Where the runs end, or the first event that does not fit."""
+
+    top: Run | None = None
+    """The run that begins there although no branch is left; None where that event belongs to no such run."""
+
+    is_cut: bool = False
+    """Whether that event comes between those of a run."""
+
+    fits: bool = False
+    """Whether there is a run for each branch, and nothing between them."""
+
+
 class ConcurrentRuns:
     """
     Finds the runs of a *selection* that match `any_order`.
@@ -99,14 +110,14 @@ class ConcurrentRuns:
     def __init__(
         self, selection: Selection, budget: Budget, read: Callable[[Sequence[Item], Selection], Mismatch | None]
     ) -> None:
-        self.reason: Reason | None = None
-        """Why `enter` refused; of several reasons the one that says most."""
         self._selection = selection
         self._budget = budget
         self._read = read
         self._spans: dict[Run, _Span] = {}
         self._beginnings: dict[int, Run] | None = None
         """The runs by the index of their first events; None until `any_order` is asked for the first time."""
+        self._refused: list[tuple[AnyOrder, int]] = []
+        """What did not match, and where."""
 
     def enter(self, group: AnyOrder, at: int) -> int | None:
         """
@@ -118,33 +129,59 @@ class ConcurrentRuns:
         if self._beginnings is None:
             self._spans = _measure(self._selection)
             self._beginnings = {span.own: run for run, span in self._spans.items()}
-        if at not in self._beginnings:
-            if self._says_more(_NO_START):
-                self.reason = Reason(rank=_NO_START, at=at, detail=f"{self._name(at)} does not begin a run")
-            return None
-        runs = self._find(group, at)
-        if runs is None or not (self._may_match(group, runs) or self._says_more(_UNSERVED)):
-            return None
-        unserved, served = self._assign(group, runs)
-        if unserved is None:
-            return 1 + max(indices[-1] for indices in runs.values())
-        if self._says_more(_UNSERVED):
-            detail, evidence = self._explain(group, runs, unserved, served)
-            self.reason = Reason(rank=_UNSERVED, at=at, detail=detail, evidence=evidence)
+        if at in self._beginnings:
+            found = self._find(group, at, self._budget)
+            if found.fits and self._may_match(group, found.runs):
+                unserved, _ = self._assign(group, found.runs, self._budget)
+                if unserved is None:
+                    return 1 + max(indices[-1] for indices in found.runs.values())
+        if at in self._beginnings or not self._refused:
+            self._refused.append((group, at))
         return None
 
-    def _find(self, group: AnyOrder, at: int) -> dict[Run, Sequence[int]] | None:
+    def reason(self) -> Reason | None:
+        """Why `enter` refused; of several reasons that where most branches had their runs, and then most runs began."""
+        if not self._refused:
+            return None
+        best = self._explain(*self._refused[0], Budget())
+        budget = Budget(_REASON_LIMIT)
+        try:
+            for group, at in self._refused[1:]:
+                reason = self._explain(group, at, budget)
+                if reason.rank > best.rank:
+                    best = reason
+        except SearchLimitError:
+            # The reasons that were found so far have to do.
+            return best
+        return best
+
+    def _explain(self, group: AnyOrder, at: int, budget: Budget) -> Reason:
+        """Why the runs that begin *at* this index do not match."""
+        if self._beginnings is None or at not in self._beginnings:
+            return Reason(rank=(-1, 0), at=at, why=Unserved(f"{self._name(at)} does not begin a run"))
+        found = self._find(group, at, budget)
+        unserved, served = self._assign(group, found.runs, budget)
+        sent = [Sent(run, self._selection.at(indices)) for run, indices in found.runs.items()]
+        if found.top is not None:
+            sent.append(Sent(found.top, self._selection.at(self._indices(found.top))))
+        if found.fits:
+            assert unserved is not None, "what matches is not refused"
+            why = explain_unserved(group, sent, unserved, served, self._read)
+        else:
+            why = Unserved(self._describe(found, unserved, served))
+        rank = len(served), len(found.runs)
+        return Reason(rank=rank, at=at, why=why, runs=tuple(each.events for each in sent))
+
+    def _find(self, group: AnyOrder, at: int, budget: Budget) -> _Beginning:
         """The runs that begin from *at* on, one for each branch of *group*, and the indices of their events."""
         runs: dict[Run, Sequence[int]] = {}
         top_of: dict[Run, Run] = {}
         index, end = at, at + 1
         while index < end or len(runs) < len(group.branches):
-            self._budget.spend(1, group)
+            budget.spend(1, group)
             top = self._top(index, at, top_of) if index < len(self._selection) else None
             if top is None or (top not in runs and len(runs) == len(group.branches)):
-                if self._says_more(_OTHER_RUNS):
-                    self.reason = Reason(rank=_OTHER_RUNS, at=at, detail=self._describe(index, len(runs), top))
-                return None
+                return _Beginning(runs, index, top, is_cut=index < end)
             span = self._spans[top]
             end = max(end, span.end)
             # One step for a run whose events stand together: otherwise N nested runs would take N * N steps.
@@ -152,11 +189,11 @@ class ConcurrentRuns:
                 runs[top] = range(index, span.end)
                 index = span.end
                 continue
-            sent = runs.setdefault(top, [])
-            assert isinstance(sent, list), "no event of a run comes after its end"
-            sent.append(index)
+            own = runs.setdefault(top, [])
+            assert isinstance(own, list), "no event of a run comes after its end"
+            own.append(index)
             index += 1
-        return runs
+        return _Beginning(runs, index, fits=True)
 
     def _top(self, index: int, at: int, top_of: dict[Run, Run]) -> Run | None:
         """
@@ -176,30 +213,35 @@ class ConcurrentRuns:
             top_of[run] = run
         return None if run is None else top_of.get(run)
 
-    def _says_more(self, rank: int) -> bool:
-        """Whether a reason of this *rank* replaces `reason`."""
-        return self.reason is None or self.reason.rank < rank
+    def _indices(self, run: Run) -> list[int]:
+        """The indices of all events of *run* and of the runs under it."""
+        span, top_of = self._spans[run], {run: run}
+        return [index for index in range(span.own, span.end) if self._top(index, span.own, top_of) is run]
 
-    def _describe(self, index: int, begun: int, top: Run | None) -> str:
-        """Why the event at this *index* cannot follow after so many runs have *begun*, in words."""
-        runs = count(begun, "run")
-        if index == len(self._selection):
+    def _describe(self, found: _Beginning, unserved: int | None, served: Mapping[int, int]) -> str:
+        """Why the *found* runs are too few, too many, or mixed with others, in words."""
+        runs = count(len(found.runs), "run")
+        if found.top is not None:
+            return f"another run began beside the {runs}: {self._name(found.index)}"
+        if found.is_cut and found.index < len(self._selection):
+            return f"{self._name(found.index)} came between their events"
+        if unserved is None or len(served) < len(found.runs):
             return f"only {runs} began there"
-        if top is not None:
-            return f"another run began beside the {runs}: {self._name(index)}"
-        return f"{self._name(index)} came between and belongs to none of those runs"
+        return f"only {runs} began there, and none for branch {unserved + 1}"
 
     def _name(self, index: int) -> str:
         run = self._selection.run(index)
         return f"event {index + 1:,} ({self._selection.names[index]} of {run.label if run else 'no run'})"
 
-    def _assign(self, group: AnyOrder, runs: Mapping[Run, Sequence[int]]) -> tuple[int | None, dict[int, int]]:
+    def _assign(
+        self, group: AnyOrder, runs: Mapping[Run, Sequence[int]], budget: Budget
+    ) -> tuple[int | None, dict[int, int]]:
         """As the function `assign`, for the branches of *group* and these *runs*."""
         if group.is_exact:
             return _assign_by_name(group.branches, [tuple(self._sent(indices)) for indices in runs.values()])
-        self._budget.spend(len(group.branches) * len(runs), group)
+        budget.spend(len(group.branches) * len(runs), group)
         numbers = range(len(group.branches))
-        return assign([[self._fits(group, branch, indices) for indices in runs.values()] for branch in numbers])
+        return assign([[self._fits(group, branch, indices, budget) for indices in runs.values()] for branch in numbers])
 
     def _may_match(self, group: AnyOrder, runs: Mapping[Run, Sequence[int]]) -> bool:
         """Whether `_may_fit` holds of each branch and some run; it reads two events of a run, `_fits` all of them."""
@@ -212,39 +254,14 @@ class ConcurrentRuns:
         ends = (branch[0], names[indices[0]]), (branch[-1], names[indices[-1]])
         return least <= len(indices) <= most and all(item == name or not isinstance(item, str) for item, name in ends)
 
-    def _fits(self, group: AnyOrder, number: int, indices: Sequence[int]) -> bool:
+    def _fits(self, group: AnyOrder, number: int, indices: Sequence[int], budget: Budget) -> bool:
         if not self._may_fit(group, number, indices):
             return False
-        self._budget.spend(len(indices), group)
+        budget.spend(len(indices), group)
         return self._read(group.branches[number], self._selection.at(indices)) is None
 
     def _sent(self, indices: Sequence[int]) -> list[str]:
         return self._selection.at(indices).names
-
-    def _explain(
-        self, group: AnyOrder, runs: Mapping[Run, Sequence[int]], unserved: int, served: Mapping[int, int]
-    ) -> tuple[str, tuple[str, ...]]:
-        """Why no run is left for the branch *unserved*: in one line, and the lines that show it."""
-        lines = []
-        for number, (run, indices) in enumerate(runs.items()):
-            as_branch = f"   = branch {served[number] + 1}" if number in served else ""
-            lines.append(f"    {run.label} sent {_list_names(self._sent(indices))}{as_branch}")
-        branch = f"  branch {unserved + 1} is {render_items(group.branches[unserved])}"
-        detail = f"none of the {count(len(runs), 'run')} that began there is left for branch {unserved + 1}"
-        left = [run for number, run in enumerate(runs) if number not in served]
-        if len(left) == 1:
-            detail = self._compare(group, unserved, left[0], runs[left[0]])
-        return detail, (branch, *first_lines(lines, 6, "    ", "run"))
-
-    def _compare(self, group: AnyOrder, branch: int, run: Run, indices: Sequence[int]) -> str:
-        """Where the only *branch* and the only *run* that are left part, in words."""
-        sent = self._selection.at(indices)
-        mismatch = self._read(group.branches[branch], sent)
-        assert mismatch is not None, "a run that matches a branch serves it"
-        expected = " or ".join(truncate(render_item(item)) for item in mismatch.expected)
-        there = repr(sent.names[mismatch.at]) if mismatch.at < len(sent) else "no more"
-        at = f"as its event {mismatch.at + 1:,}"
-        return f"in branch {branch + 1} the run {run.label} sent {there} {at}, not {expected or 'nothing more'}"
 
 
 def _measure(selection: Selection) -> dict[Run, _Span]:
@@ -279,13 +296,6 @@ def _nearest(run: Run, spans: Mapping[Run, _Span], known: dict[Run, Run | None])
     found = known.get(outer, outer) if outer is not None else None
     known |= dict.fromkeys(asked, found)
     return found
-
-
-def _list_names(names: Sequence[str], limit: int = 8) -> str:
-    """Names for a message, cut in the middle."""
-    if len(names) <= limit:
-        return ", ".join(names)
-    return ", ".join([*names[: limit - 2], more(len(names) - limit + 1), names[-1]])
 
 
 def _assign_by_name(

@@ -13,11 +13,12 @@ from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item
 from pytest_lc_callbacks._recording.selection import Selection
 
 
-def find_mismatch(items: Sequence[Item], selection: Selection) -> Mismatch | None:
+def find_mismatch(items: Sequence[Item], selection: Selection, *, limit: int | None = None) -> Mismatch | None:
     """
     Where *items* and the events of the *selection* part; None if they match.
 
-    Exact lists take a step per event, patterns at most one per event and item, `any_order` at most `SEARCH_LIMIT`.
+    Exact lists take a step per event, patterns at most one per event and item, `any_order` at most *limit*,
+    which is `SEARCH_LIMIT` if left out.
 
     Raises:
         SearchLimitError: If that limit was passed, with the branches that made the search long.
@@ -27,7 +28,7 @@ def find_mismatch(items: Sequence[Item], selection: Selection) -> Mismatch | Non
         return None
     if all(isinstance(item, str) for item in items):
         return _exact_mismatch(items, names)
-    return _Search(_Automaton(items, len(names)), selection, _Shared(selection.log)).mismatch()
+    return _Search(_Automaton(items, len(names)), selection, _Shared(selection.log, limit)).mismatch()
 
 
 def _exact_mismatch(items: Sequence[Item], names: Sequence[str]) -> Mismatch:
@@ -153,8 +154,8 @@ def _takes(item: Item, name: str, fitting: Collection[EventPattern]) -> bool:
 class _Shared:
     """What one call of `find_mismatch` shares between the list and the branches of its `any_order`."""
 
-    def __init__(self, log: Log) -> None:
-        self.budget = Budget()
+    def __init__(self, log: Log, limit: int | None) -> None:
+        self.budget = Budget(limit)
         self._log = log
         self._branches: dict[int, _Automaton] = {}
         self._comparisons: dict[EventPattern, Comparison] = {}
@@ -259,21 +260,31 @@ class _Search:
         step = self._steps[furthest]
         rest = tuple(self._automaton.items[step.index + 1 :])
         if furthest and self._steps[furthest - 1].item is ...:
-            return self._explain(NoSuchEvent(at=reached_at, expected=(step.item,), rest=rest), anywhere=True)
+            before = tuple(self._automaton.items[: step.index])
+            missing = NoSuchEvent(
+                at=reached_at, expected=(step.item,), rest=rest, before=before, events=self._selection
+            )
+            return self._explain(missing, anywhere=True)
         return self._explain(WrongEvent(at=reached_at, expected=(step.item,), rest=rest), anywhere=False)
 
     def _explain(self, mismatch: Mismatch, *, anywhere: bool) -> Mismatch:
         """*mismatch* with the reason why no `any_order` could begin, if it expects one."""
-        reason = self._concurrent.reason
-        if reason is None or not any(isinstance(item, AnyOrder) for item in mismatch.expected):
+        if not any(isinstance(item, AnyOrder) for item in mismatch.expected):
+            return mismatch
+        reason = self._concurrent.reason()
+        if reason is None:
             return mismatch
         return NoConcurrentRuns(
             at=reason.at,
             expected=mismatch.expected,
             rest=mismatch.rest,
-            detail=reason.detail,
-            evidence=reason.evidence,
+            detail=reason.why.detail,
+            evidence=reason.why.evidence,
+            position=reason.why.position,
+            wanted_there=reason.why.wanted,
             anywhere=anywhere,
+            runs=reason.runs,
+            read=self._read,
         )
 
     def _read(self, branch: Sequence[Item], sent: Selection) -> Mismatch | None:

@@ -11,14 +11,16 @@ from pytest_lc_callbacks._recording.patterns import Item
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.tree import RunTree
 from pytest_lc_callbacks._values import ask
-from pytest_lc_callbacks._words import and_more, count, more, repr_short, safe
+from pytest_lc_callbacks._words import and_more, count, more, repr_short, safe, truncate
 
 _BEFORE, _AFTER = 3, 4
+_MARK = 80
 
 
 def window(mismatch: Mismatch, selection: Selection) -> list[str]:
-    """The events around a *mismatch*, numbered from 1, with their runs' names."""
-    at, size = mismatch.at, len(selection)
+    """The events around what a *mismatch* speaks of, numbered from 1, with their runs' names."""
+    at, size = mismatch.shown_at(selection), len(selection)
+    wanted = truncate(mismatch.mark(selection), _MARK)
     start, stop = max(0, at - _BEFORE), min(size, at + _AFTER + 1)
     rows = [(f"{i + 1:,}", selection.names[i], _label(selection.run(i))) for i in range(start, stop)]
     if at == size:
@@ -26,13 +28,15 @@ def window(mismatch: Mismatch, selection: Selection) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [f"    ... {count(start, 'event')} before"] if start else []
     for index, (number, name, run) in enumerate(rows, start):
-        mark = f"   <- expected {mismatch.mark}" if index == at else ""
+        mark = f"   <- expected {wanted}" if index == at else ""
         lines.append(f"    {number:>{widths[0]}}  {name:<{widths[1]}}  {run:<{widths[2]}}{mark}".rstrip())
     return [*lines, f"    ... {count(size - stop, 'event')} after"] if size > stop else lines
 
 
 def not_reached(rest: Sequence[Item], limit: int = 10) -> list[str]:
-    """The line with the items that come after a mismatch."""
+    """The line with the items that come after a mismatch, but for a ``...`` at the end, which any events match."""
+    if rest[-1:] == (...,):
+        rest = rest[:-1]
     if not rest:
         return []
     return [f"  not reached: {', '.join(map(name_item, rest[:limit]))}{and_more(len(rest) - limit)}"]

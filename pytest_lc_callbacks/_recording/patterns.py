@@ -30,22 +30,34 @@ class EventPattern:
         words += [f"{key}={repr_short(value)}" for key, value in self.attributes.items()]
         return f"event({', '.join(words)})"
 
+    def shorten(self, keys: Iterable[str]) -> str:
+        """The pattern with these attributes alone: ``event('tool_start', run='search', ...)``."""
+        shown = {key: self.attributes[key] for key in keys}
+        more = ", ..." if len(shown) < len(self.attributes) else ""
+        return f"{repr(EventPattern(self.name, shown))[:-1]}{more})"
+
     def difference(self, selection: Selection, index: int) -> str | None:
         """How the event at this *index* differs from this pattern, in words; None if it does not."""
-        name, position = selection.names[index], selection.positions[index]
+        name = selection.names[index]
         if self.name not in (None, name):
             return repr(name)
+        differing = self.differing(selection, index)
+        return f"{name!r} with {differing[1]}" if differing else None
+
+    def differing(self, selection: Selection, index: int) -> tuple[str, str] | None:
+        """The first attribute in which an event of this name differs, and what it is there: ``text='no'``."""
         comparison = Comparison(self.attributes, selection.log)
-        key = comparison.differing(position)
+        key = comparison.differing(selection.positions[index])
         if key is None:
             return None
-        shown = describe(key, selection.event(index))
+        event = selection.event(index)
+        shown, expected = describe(key, event, self.attributes[key]), self.attributes[key]
         remark = ""
         if comparison.raised is not None:
             remark = f" (== raised {error_words(comparison.raised, 60)})"
-        elif shown == f"{key}={repr_short(self.attributes[key])}":
+        elif describe(key, event) == f"{key}={repr_short(expected)}":
             remark = " (the difference lies in what is redacted, cut or not part of the repr)"
-        return f"{name!r} with {shown}{remark}"
+        return key, f"{shown}{remark}"
 
 
 @dataclass(frozen=True, eq=False)

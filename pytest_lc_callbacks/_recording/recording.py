@@ -138,10 +138,10 @@ class Recording(Questions):
         if mismatch is None:
             return
         report = self._ask_observer(names_in(*mismatch.expected, *mismatch.rest))
-        lines = [*mismatch.evidence, *window(mismatch, selection), *not_reached(mismatch.rest)]
+        lines = [*mismatch.details(selection), *window(mismatch, selection), *not_reached(mismatch.rest)]
         lines += explain(mismatch, items, selection, report)
         misses = f", which misses {listing(report.missed)}" if report.missed else ""
-        lines += [f"as recorded{misses}: {expectation(selection)}"]
+        lines += [f"as recorded{misses}: {expectation(items, mismatch, selection)}"]
         raise AssertionError(_join(mismatch.line(selection), lines))
 
     def assert_no_events(self, name: EventName | MethodName | None = None, **attributes: Unpack[Attributes]) -> None:

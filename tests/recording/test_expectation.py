@@ -10,14 +10,15 @@ from recordings import CHAIN, CHAIN_NAMES, moves, play, record, run_id, select
 
 from pytest_lc_callbacks import Recording, any_order, event, many
 from pytest_lc_callbacks._recording import expectation as _expectations
-from pytest_lc_callbacks._recording.expectation import expectation
+from pytest_lc_callbacks._recording.expectation import recorded
 
+ONE_BY_ONE = '    "tool_start",  # t\n    "tool_end",  # t\n' * 2
 WORDS = {"any_order": any_order, "event": event, "many": many}
 
 
 def written(handler: Recording) -> str:
     """What a failure would print."""
-    return expectation(select(handler))
+    return recorded(select(handler))
 
 
 def paste(text: str, handler: Recording) -> None:
@@ -75,24 +76,36 @@ def test_a_cut_expectation_passes_when_pasted(happenings: Any) -> None:
             ["chain_start a", "tool_start b<a", "tool_start c<a", "tool_end c<a", "tool_end b<a", "chain_end a"],
             """\
 assert_events([
-    "chain_start",
+    "chain_start",  # a
     any_order(
-        ["tool_start", "tool_end"],
-        ["tool_start", "tool_end"],
+        [
+            "tool_start",  # b
+            "tool_end",  # b
+        ],
+        [
+            "tool_start",  # c
+            "tool_end",  # c
+        ],
     ),
-    "chain_end",
+    "chain_end",  # a
 ])""",
         ),
         (
             ["tool_start a", "tool_end a", "tool_start b", "tool_end b"],
-            'assert_events(["tool_start", "tool_end", "tool_start", "tool_end"])',
+            """\
+assert_events([
+    "tool_start",  # a
+    "tool_end",  # a
+    "tool_start",  # b
+    "tool_end",  # b
+])""",
         ),
     ],
     ids=["nothing", "names", "tokens", "one token", "concurrent runs", "one run after the other"],
 )
 def test_what_is_printed(lines: list[str], printed: str) -> None:
     """
-    Tokens fold into `many`, concurrent runs into `any_order`, and runs one after the other stay as they are.
+    Tokens fold into `many`, concurrent runs into `any_order`; entries of several runs carry the runs' names.
     """
     handler = record(*lines)
     assert written(handler) == printed
@@ -101,23 +114,34 @@ def test_what_is_printed(lines: list[str], printed: str) -> None:
 
 def test_a_long_middle_is_cut() -> None:
     """
-    A long expectation shows its two ends, and ``...`` for what is between.
+    An expectation of more than 60 lines shows its two ends, and ``...`` with the number of the events between.
     """
     handler = record(*CHAIN * 50)
     text = written(handler)
     assert text.count("chain_start") <= 10
-    assert "    ...,\n" in text
+    assert "    ...,  # 280 events\n" in text
     paste(text, handler)
+
+
+@pytest.mark.parametrize(("lines", "is_whole"), [(9, True), (10, False)])
+def test_an_expectation_of_sixty_lines_is_whole(lines: int, is_whole: bool) -> None:
+    """
+    An expectation is printed whole up to about 60 lines.
+    """
+    text = written(record(*CHAIN * lines))
+    assert ("..." not in text) is is_whole
+    assert (text.count("# RunnableSequence") == 2 * lines) is is_whole
 
 
 @pytest.mark.parametrize("count", [7, 100], ids=["few", "many"])
 def test_very_many_concurrent_runs_become_dots(count: int) -> None:
     """
-    More concurrent runs than a reader would type become ``...``.
+    Concurrent runs that take more lines than a reader would type become ``...`` with the number of their events.
     """
     starts = [f"tool_start t#{n}<a" for n in range(count)]
     handler = record("chain_start a", *starts, *(line.replace("start", "end") for line in starts), "chain_end a")
-    assert written(handler) == 'assert_events(["chain_start", ..., "chain_end"])'
+    assert (f"    ...,  # {2 * count} events\n" in written(handler)) is (count == 100)
+    assert (written(handler).count('"tool_start",  # t') == count) is (count == 7)
     paste(written(handler), handler)
 
 
@@ -137,7 +161,8 @@ def test_a_pasted_expectation_is_strict() -> None:
     The printed expectation of one recording fails for another.
     """
     text = written(record(*CHAIN))
-    assert text == f"assert_events({CHAIN_NAMES})".replace("'", '"')
+    pairs = zip(CHAIN_NAMES, [line.split(" <")[0].split()[1] for line in CHAIN], strict=True)
+    assert text == "assert_events([\n" + "".join(f'    "{name}",  # {run}\n' for name, run in pairs) + "])"
     with pytest.raises(AssertionError, match="expected 'llm_end' as event 5, but"):
         paste(text, record(*CHAIN[:4], "llm_error FakeChatModel < RunnableSequence", CHAIN[-1]))
 
@@ -147,9 +172,9 @@ def test_a_pasted_expectation_is_strict() -> None:
     [
         (["map:key:a", "map:key:b"], "any_order("),
         (["graph:step:2", "graph:step:2"], "any_order("),
-        (["graph:step:2", "graph:step:3"], '"tool_start", "tool_end", "tool_start", "tool_end"'),
-        (["seq:step:1", "seq:step:2"], '"tool_start", "tool_end", "tool_start", "tool_end"'),
-        ([None, None], '"tool_start", "tool_end", "tool_start", "tool_end"'),
+        (["graph:step:2", "graph:step:3"], ONE_BY_ONE),
+        (["seq:step:1", "seq:step:2"], ONE_BY_ONE),
+        ([None, None], ONE_BY_ONE),
     ],
     ids=["parallel", "one step of a graph", "steps of a graph", "sequence", "no tags"],
 )
