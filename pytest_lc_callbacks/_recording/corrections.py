@@ -13,7 +13,8 @@ from pytest_lc_callbacks._recording.patterns import EventPattern
 from pytest_lc_callbacks._values import class_name, entries, is_a, items, module_name, text_of
 from pytest_lc_callbacks._words import near_words
 
-_LONGEST = 500
+# So long may a value be, and so deep, that is written out.
+_LONGEST, _DEEPEST = 500, 10
 
 
 class Anything:
@@ -104,32 +105,35 @@ def _correct_error(expected: Any, error: BaseException | None) -> Any:
     return error if arguments == error.args and not _has_anything(arguments) else kind
 
 
-def merge(expected: Any, actual: Any) -> Any:
+def merge(expected: Any, actual: Any, depth: int = 0) -> Any:
     """*actual* as literals; what is equal in *expected* stays, and so does its ``...: ...``."""
     if matches(expected, actual):
         return expected
-    if type(expected) is not dict or not is_a(actual, Mapping):
-        return plain(actual)
+    if type(expected) is not dict or not is_a(actual, Mapping) or depth == _DEEPEST:
+        return plain(actual, depth)
     there = dict(entries(actual))
-    keys = expected if ... in expected else there
-    return {
-        key: ... if key is ... else merge(expected.get(key, there.get(key)), there[key])
-        for key in keys
-        if key is ... or key in there
-    }
+    merged: dict[Any, Any] = {}
+    for key in expected if ... in expected else there:
+        if key is ...:
+            merged[key] = ...
+        elif key in there:
+            here = there[key]
+            merged[key] = merge(expected[key], here, depth + 1) if key in expected else plain(here, depth + 1)
+    return merged
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, depth: int = 0) -> Any:
     """*value* as Python's own literals; what has none, or is too long to read, becomes `Anything`."""
     if type(value) is float and not isfinite(value):
         return Anything("a number without a literal")
     if value is None or type(value) in (bool, int, float, str, bytes):
         is_long = type(value) in (str, bytes) and len(value) > _LONGEST
         return Anything(f"a text of {len(value):,} characters") if is_long else value
-    if type(value) is dict and len(value) <= _LONGEST and all(type(key) in (str, int, bool) for key in value):
-        return {key: plain(each) for key, each in value.items()}
-    if type(value) in (list, tuple) and len(value) <= _LONGEST:
-        return type(value)(map(plain, items(value)))
+    is_small = depth < _DEEPEST and type(value) in (dict, list, tuple) and len(value) <= _LONGEST
+    if is_small and type(value) is dict and all(type(key) in (str, int, bool) for key in value):
+        return {key: plain(each, depth + 1) for key, each in value.items()}
+    if is_small and type(value) in (list, tuple):
+        return type(value)(plain(each, depth + 1) for each in items(value))
     return Anything(f"{class_name(type(value))}, which has no literal")
 
 

@@ -88,10 +88,7 @@ def answer(text: str, metadata: dict[str, Any] | None = None, inputs: Any = None
             [event("tool_start", metadata={"tenant": "x", "tier": 1}), ...],
             '[event("tool_start", metadata={"tenent": "x", "tier": 1}), ...]',
         ),
-        (
-            [..., event("llm_end", text="yes")],
-            '[..., event("llm_end", text="it\'s \\"no\\"")]'.replace('\\"no', '\\"no'),
-        ),
+        ([..., event("llm_end", text="yes")], '[..., event("llm_end", text=\'it\\\'s "no"\')]'),
     ],
 )
 def test_one_value_changes(expected: list[Any], pasted: str) -> None:
@@ -99,8 +96,7 @@ def test_one_value_changes(expected: list[Any], pasted: str) -> None:
     Of a dict the keys change that differ; ``...: ...``, `ANY` and what is right stay.
     """
     handler = answer('it\'s "no"', {"tenent": "x", "tier": 1}, {"city": "Rome", "days": 2})
-    text = to_paste(handler, expected)
-    assert text == pasted or text == '[..., event("llm_end", text=\'it\\\'s "no"\')]'
+    assert to_paste(handler, expected) == pasted
 
 
 def test_a_branch_changes() -> None:
