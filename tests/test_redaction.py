@@ -177,3 +177,12 @@ def test_a_rule_that_goes_wrong_lets_nothing_out():
     PROJECT.end(broken)
 
     assert said == "(withheld: a rule of pytest_lc_callbacks_redact raised ZeroDivisionError)"
+
+
+def test_an_argument_after_a_name_is_no_secret() -> None:
+    """
+    The keyword after ``"llm_new_token"`` in a call stays, and the value of a token that ends with ``=`` does not.
+    """
+    call = 'event("llm_new_token", run_type="chat_model")'
+    assert redact(call) == call
+    assert "abcdefgh" not in redact("token: abcdefgh12345=")

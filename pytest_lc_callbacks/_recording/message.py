@@ -7,6 +7,7 @@ from itertools import islice
 
 from pytest_lc_callbacks._recording.events import Event, Run
 from pytest_lc_callbacks._recording.mismatch import Mismatch, name_item
+from pytest_lc_callbacks._recording.names import is_start
 from pytest_lc_callbacks._recording.patterns import Item
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.tree import RunTree
@@ -42,12 +43,26 @@ def not_reached(rest: Sequence[Item], limit: int = 10) -> list[str]:
     return [f"  not reached: {', '.join(map(name_item, rest[:limit]))}{and_more(len(rest) - limit)}"]
 
 
-def event_lines(events: Sequence[Event], limit: int = 10) -> list[str]:
-    """A line for each of the *events*, with its run and its error."""
+def event_lines(events: Sequence[Event], limit: int = 10, *, tell_apart: bool = False) -> list[str]:
+    """A line for each of the *events*, with its run and its error; to *tell* them *apart*, with parent and text."""
     first = events[:limit]
     width = max((len(event.name) for event in first), default=0)
-    lines = [f"    {event.name:<{width}}  {_label(event.run)}{_remark(event)}" for event in first]
+    lines = [
+        f"    {event.name:<{width}}  {_label(event.run)}{_remark(event)}{_detail(event) if tell_apart else ''}"
+        for event in first
+    ]
     return lines + _more_lines(len(events) - limit, "event")
+
+
+def _detail(event: Event) -> str:
+    """What tells an event from others of its name: the run around its run, its text, the inputs of a start."""
+    parent = event.run.parent if event.run is not None else None
+    words = f"  in {parent.label}" if parent is not None else ""
+    if event.text is not None:
+        return f"{words}  text={repr_short(event.text, 60)}"
+    if is_start(event.name) and event.inputs is not None:
+        return f"{words}  inputs={repr_short(event.inputs, 60)}"
+    return words
 
 
 def _remark(event: Event) -> str:

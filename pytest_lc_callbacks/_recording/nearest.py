@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from pytest_lc_callbacks._recording.attributes import Comparison, count_differing_keys
-from pytest_lc_callbacks._recording.events import Log
+from pytest_lc_callbacks._recording.events import Log, Run
 from pytest_lc_callbacks._recording.patterns import EventPattern, Item, Many
 from pytest_lc_callbacks._recording.selection import Selection
+from pytest_lc_callbacks._values import text_of
+from pytest_lc_callbacks._words import did_you_mean, truncate
 
 # So many events of a pattern's name are compared: a stream may have a hundred thousand.
 _COMPARED = 1_000
@@ -54,3 +57,37 @@ def find_matching(item: Item, selection: Selection, indices: Sequence[int]) -> l
             comparison = Comparison(alternative.attributes, selection.log)
             found += [index for index in of_name if comparison.differing(selection.positions[index]) is None]
     return sorted(set(found))
+
+
+def describe_nearest(pattern: EventPattern, selection: Selection) -> str:
+    """What the event that comes nearest to *pattern* has instead, as the end of a sentence; empty if there is none."""
+    nearest = find_nearest(pattern, selection, range(len(selection))) if pattern.name is not None else None
+    differing = pattern.differing(selection, nearest) if nearest is not None else None
+    if nearest is None or differing is None:
+        return ""
+    run = selection.run(nearest)
+    of = f" of {run.label}" if run is not None and differing[0] != "run" else ""
+    return truncate(f": the nearest, {selection.names[nearest]}{of}, has {differing[1]}", 120)
+
+
+def find_unheard_run(attributes: Mapping[str, Any], runs: Sequence[Run]) -> str:
+    """
+    Why a question about a run by its name asks nothing, in words; empty where it asks something.
+
+    That no event has ``run="search"`` may be what a test is about: there only a misspelt name is told.
+    """
+    names = {run.name for run in runs if run.name}
+    for key in ("under", "parent", "run"):
+        name = text_of(attributes.get(key))
+        if name is None or name in names:
+            continue
+        misspelt = next((other for other in names if _letters(other) == _letters(name)), None)
+        if key != "run" or misspelt is not None:
+            meant = f" (did you mean {misspelt!r}?)" if misspelt is not None else did_you_mean(name, names)
+            return f"the handler heard no run named {name!r}{meant}"
+    return ""
+
+
+def _letters(name: str) -> list[str]:
+    """What misspelt names share: the letters, in any order, without case and signs."""
+    return sorted(filter(str.isalnum, name.casefold()))

@@ -12,6 +12,7 @@ from pytest_lc_callbacks._recording.hints import NOTHING_RECORDED, explain, name
 from pytest_lc_callbacks._recording.matching import find_mismatch
 from pytest_lc_callbacks._recording.message import event_lines, not_reached, tree_lines, window
 from pytest_lc_callbacks._recording.names import EventName, MethodName, event_name
+from pytest_lc_callbacks._recording.nearest import describe_nearest, find_unheard_run
 from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport
 from pytest_lc_callbacks._recording.patterns import EventPattern, Expected, Item, compile_items, pattern_of
 from pytest_lc_callbacks._recording.questions import Questions
@@ -101,17 +102,19 @@ class Recording(Questions):
             return found[0]
         wanted = _render_wanted(name, attributes)
         if found:
-            raise AssertionError(_join(f"expected one {wanted}, but there are {len(found):,}", event_lines(found)))
+            lines = event_lines(found, tell_apart=True)
+            raise AssertionError(_join(f"expected one {wanted}, but there are {len(found):,}", lines))
         same_name = self.where(name).events if name else []
         lines = self._candidates(same_name)
         if not same_name:
             lines += self._explain_emptiness([event_name(name)] if name else None)
-        raise AssertionError(_join(f"expected one {wanted}, but there is none", lines))
+        nearest = describe_nearest(pattern_of(name, attributes), self._selection) if attributes else ""
+        raise AssertionError(_join(f"expected one {wanted}, but there is none{nearest}", lines))
 
     def _candidates(self, same_name: Sequence[Event]) -> list[str]:
         """The events that the user may have meant: those of the *same name*, or else all."""
         if same_name:
-            return ["  there are:", *event_lines(same_name)]
+            return ["  there are:", *event_lines(same_name, tell_apart=True)]
         return ["  recorded were:", *event_lines(self.events)] if self._selection else [f"  {self._emptiness}"]
 
     def assert_events(self, expected: Sequence[Expected]) -> None:
@@ -149,7 +152,8 @@ class Recording(Questions):
         Check that there is no event with this *name* and these *attributes*, or none at all if nothing is given.
 
         Raises:
-            AssertionError: With the events that there are; also if nothing was recorded, unless that is what is asked.
+            AssertionError: With the events that there are; also if nothing was recorded, unless that is what is asked,
+                and if no run of the name ``under`` or ``parent`` was heard, or ``run`` is a heard name misspelt.
 
             TypeError: If there are none, and ``==`` raised for one of the attributes: then nobody knows.
         """
@@ -169,6 +173,10 @@ class Recording(Questions):
             first = f"expected no {wanted} among the recorded events, but {self._emptiness}, so nothing was checked"
             silence = hint("if the handler is to hear nothing at all, write assert_no_events() of the handler itself.")
             raise AssertionError(_join(first, [*self._ask_observer().hints, silence]))
+        unheard = find_unheard_run(attributes, self._selection.runs())
+        if unheard:
+            first = f"expected no {wanted}, but {unheard}, so nothing was checked"
+            raise AssertionError(_join(first, self._ask_observer().hints))
 
     def assert_no_errors(self, ignore: type[BaseException] | Iterable[type[BaseException]] = ()) -> None:
         """

@@ -35,16 +35,17 @@ def test_one() -> None:
             "chain_end",
             {},
             "expected one 'chain_end', but there are 2\n"
-            "    chain_end  ChatPromptTemplate\n"
+            "    chain_end  ChatPromptTemplate  in RunnableSequence\n"
             "    chain_end  RunnableSequence",
         ),
         (
             CHAIN,
             "chain_end",
             {"run": "Other"},
-            "expected one event('chain_end', run='Other'), but there is none\n"
+            "expected one event('chain_end', run='Other'), but there is none: the nearest, chain_end, has "
+            "run='ChatPromptTemplate'\n"
             "  there are:\n"
-            "    chain_end  ChatPromptTemplate\n"
+            "    chain_end  ChatPromptTemplate  in RunnableSequence\n"
             "    chain_end  RunnableSequence",
         ),
         (
