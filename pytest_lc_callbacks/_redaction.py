@@ -142,7 +142,7 @@ _ANY_NAME = re.compile(
 )
 _SECRET_NAME = re.compile(rf"(?i)(?:^|[^a-z])(?:{_SURE}|{_MAYBE}|{_WHOLE_LINE})$")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_KEYWORD = re.compile(r"[a-z]+(?:_[a-z]+)*=")
+_NEXT_WORD = re.compile(r"[a-z]+(?:_[a-z]+)*(?:=.*)?")
 _WORDLIKE = re.compile(r"[A-Za-z]?[a-z]*|[A-Z]+|[\W_]*")
 
 
@@ -227,8 +227,8 @@ def _unless_a_word(match: re.Match[str]) -> str:
     bare = match["value"].strip("\\\"'")
     if len(bare) < 8 or " " in bare or _WORDLIKE.fullmatch(bare) or bare.replace(".", "").isdigit():
         return match[0]
-    # An argument that follows in a call, as in `event("llm_new_token", run_type="llm")`.
-    if _KEYWORD.fullmatch(bare) and "," in match[0][: match.start("value") - match.start()]:
+    # What follows in a list or a call, as in `event("llm_new_token", run_type="llm"), "llm_end"`.
+    if _NEXT_WORD.fullmatch(bare) and "," in match[0][: match.start("value") - match.start()]:
         return match[0]
     return _unnamed(match)
 

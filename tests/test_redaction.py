@@ -183,6 +183,6 @@ def test_an_argument_after_a_name_is_no_secret() -> None:
     """
     The keyword after ``"llm_new_token"`` in a call stays, and the value of a token that ends with ``=`` does not.
     """
-    call = 'event("llm_new_token", run_type="chat_model")'
+    call = 'event("llm_new_token", run_type="llm"), event("llm_new_token", parent=None),\n"llm_new_token",\n"llm_end"'
     assert redact(call) == call
     assert "abcdefgh" not in redact("token: abcdefgh12345=")

@@ -37,11 +37,14 @@ def edits(items: list[Item], mismatch: Mismatch, selection: Selection) -> Iterat
     last = len(items) - len(mismatch.rest) - bool(mismatch.expected)
     first = max(0, last + 1 - max(1, len(mismatch.expected)))
     editor = _Editor(items, mismatch, selection)
-    for index in range(first, min(last + 1, len(items))):
+    # Where a `many` goes on, the entry behind may have been wrong before.
+    stop = last + 1 + (len(mismatch.expected) > 1)
+    for index in range(first, min(stop, len(items))):
         yield from editor.change(index)
         yield from editor.move(index)
         yield editor.delete(index)
-    for index in range(first, last + 2):
+    # The list may have been at its end as well, where a `many` before it takes the same events.
+    for index in sorted({*range(first, last + 2), len(items)}):
         yield from editor.insert(index)
     yield from editor.go_on(last)
 
