@@ -129,8 +129,9 @@ _PASSWORD = re.compile(
     r"(?im)(?P<name>\b(?:password|passphrase|passwd|pwd))(?P<close>)[ \t]*[:=][ \t]*"
     r"(?P<value>(?!\[redacted\]|SecretStr\(|[bru]{0,2}\\*[\"'{\[(])[^\s,;)\]}\"'\\]+(?:[ \t]+[^\s,;)\]}\"'\\]+)*)"
 )
+# What follows the name of an event, as in `["llm_new_token", "chat_model_start"]`, is the next entry and no value.
 _MAYBE_NAMED = re.compile(
-    rf"(?i)(?<![a-z0-9])(?:[a-z0-9]+[_-]){{0,3}}(?P<name>{_MAYBE}){_SEPARATOR}{_PREFIX}"
+    rf"(?i)(?<![a-z0-9])(?:[a-z0-9]+[_-]){{0,3}}(?<!llm_new_)(?P<name>{_MAYBE}){_SEPARATOR}{_PREFIX}"
     rf"(?P<value>{_QUOTED}|[^\s,;)\]}}\"'\\]{{8,}})"
 )
 _HEADER = re.compile(
@@ -142,7 +143,6 @@ _ANY_NAME = re.compile(
 )
 _SECRET_NAME = re.compile(rf"(?i)(?:^|[^a-z])(?:{_SURE}|{_MAYBE}|{_WHOLE_LINE})$")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_NEXT_WORD = re.compile(r"[a-z]+(?:_[a-z]+)*(?:=.*)?")
 _WORDLIKE = re.compile(r"[A-Za-z]?[a-z]*|[A-Z]+|[\W_]*")
 
 
@@ -226,9 +226,6 @@ def _unnamed(match: re.Match[str]) -> str:
 def _unless_a_word(match: re.Match[str]) -> str:
     bare = match["value"].strip("\\\"'")
     if len(bare) < 8 or " " in bare or _WORDLIKE.fullmatch(bare) or bare.replace(".", "").isdigit():
-        return match[0]
-    # What follows in a list or a call, as in `event("llm_new_token", run_type="llm"), "llm_end"`.
-    if _NEXT_WORD.fullmatch(bare) and "," in match[0][: match.start("value") - match.start()]:
         return match[0]
     return _unnamed(match)
 

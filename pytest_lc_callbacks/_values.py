@@ -33,6 +33,11 @@ def is_a(value: Any, *kinds: type[Any]) -> bool:
         return False
 
 
+def is_exactly(value: Any, *kinds: type[Any]) -> bool:
+    """Whether the class of *value* is one of *kinds*; ``in`` would compare the classes, and a metaclass may raise."""
+    return any(type(value) is kind for kind in kinds)
+
+
 def bases(kind: type[Any]) -> tuple[type[Any], ...]:
     """The class *kind* and its bases, whatever its metaclass says."""
     found: tuple[type[Any], ...] = _MRO(kind)

@@ -179,10 +179,12 @@ def test_a_rule_that_goes_wrong_lets_nothing_out():
     assert said == "(withheld: a rule of pytest_lc_callbacks_redact raised ZeroDivisionError)"
 
 
-def test_an_argument_after_a_name_is_no_secret() -> None:
+def test_an_entry_after_the_name_of_an_event_is_no_secret() -> None:
     """
-    The keyword after ``"llm_new_token"`` in a call stays, and the value of a token that ends with ``=`` does not.
+    What follows ``"llm_new_token"`` in a list or a call stays; what follows ``"token"`` does not.
     """
-    call = 'event("llm_new_token", run_type="llm"), event("llm_new_token", parent=None),\n"llm_new_token",\n"llm_end"'
+    call = 'event("llm_new_token", run_type="llm"), event("on_llm_new_token"),\n"llm_new_token",\n"llm_error"'
     assert redact(call) == call
-    assert "abcdefgh" not in redact("token: abcdefgh12345=")
+    assert redact('event("llm_new_token", auth="abc12345678")') == 'event("llm_new_token", auth="[redacted]")'
+    for secret in ('("token", "abcdefghijkl=")', '("token", auth=abcdef123456)', "token: abcdefgh12345="):
+        assert "abc" not in redact(secret)

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_lc_callbacks._recording.attributes import matches
 from pytest_lc_callbacks._recording.events import Event
 from pytest_lc_callbacks._recording.patterns import EventPattern
-from pytest_lc_callbacks._values import class_name, entries, is_a, items, module_name, text_of
+from pytest_lc_callbacks._values import class_name, entries, is_a, is_exactly, items, module_name, text_of
 from pytest_lc_callbacks._words import near_words
 
 # So long may a value be, and so deep, that is written out.
@@ -126,16 +126,16 @@ def plain(value: Any, depth: int = 0) -> Any:
     """*value* as Python's own literals; what has none, or is too long to read, becomes `Anything`."""
     if type(value) is float and not isfinite(value):
         return Anything("a number without a literal")
-    if value is None or type(value) in (bool, int, float, str, bytes):
-        is_long = type(value) in (str, bytes) and len(value) > _LONGEST
+    if value is None or is_exactly(value, bool, int, float, str, bytes):
+        is_long = is_exactly(value, str, bytes) and len(value) > _LONGEST
         return Anything(f"a text of {len(value):,} characters") if is_long else value
-    is_small = depth < _DEEPEST and type(value) in (dict, list, tuple) and len(value) <= _LONGEST
-    if is_small and type(value) is dict and all(type(key) in (str, int, bool) for key in value):
+    is_small = depth < _DEEPEST and is_exactly(value, dict, list, tuple) and len(value) <= _LONGEST
+    if is_small and type(value) is dict and all(is_exactly(key, str, int, bool) for key in value):
         return {key: plain(each, depth + 1) for key, each in value.items()}
-    if is_small and type(value) in (list, tuple):
+    if is_small and is_exactly(value, list, tuple):
         return type(value)(plain(each, depth + 1) for each in items(value))
     return Anything(f"{class_name(type(value))}, which has no literal")
 
 
 def _has_anything(value: Any) -> bool:
-    return isinstance(value, Anything) or any(map(_has_anything, items(value)))
+    return is_a(value, Anything) or any(map(_has_anything, items(value)))

@@ -12,10 +12,12 @@ from unittest.mock import ANY
 from pytest_lc_callbacks._recording.corrections import Anything
 from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many
 from pytest_lc_callbacks._redaction import clean
-from pytest_lc_callbacks._values import class_name, is_a, text_of
+from pytest_lc_callbacks._values import class_name, is_a, is_exactly, text_of
 from pytest_lc_callbacks._words import listing, raw_repr
 
 _WIDTH = 88
+# A value that is nested deeper has no literal: it may hold itself.
+_DEEPEST = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,25 +86,28 @@ class _Writer:
     def _write_attribute(self, key: str, value: Any) -> str:
         return f"{key}={self._without_secret(f'{key}=', self._write_value(value), key)}"
 
-    def _write_value(self, value: Any) -> str:
+    def _write_value(self, value: Any, depth: int = 0) -> str:
         """*value* as Python reads it."""
-        if isinstance(value, Anything):
+        if is_a(value, Anything):
             return self._any(value.why)
+        is_sequence = is_exactly(value, list, tuple, set, frozenset)
+        if depth == _DEEPEST and (is_sequence or type(value) is dict):
+            return self._any("a value that is nested too deep")
         if type(value) is dict:
-            return "{" + ", ".join(self._write_pair(key, each) for key, each in value.items()) + "}"
-        if type(value) in (list, tuple, set, frozenset) and value:
-            return self._write_sequence(value)
+            return "{" + ", ".join(self._write_pair(key, each, depth + 1) for key, each in value.items()) + "}"
+        if is_sequence and value:
+            return self._write_sequence(value, depth + 1)
         text = _spell(value)
         return self._any(f"{class_name(type(value))}, which has no literal") if text is None else text
 
-    def _write_pair(self, key: Any, value: Any) -> str:
+    def _write_pair(self, key: Any, value: Any, depth: int) -> str:
         if key is ... and value is ...:
             return "...: ..."
-        start = f"{self._write_value(key)}: "
-        return start + self._without_secret(start, self._write_value(value), key)
+        start = f"{self._write_value(key, depth)}: "
+        return start + self._without_secret(start, self._write_value(value, depth), key)
 
-    def _write_sequence(self, value: Any) -> str:
-        inner = ", ".join(self._without_secret("", self._write_value(each), "a value") for each in value)
+    def _write_sequence(self, value: Any, depth: int) -> str:
+        inner = ", ".join(self._without_secret("", self._write_value(each, depth), "a value") for each in value)
         if type(value) is tuple:
             return f"({inner}{',' * (len(value) == 1)})"
         if type(value) is list:

@@ -48,6 +48,7 @@ PROGRAM = """
 import json
 import pytest
 from pathlib import Path
+from unittest.mock import ANY
 from strange_programs import PLACES, outcome
 from strange_values import VALUES
 from pytest_lc_callbacks import any_order, event, many
@@ -100,7 +101,9 @@ def look(handler, made):
     handler.where(metadata={{"value": made}})
     message = failing(handler.assert_events, [event(handler.names[0]), "retry"])
     _, _, pasted = message.partition("as recorded: ")
-    eval(pasted, {{"assert_events": handler.assert_events, "many": many, "any_order": any_order}})
+    pasted = pasted.partition("\\n(ANY, ")[0]
+    grammar = {{"event": event, "many": many, "any_order": any_order, "ANY": ANY}}
+    eval(pasted, {{"assert_events": handler.assert_events, **grammar}})
     failing(handler.assert_events, [..., event(handler.names[-1], inputs=made, outputs="no"), ...])
     failing(handler.assert_events, [event(handler.names[0], run="no")])
     failing(handler.assert_run_tree, "nobody")
