@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from pytest_lc_callbacks._fake import Call as Call
     from pytest_lc_callbacks._fake import FakeChatModel as FakeChatModel
     from pytest_lc_callbacks._fake import FakeChatModelExhausted as FakeChatModelExhausted
+    from pytest_lc_callbacks._fake import FakeLLM as FakeLLM
     from pytest_lc_callbacks._findings.finding import Finding as Finding
     from pytest_lc_callbacks._handlers.observer import Observer as Observer
     from pytest_lc_callbacks._handlers.observer import observe_callbacks as observe_callbacks
@@ -33,6 +34,7 @@ __all__ = [
     "EventName",
     "FakeChatModel",
     "FakeChatModelExhausted",
+    "FakeLLM",
     "Finding",
     "Observer",
     "Recording",
@@ -55,6 +57,7 @@ _ROOMS = {
     "EventName": "_recording",
     "FakeChatModel": "_fake",
     "FakeChatModelExhausted": "_fake",
+    "FakeLLM": "_fake",
     "Finding": "_findings.finding",
     "Observer": "_handlers.observer",
     "Recording": "_recording",

@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 __tracebackhide__ = True
 
 
+# What LangChain's own fake models take, and what says the same here.
+_OF_OTHER_FAKES = {
+    "messages": "write responses=[...]",
+    "sleep": "write latency=, or chunk_latency= for the time between chunks",
+    "error_on_chunk_number": "write .respond(chunks=[...], then_raise=TimeoutError())",
+    "i": "a script begins with its first response",
+    "queries": "write .on(...).respond(...) for each of them",
+    "sequential_responses": "write responses=[...]",
+}
+
+
 def refuse_unknown(model: type[BaseModel], given: Mapping[str, Any]) -> None:
     """
     Refuse an argument that no field of *model* has: pydantic would drop it in silence.
@@ -29,7 +40,9 @@ def refuse_unknown(model: type[BaseModel], given: Mapping[str, Any]) -> None:
     known |= {field.alias for field in model.model_fields.values() if field.alias}
     for name in given:
         if name not in known:
-            raise TypeError(f"{model.__name__}() takes no argument {name!r}{did_you_mean(name, known)}")
+            word = _OF_OTHER_FAKES.get(name)
+            remedy = f"; {word}" if word else did_you_mean(name, known)
+            raise TypeError(f"{model.__name__}() takes no argument {name!r}{remedy}")
 
 
 def read_list(responses: Any) -> list[Response]:
@@ -40,9 +53,8 @@ def read_list(responses: Any) -> list[Response]:
         TypeError: If it is no list, or has something in it that is no response.
     """
     if isinstance(responses, (str, Mapping, BaseMessage)) or not isinstance(responses, Sequence):
-        raise TypeError(
-            f"responses= is a list of responses, not {type(responses).__name__}; write responses=['Paris', 'Rome']"
-        )
+        remedy = "write responses=list(...)" if hasattr(responses, "__next__") else "write responses=['Paris', 'Rome']"
+        raise TypeError(f"responses= is a list of responses, not {type(responses).__name__}; {remedy}")
     return [Response(kind=read_kind(value, f"responses[{i}]")) for i, value in enumerate(responses)]
 
 
@@ -52,6 +64,7 @@ def read_respond(
     tool_calls: Any,
     chunks: Any,
     then_raise: Any,
+    cut_off: Any,
     times: Any,
     always: Any,
     optional: Any,
@@ -69,13 +82,13 @@ def read_respond(
     """
     where = f"respond({'...' if values else ''})"
     values = values or (...,)
-    _read_flags(where, always=always, optional=optional, check_tools=check_tools)
+    _read_flags(where, always=always, optional=optional, check_tools=check_tools, cut_off=cut_off)
     count = _read_times(where, times, always, len(values))
     if len(values) > 1 and (tool_calls is not None or chunks is not None):
         raise TypeError(f"{where} takes tool_calls= and chunks= for one response, not for {len(values)}")
     return [
         Response(
-            kind=read_kind(value, where, tool_calls=tool_calls, chunks=chunks, then_raise=then_raise),
+            kind=read_kind(value, where, tool_calls=tool_calls, chunks=chunks, then_raise=then_raise, cut_off=cut_off),
             times=count,
             optional=optional,
             latency=read_seconds(where, "latency", latency),

@@ -24,6 +24,8 @@ class Call:
     Attributes:
         number: Which call it is, from 1.
 
+        model: The model that was asked: the fake model, the copy of it, or the real model that it stands in for.
+
         mode: How LangChain asked: ``"invoke"``, ``"ainvoke"``, ``"stream"`` or ``"astream"``.
 
         prompt: The messages themselves. What they said at the call is in `messages`.
@@ -42,14 +44,21 @@ class Call:
     """
 
     __slots__ = (
-        "_kept", "_messages", "error", "mode", "number", "options", "prompt", "response", "stop", "tool_choice", "tools"
+        "_kept", "_messages", "error", "mode", "model", "number",
+        "options", "prompt", "response", "stop", "tool_choice", "tools",
     )  # fmt: skip
 
     def __init__(
-        self, mode: str, prompt: Sequence[BaseMessage], stop: list[str] | None, options: Mapping[str, Any]
+        self,
+        mode: str,
+        prompt: Sequence[BaseMessage],
+        stop: list[str] | None,
+        options: Mapping[str, Any],
+        model: Any = None,
     ) -> None:
         self.number: int = 0
         self.mode: str = mode
+        self.model: Any = model
         self.prompt: Sequence[BaseMessage] = prompt
         self.tools: list[Any] = list(options.get("tools") or ())
         self.tool_choice: Any = options.get("tool_choice")
@@ -79,6 +88,17 @@ class Call:
         if self.error is not None:
             return f"raised {class_name(type(self.error))}"
         return "open" if self.response is None else truncate(str(Message(self.response)), _SHOWN)
+
+
+class TextCall(Call):
+    """A call of a text LLM: `messages` has the prompt as the only message, and functions get its text."""
+
+    __slots__ = ()
+
+
+def asked(call: Call) -> Any:
+    """What scripted functions are called with: a list of the messages, or for a text LLM the prompt's text."""
+    return text_of(call.messages[-1]) if isinstance(call, TextCall) else list(call.messages)
 
 
 def have_same_prompt(one: Call, other: Call) -> bool:

@@ -37,6 +37,7 @@ class ModelFields(BaseChatModel):
     streaming: bool | None = None
     provider: Literal["anthropic", "openai"] | None = None
     stream_usage: bool = True
+    usage: bool = True
     latency: float = Field(default=0, ge=0)
     chunk_latency: float = Field(default=0, ge=0)
 

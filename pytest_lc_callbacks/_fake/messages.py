@@ -7,9 +7,11 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from functools import reduce
+from operator import add
 from typing import Any
 
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_chunk_to_message
 from langchain_core.messages.tool import tool_call_chunk
 
 from pytest_lc_callbacks._values import ask, class_name
@@ -72,7 +74,7 @@ def complete(
     template: AIMessage,
     *,
     identity: str,
-    usage: Mapping[str, Any],
+    usage: Mapping[str, Any] | None,
     metadata: Mapping[str, Any],
     unique: Callable[[str], str],
 ) -> AIMessage:
@@ -80,11 +82,12 @@ def complete(
     A copy of *template* for one call, with the id, usage and metadata that a model adds.
 
     Args:
-        template: The scripted message. What it says itself is kept. It shares no list and no dict with the copy.
+        template: The scripted message. What it says itself is kept, a `usage_metadata` of None too. It shares no list
+            and no dict with the copy.
 
         identity: The id of the message. The ids of its tool calls are ``call_{identity}_0`` and so on.
 
-        usage: Its `usage_metadata`.
+        usage: Its `usage_metadata`; None if the model reports none.
 
         metadata: Its `response_metadata`.
 
@@ -105,13 +108,26 @@ def complete(
             "tool_calls": calls,
             "invalid_tool_calls": invalid,
             "response_metadata": {**metadata, **own_metadata},
-            "usage_metadata": deepcopy(template.usage_metadata) if template.usage_metadata else dict(usage),
+            "usage_metadata": _usage(template, usage),
             "id": unique(template.id) if template.id else identity,
         }
     )
 
 
-def split(message: AIMessage, texts: Sequence[str] | None = None) -> Iterator[AIMessageChunk]:
+def merge(chunks: Sequence[AIMessageChunk]) -> AIMessage:
+    """
+    The message that *chunks* add up to.
+
+    `langchain_core` sets every field of it. Fields that no chunk sets count as left out, as in `AIMessage("a")`.
+    """
+    message = message_chunk_to_message(reduce(add, chunks))
+    assert isinstance(message, AIMessage)
+    given = {name for chunk in chunks for name in chunk.model_fields_set}
+    message.model_fields_set.intersection_update(given)
+    return message
+
+
+def split(message: AIMessage, texts: Sequence[str] | None = None, *, broken: bool = False) -> Iterator[AIMessageChunk]:
     """
     The chunks of *message*: text by words, other blocks one by one, tool-call arguments in pieces.
 
@@ -121,22 +137,24 @@ def split(message: AIMessage, texts: Sequence[str] | None = None) -> Iterator[AI
         message: The message.
 
         texts: The pieces of its text, as scripted; None to cut it by words.
+
+        broken: Whether the stream breaks behind them, so that nothing of the ending is sent.
     """
     empty: str | list[Any] = "" if isinstance(message.content, str) else []
     parts: list[dict[str, Any]] = [{"content": piece} for piece in content_pieces(message.content, texts)]
     first_call = len(parts)
     parts += [{"content": empty, "tool_call_chunks": [piece]} for piece in call_pieces(message)]
-    if not parts or "tool_call_chunks" in parts[-1]:
+    if not broken and (not parts or "tool_call_chunks" in parts[-1]):
         parts.append({"content": empty})
     if message.additional_kwargs:
         # They go into the chunk of the first tool call: in another one, langchain_core would read the calls once more.
         has_calls = message.tool_calls or message.invalid_tool_calls
         parts[first_call if has_calls else 0]["additional_kwargs"] = message.additional_kwargs
-    return _chunks(message, parts)
+    return _chunks(message, parts, broken=broken)
 
 
 def complete_chunks(
-    pieces: Sequence[AIMessageChunk], template: AIMessage, message: AIMessage
+    pieces: Sequence[AIMessageChunk], template: AIMessage, message: AIMessage, *, broken: bool = False
 ) -> Iterator[AIMessageChunk]:
     """
     Copies of scripted chunks that add up to *message*.
@@ -147,6 +165,8 @@ def complete_chunks(
         template: Their sum.
 
         message: What `complete` made of the sum.
+
+        broken: Whether the stream breaks behind them, so that nothing of the ending is added to the last one.
     """
     ids = iter([call["id"] for call in (*message.tool_calls, *message.invalid_tool_calls)])
     last = len(pieces) - 1
@@ -155,7 +175,7 @@ def complete_chunks(
         for call in chunk.tool_call_chunks:
             if call["name"]:
                 call["id"] = next(ids, None)
-        if position == last:
+        if position == last and not broken:
             _complete_last(chunk, template, message)
         yield chunk
 
@@ -213,6 +233,12 @@ def _as_json(value: Any, default: Callable[[Any], str]) -> str:
         return _type_name(value)
 
 
+def _usage(template: AIMessage, usage: Mapping[str, Any] | None) -> Any:
+    if template.usage_metadata or "usage_metadata" in template.model_fields_set:
+        return deepcopy(template.usage_metadata)
+    return None if usage is None else dict(usage)
+
+
 def _give_id(call: Any, identity: str, unique: Callable[[str], str], new_ids: dict[str, str]) -> dict[str, Any]:
     """A copy of *call* with an id; *new_ids* learns of a scripted id that was replaced."""
     own = call["id"]
@@ -232,13 +258,14 @@ def _copy_content(content: Any, new_ids: Mapping[str, str]) -> Any:
     return blocks
 
 
-def _chunks(message: AIMessage, parts: list[dict[str, Any]]) -> Iterator[AIMessageChunk]:
+def _chunks(message: AIMessage, parts: list[dict[str, Any]], *, broken: bool) -> Iterator[AIMessageChunk]:
     shared = {key: message.response_metadata[key] for key in _ON_EVERY_CHUNK if key in message.response_metadata}
-    parts[-1].update(
-        usage_metadata=message.usage_metadata,
-        response_metadata=message.response_metadata,
-        chunk_position="last",
-    )
+    if not broken:
+        parts[-1].update(
+            usage_metadata=message.usage_metadata,
+            response_metadata=message.response_metadata,
+            chunk_position="last",
+        )
     for part in parts:
         yield AIMessageChunk(**{"id": message.id, "response_metadata": shared, **part})
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import Field, PrivateAttr
 
-from pytest_lc_callbacks._fake.arguments import read_list, read_respond, read_seconds, refuse_unknown
-from pytest_lc_callbacks._fake.call import Call
+from pytest_lc_callbacks._fake.answering import Answering
+from pytest_lc_callbacks._fake.arguments import read_list, read_seconds, refuse_unknown
 from pytest_lc_callbacks._fake.fields import ModelFields
 from pytest_lc_callbacks._fake.providers import PAYLOADS
 from pytest_lc_callbacks._fake.reading import Scripted
 from pytest_lc_callbacks._fake.response import ResponseQueue
-from pytest_lc_callbacks._fake.rule import Matcher
 from pytest_lc_callbacks._fake.script import Script
+from pytest_lc_callbacks._fake.scripted_model import ScriptedModel
 from pytest_lc_callbacks._fake.structured_output import structured_output
-from pytest_lc_callbacks._fake.turn import Result, Turn
 
 if TYPE_CHECKING:
     from typing import Self
@@ -27,13 +24,14 @@ if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.language_models import LanguageModelInput
     from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.outputs import ChatGenerationChunk, ChatResult
     from langchain_core.runnables import Runnable
 
 # pytest shows the line of the test, not our way to the message.
 __tracebackhide__ = True
 
 
-class FakeChatModel(ModelFields):
+class FakeChatModel(ScriptedModel, ModelFields):
     """
     A chat model for tests: a real `BaseChatModel` that answers from a script, offline and at once.
 
@@ -50,6 +48,8 @@ class FakeChatModel(ModelFields):
 
         stream_usage: Whether the streams of a model with a provider report usage.
 
+        usage: Whether the model reports usage at all; a local server of OpenAI's API may report none.
+
         latency: Seconds to wait before each response.
 
         chunk_latency: Seconds to wait between the chunks of a stream.
@@ -60,7 +60,7 @@ class FakeChatModel(ModelFields):
     Raises:
         TypeError: If no model could give a response, or an argument is unknown.
 
-        ValueError: If the provider is another one, or a latency is negative.
+        ValueError: If the provider is another one or always reports usage, or a latency is negative.
 
     Example:
         ```python
@@ -80,6 +80,10 @@ class FakeChatModel(ModelFields):
         provider = fields.get("provider")
         if provider not in tuple(PAYLOADS):
             raise ValueError(f"provider= is 'anthropic' or 'openai', not {provider!r}; leave it out for a plain model")
+        if provider == "anthropic" and fields.get("usage") is False:
+            raise ValueError(
+                "usage=False: Anthropic's API always reports usage; write it for a plain model or 'openai'"
+            )
         for name in ("latency", "chunk_latency"):
             read_seconds(f"{type(self).__name__}()", name, fields.get(name))
         if provider and not {"model", "model_name"} & fields.keys():
@@ -87,85 +91,6 @@ class FakeChatModel(ModelFields):
         super().__init__(**fields)
         if responses is not None:
             self.script.add(read_list(responses), self.script.queue)
-
-    def respond(
-        self,
-        *responses: Scripted,
-        tool_calls: Sequence[tuple[str, Mapping[str, Any]]] | None = None,
-        chunks: Sequence[Any] | None = None,
-        then_raise: BaseException | type[BaseException] | None = None,
-        times: int = 1,
-        always: bool = False,
-        optional: bool = False,
-        latency: float | None = None,
-        chunk_latency: float | None = None,
-        check_tools: bool = True,
-    ) -> Self:
-        """
-        Script the next response, or several in a row; after `on` those of the rule.
-
-        Args:
-            responses: A text, an `AIMessage`, an exception to raise, an object for structured output, or a
-                function of the messages that returns one of these (it may be async).
-
-            tool_calls: The tools to call, as ``(name, arguments)``; alone, or with one text.
-
-            chunks: The texts or `AIMessageChunk` to stream; their sum is the response.
-
-            then_raise: Raise this after the chunks.
-
-            times: How often to give the response.
-
-            always: Give the response to every later call.
-
-            optional: Do not report the response if no call takes it.
-
-            latency: Seconds to wait before the response; the model's `latency` if left out.
-
-            chunk_latency: Seconds to wait between its chunks; the model's `chunk_latency` if left out.
-
-            check_tools: Refuse tool calls that the tools bound at the call do not allow.
-
-        Raises:
-            TypeError: If no model could give such a response.
-
-            ValueError: If the arguments contradict each other, or the response could never be given.
-        """
-        scripted = read_respond(
-            responses,
-            tool_calls=tool_calls,
-            chunks=chunks,
-            then_raise=then_raise,
-            times=times,
-            always=always,
-            optional=optional,
-            latency=latency,
-            chunk_latency=chunk_latency,
-            check_tools=check_tools,
-        )
-        self.script.add(scripted, self._queue or self.script.queue)
-        return self
-
-    def on(self, matcher: Matcher) -> Self:
-        """
-        Script responses for matching prompts: ``model.on("refund").respond("Certainly.")``.
-
-        Rules are tried in their order, before the queue, and do not depend on the order of the calls. The result is
-        this model again, with the same script and calls, but its `respond` adds to the rule.
-
-        Args:
-            matcher: A part of the last message's text (case-sensitive), a compiled regex that is searched in it,
-                or a function of the messages that returns whether they match.
-
-        Raises:
-            TypeError: If *matcher* is something else.
-
-            ValueError: If *matcher* is the empty text.
-        """
-        rule = self.script.add_rule(matcher)
-        model = self.model_copy()
-        model._queue = rule.queue
-        return model
 
     def auto(self) -> Self:
         """
@@ -175,29 +100,6 @@ class FakeChatModel(ModelFields):
         """
         self.script.is_automatic = True
         return self
-
-    @property
-    def calls(self) -> list[Call]:
-        """The calls that reached the model or one of its copies, in the order in which they arrived."""
-        return self.script.calls
-
-    @property
-    def call_count(self) -> int:
-        """How many calls reached the model or one of its copies."""
-        return len(self.script.calls)
-
-    @property
-    def last_call(self) -> Call:
-        """
-        The latest of the `calls`.
-
-        Raises:
-            LookupError: If the model was not called.
-        """
-        calls = self.script.calls
-        if not calls:
-            raise LookupError("last_call: the model has not been called; .call_count is 0")
-        return calls[-1]
 
     def bind_tools(
         self,
@@ -270,10 +172,7 @@ class FakeChatModel(ModelFields):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        with self._turn("invoke", messages, stop, kwargs) as turn:
-            result = turn.result(turn.take())
-            _pause(self._latency(turn))
-            return self._chat_result(turn, result)
+        return self._answering.generate(messages, stop, kwargs)
 
     async def _agenerate(
         self,
@@ -282,10 +181,7 @@ class FakeChatModel(ModelFields):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        with self._turn("ainvoke", messages, stop, kwargs) as turn:
-            result = turn.result(await turn.atake())
-            await _apause(self._latency(turn))
-            return self._chat_result(turn, result)
+        return await self._answering.agenerate(messages, stop, kwargs)
 
     def _stream(
         self,
@@ -294,16 +190,10 @@ class FakeChatModel(ModelFields):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        with self._turn("stream", messages, stop, kwargs) as turn:
-            result = turn.result(turn.take())
-            wait, pause = self._latency(turn), self._chunk_latency(turn)
-            for chunk in self._chunks(turn, result):
-                _pause(wait)
-                wait = pause
-                if run_manager:
-                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                yield chunk
-            result.raise_error()
+        for chunk in self._answering.stream(messages, stop, kwargs):
+            if run_manager:
+                run_manager.on_llm_new_token(chunk.text, chunk=chunk, **self._payloads.token_options(chunk))
+            yield chunk
 
     async def _astream(
         self,
@@ -312,51 +202,13 @@ class FakeChatModel(ModelFields):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        with self._turn("astream", messages, stop, kwargs) as turn:
-            result = turn.result(await turn.atake())
-            wait, pause = self._latency(turn), self._chunk_latency(turn)
-            for chunk in self._chunks(turn, result):
-                await _apause(wait)
-                wait = pause
+        # A reader who leaves closes the inner generator too, rather than the garbage collector at some later time.
+        async with aclosing(self._answering.astream(messages, stop, kwargs)) as chunks:
+            async for chunk in chunks:
                 if run_manager:
-                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk, **self._payloads.token_options(chunk))
                 yield chunk
-            result.raise_error()
 
-    def _turn(self, mode: str, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> Turn:
-        call = Call(mode, messages, stop or self.stop or None, kwargs)
-        self.script.note(call)
-        return Turn(self.script, call, (self.name or "", str(kwargs.get("model") or self.model_name)))
-
-    def _chat_result(self, turn: Turn, result: Result) -> ChatResult:
-        result.raise_error()
-        assert result.message is not None
-        chat_result = self._payloads.result(result.message, turn.model_name)
-        turn.call.response = chat_result.generations[0].message  # type: ignore[assignment]
-        return chat_result
-
-    def _chunks(self, turn: Turn, result: Result) -> Iterator[ChatGenerationChunk]:
-        if result.message is None:
-            return iter(())
-        turn.call.response = self._payloads.shape(result.message)
-        if (pieces := result.pieces()) is not None:
-            return (ChatGenerationChunk(message=piece) for piece in pieces)
-        return self._payloads.chunks(result.message, result.texts, self, tools=bool(turn.call.tools))
-
-    def _latency(self, turn: Turn) -> float:
-        response = turn.response
-        return self.latency if response is None or response.latency is None else response.latency
-
-    def _chunk_latency(self, turn: Turn) -> float:
-        response = turn.response
-        return self.chunk_latency if response is None or response.chunk_latency is None else response.chunk_latency
-
-
-def _pause(seconds: float) -> None:
-    if seconds:
-        time.sleep(seconds)
-
-
-async def _apause(seconds: float) -> None:
-    if seconds:
-        await asyncio.sleep(seconds)
+    @property
+    def _answering(self) -> Answering:
+        return Answering(self.script, self, self._payloads)

@@ -7,16 +7,14 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
-from functools import reduce
-from operator import add
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from langchain_core.load.serializable import Serializable
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_chunk_to_message
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel
 
-from pytest_lc_callbacks._fake.messages import call_pieces
+from pytest_lc_callbacks._fake.messages import call_pieces, merge
 from pytest_lc_callbacks._fake.response import (
     SHOWN,
     Chunks,
@@ -68,6 +66,7 @@ def read_kind(
     tool_calls: Any = None,
     chunks: Any = None,
     then_raise: Any = None,
+    cut_off: bool = False,
 ) -> ResponseKind:
     """
     The kind of response that the user scripted.
@@ -83,13 +82,17 @@ def read_kind(
 
         then_raise: What `respond` was given as `then_raise`.
 
+        cut_off: What `respond` was given as `cut_off`.
+
     Raises:
         TypeError: If no model could respond with it; the message says what to write instead.
 
         ValueError: If it is of the right type but says nothing, such as ``chunks=[]``.
     """
     if chunks is not None:
-        return _read_chunks(value, where, chunks, tool_calls, then_raise)
+        return _read_chunks(value, where, chunks, tool_calls, then_raise, cut_off=cut_off)
+    if cut_off:
+        raise TypeError(f"{where}: cut_off=True stops a stream after chunks=[...], which are missing")
     if then_raise is not None:
         raise TypeError(
             f"{where}: then_raise= comes after chunks=[...], which are missing; "
@@ -203,7 +206,7 @@ def _remedy(value: Any) -> str:
 
 def _read_message(message: BaseMessage, where: str) -> AIMessage:
     if isinstance(message, AIMessageChunk):
-        message = message_chunk_to_message(message)
+        message = merge([message])
     if not isinstance(message, AIMessage):
         raise TypeError(
             f"{where}: a {type(message).__name__} is no response; "
@@ -320,7 +323,9 @@ def _refuse_what_is_not_json(name: str, args: Mapping[str, Any], where: str) -> 
         raise TypeError(f"{where}: cannot call {name!r}: {problem}; write it as the model would, such as a text")
 
 
-def _read_chunks(value: Any, where: str, chunks: Any, tool_calls: Any, then_raise: Any) -> Chunks:
+def _read_chunks(value: Any, where: str, chunks: Any, tool_calls: Any, then_raise: Any, *, cut_off: bool) -> Chunks:
+    if cut_off and then_raise is not None:
+        raise ValueError(f"{where}: a stream that is cut off raises nothing; leave out cut_off= or then_raise=")
     if value is not ...:
         raise TypeError(f"{where} takes either a response or chunks=[...], not both: {_describe(value)} and chunks=")
     if isinstance(chunks, (str, Mapping)) or not isinstance(chunks, Iterable):
@@ -334,10 +339,10 @@ def _read_chunks(value: Any, where: str, chunks: Any, tool_calls: Any, then_rais
     if tool_calls is not None:
         message = message_with_calls(" ", _read_calls(tool_calls, where))
         pieces += [AIMessageChunk(content=empty, tool_call_chunks=[piece]) for piece in call_pieces(message)]
-    if pieces[-1].tool_call_chunks:
+    if pieces[-1].tool_call_chunks and then_raise is None and not cut_off:
         pieces.append(AIMessageChunk(content=empty))
     error = None if then_raise is None else _read_then_raise(then_raise, where)
-    return Chunks(tuple(pieces), _merge(pieces, where), error, texts)
+    return Chunks(tuple(pieces), _merge(pieces, where), error, texts, cut_off)
 
 
 def _read_chunk(chunk: Any, where: str) -> AIMessageChunk:
@@ -362,11 +367,9 @@ def _read_then_raise(error: Any, where: str) -> Any:
 
 def _merge(pieces: Sequence[AIMessageChunk], where: str) -> AIMessage:
     try:
-        message = message_chunk_to_message(reduce(add, pieces))
+        return merge(pieces)
     except (TypeError, ValueError) as reason:
         raise ValueError(f"{where}: langchain_core cannot add up these chunks: {reason}") from reason
-    assert isinstance(message, AIMessage)
-    return message
 
 
 def _describe(value: Any) -> str:

@@ -43,16 +43,19 @@ class Chunks:
         error: The exception, or its class.
 
         texts: The chunks as the user wrote them, if all of them are texts.
+
+        cut_off: Whether the stream stops after the chunks, without its ending.
     """
 
     pieces: tuple[AIMessageChunk, ...]
     message: AIMessage
     error: BaseException | type[BaseException] | None
     texts: tuple[str, ...] | None
+    cut_off: bool = False
 
     def __str__(self) -> str:
         said = ", ".join(raw_repr(piece.content) for piece in self.pieces if not is_empty(piece.content))
-        ending = "" if self.error is None else f", then {Failure(self.error)}"
+        ending = f", then {Failure(self.error)}" if self.error is not None else ", cut off" if self.cut_off else ""
         return safe(f"chunks {said}", SHOWN) + ending
 
 

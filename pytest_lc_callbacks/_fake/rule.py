@@ -9,7 +9,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from pytest_lc_callbacks._fake.call import Call
+from pytest_lc_callbacks._fake.call import Call, asked
 from pytest_lc_callbacks._fake.messages import text_of
 from pytest_lc_callbacks._fake.reading import read_function
 from pytest_lc_callbacks._fake.response import ResponseQueue
@@ -48,7 +48,7 @@ class Rule:
 
     def _ask(self, function: Callable[[list[BaseMessage]], Any], call: Call) -> bool:
         try:
-            said = function(list(call.messages))
+            said = function(asked(call))
         except StopIteration as error:
             # StopIteration would end the stream, or turn into another error in asynchronous calls.
             raise RuntimeError(f"the function of {self} raised StopIteration for call {call.number}") from error

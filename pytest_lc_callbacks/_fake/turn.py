@@ -13,7 +13,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 
-from pytest_lc_callbacks._fake.call import Call
+from pytest_lc_callbacks._fake.call import Call, asked
 from pytest_lc_callbacks._fake.example import example
 from pytest_lc_callbacks._fake.messages import complete, complete_chunks, fingerprint, fingerprint_text, usage_of
 from pytest_lc_callbacks._fake.reading import read_returned
@@ -72,7 +72,12 @@ class Result:
         """The chunks of the message, if `AIMessageChunk`s were scripted."""
         if self.message is None or self.chunks is None or self.chunks.texts is not None:
             return None
-        return complete_chunks(self.chunks.pieces, self.chunks.message, self.message)
+        return complete_chunks(self.chunks.pieces, self.chunks.message, self.message, broken=self.is_broken)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the stream breaks before its end."""
+        return self.error is not None or (self.chunks is not None and self.chunks.cut_off)
 
     @property
     def texts(self) -> Sequence[str] | None:
@@ -90,13 +95,16 @@ class Turn:
         call: The call, which the script has noted. `Turn` writes an exception into `Call.error`.
 
         names: The name of the model object and that of its model: both become part of the ids of messages.
+
+        usage: Whether the model reports usage.
     """
 
-    def __init__(self, script: Script, call: Call, names: tuple[str, str]) -> None:
+    def __init__(self, script: Script, call: Call, names: tuple[str, str], *, usage: bool = True) -> None:
         self._script = script
         self.call = call
         self._names = names
         self.model_name = names[1]
+        self._usage = usage
         self.response: Response | None = None
 
     def __enter__(self) -> Turn:
@@ -151,7 +159,7 @@ class Turn:
 
     def _ask(self, function: Function) -> Any:
         try:
-            return function.function(list(self.call.messages))
+            return function.function(asked(self.call))
         except StopIteration as error:
             # StopIteration would end the stream, or hang an asynchronous call, instead of failing it.
             raise RuntimeError(f"the scripted {function} has no response for call {self.call.number}") from error
@@ -163,7 +171,7 @@ class Turn:
         return complete(
             template,
             identity=f"fake-{key}" if times == 1 else f"fake-{key}-{times}",
-            usage=usage_of(call.prompt, template),
+            usage=usage_of(call.prompt, template) if self._usage else None,
             metadata={"model_name": self.model_name},
             unique=self._script.unique,
         )

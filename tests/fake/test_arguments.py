@@ -15,16 +15,21 @@ from pytest_lc_callbacks._fake.model import FakeChatModel
     ("fields", "message"),
     [
         ({"response": ["a"]}, "FakeChatModel() takes no argument 'response' (did you mean 'responses'?)"),
-        ({"messages": iter(["a"])}, "FakeChatModel() takes no argument 'messages'"),
+        ({"messages": iter(["a"])}, "FakeChatModel() takes no argument 'messages'; write responses=[...]"),
+        ({"sleep": 1}, "FakeChatModel() takes no argument 'sleep'; write latency=, or chunk_latency= for the time"),
+        (
+            {"error_on_chunk_number": 1},
+            "FakeChatModel() takes no argument 'error_on_chunk_number'; write .respond(chunks=[...], then_raise=",
+        ),
         ({"callback": []}, "FakeChatModel() takes no argument 'callback' (did you mean 'callbacks'?)"),
         ({"responses": "Paris"}, "responses= is a list of responses, not str; write responses=['Paris', 'Rome']"),
-        ({"responses": iter(["a"])}, "responses= is a list of responses, not list_iterator"),
+        ({"responses": iter(["a"])}, "responses= is a list of responses, not list_iterator; write responses=list(...)"),
         ({"responses": {"a": "b"}}, "responses= is a list of responses, not dict"),
         ({"responses": AIMessage("a")}, "responses= is a list of responses, not AIMessage"),
         ({"responses": ["a", 3]}, "responses[1]: 3 (int) is no response"),
         ({"responses": ["a", ["b"]]}, "responses[1]: ['b'] (list) is no response"),
     ],
-    ids=["response", "messages", "callback", "text", "iterator", "dict", "message", "number", "list"],
+    ids="response messages sleep error_on_chunk_number callback text iterator dict message number list".split(),
 )
 def test_what_the_constructor_refuses(fields, message):
     """
@@ -41,6 +46,14 @@ def test_unknown_providers(provider):
     """
     with pytest.raises(ValueError, match=f"provider= is 'anthropic' or 'openai', not {re.escape(repr(provider))}"):
         FakeChatModel(provider=provider)
+
+
+def test_a_provider_that_always_reports_usage():
+    """
+    Anthropic's API reports usage always, so that its integration never gives None.
+    """
+    with pytest.raises(ValueError, match="usage=False: Anthropic's API always reports usage"):
+        FakeChatModel(provider="anthropic", usage=False)
 
 
 REFUSED: dict[str, tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]] = {
@@ -78,7 +91,7 @@ def test_what_respond_refuses(responses, options, kind, message):
         FakeChatModel().respond(*responses, **options)
 
 
-@pytest.mark.parametrize("flag", ["always", "optional", "check_tools"])
+@pytest.mark.parametrize("flag", ["always", "optional", "check_tools", "cut_off"])
 def test_flags(flag):
     """
     A flag is True or False; a text would count as True, whatever it says.

@@ -315,6 +315,53 @@ def test_what_a_message_brings_is_kept():
     assert answer.response_metadata == {"model_name": "other", "finish_reason": "length"}
 
 
+NO_USAGE = [
+    pytest.param({}, AIMessage("Paris", usage_metadata=None), id="message"),
+    pytest.param({}, AIMessageChunk("Paris", usage_metadata=None), id="chunk"),
+    pytest.param({"usage": False}, "Paris", id="model"),
+]
+
+
+@every_mode
+@pytest.mark.parametrize(("fields", "response"), NO_USAGE)
+def test_no_usage(ask, fields, response):
+    """
+    A message whose usage is scripted as None has none, and neither has any of a model with usage=False.
+    """
+    assert ask(FakeChatModel(**fields).respond(response)).usage_metadata is None
+
+
+@every_mode
+@pytest.mark.parametrize("response", ["Paris", AIMessage("Paris"), AIMessageChunk("Paris")], ids=str)
+def test_usage_by_default(ask, response):
+    """
+    A message that says nothing of usage gets it, also if it was scripted as a chunk.
+    """
+    assert ask(FakeChatModel().respond(response)).usage_metadata is not None
+
+
+def test_chunks_without_usage():
+    """
+    Scripted chunks of which one says that there is no usage have none; other chunks get it with the last one.
+    """
+    silent = [AIMessageChunk("a"), AIMessageChunk("b", usage_metadata=None)]
+    model = FakeChatModel().respond(chunks=silent).respond(chunks=[AIMessageChunk("a"), AIMessageChunk("b")])
+
+    assert [[bool(chunk.usage_metadata) for chunk in model.stream("x")] for _ in range(2)] == [
+        [False, False],
+        [False, True],
+    ]
+
+
+def test_a_model_that_is_not_named():
+    """
+    A model name of None in scripted metadata is kept.
+    """
+    message = AIMessage("x", response_metadata={"model_name": None})
+
+    assert FakeChatModel(responses=[message]).invoke("x").response_metadata == {"model_name": None}
+
+
 def test_streaming_models_stream():
     """
     streaming=True makes invoke stream, and disable_streaming=True makes stream invoke, as on any chat model.

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import partners
 import pytest
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
-from langchain_core.outputs import Generation, LLMResult
+from provider_payloads import (
+    MODES,
+    PROMPT,
+    assert_no_difference,
+    assert_same,
+    astream,
+    differences,
+    events,
+    invoke,
+    plain,
+    stream,
+)
 from provider_servers import anthropic_server, openai_server
 from pydantic import BaseModel
 
@@ -17,11 +26,6 @@ from pytest_lc_callbacks import FakeChatModel, RecordingHandler
 ChatAnthropic = partners.fetch("langchain_anthropic", "ChatAnthropic")
 ChatOpenAI = partners.fetch("langchain_openai", "ChatOpenAI")
 partners.fetch("pytest_httpserver")
-
-PROMPT = [SystemMessage("You are helpful."), HumanMessage("What is the capital of France?")]
-# What the two sides cannot have in common: when and where they ran, which versions, and what is counted up.
-INCIDENTAL = {"lc_versions", "headers", "anthropic_api_url", "openai_api_base"}
-IDENTITIES = {"id", "system_fingerprint"}
 
 
 class Answer(BaseModel):
@@ -36,30 +40,6 @@ def search(query: str, limit: int = 3) -> str:
 
 def book(city: str) -> str:
     """Book a trip."""
-
-
-def invoke(model, config):
-    model.invoke(PROMPT, config)
-
-
-def stream(model, config):
-    for _ in model.stream(PROMPT, config):
-        pass
-
-
-def ainvoke(model, config):
-    asyncio.run(model.ainvoke(PROMPT, config))
-
-
-def astream(model, config):
-    async def read():
-        async for _ in model.astream(PROMPT, config):
-            pass
-
-    asyncio.run(read())
-
-
-MODES = [invoke, stream, ainvoke, astream]
 
 
 class Anthropic:
@@ -118,57 +98,6 @@ def usage_of(fake) -> tuple[int, int]:
     """The tokens that the fake counted in its last call, for the server to report."""
     usage = fake.last_call.response.usage_metadata
     return usage["input_tokens"], usage["output_tokens"]
-
-
-def plain(value: Any, key: str = "") -> Any:
-    """*value* as plain data, without what differs from run to run."""
-    if isinstance(value, dict):
-        return {k: plain(v, k) for k, v in value.items() if k not in INCIDENTAL}
-    if isinstance(value, BaseMessage):
-        return plain(value.model_dump())
-    if isinstance(value, Generation):
-        return plain({name: getattr(value, name) for name in type(value).model_fields})
-    if isinstance(value, LLMResult):
-        return plain({"generations": value.generations, "llm_output": value.llm_output})
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, BaseException):
-        return [type(value).__name__, str(value)]
-    return f"<{key}>" if key in IDENTITIES and isinstance(value, str) else value
-
-
-def events(act, model) -> list[Any]:
-    handler = RecordingHandler()
-    act(model, {"callbacks": [handler]})
-    return [(event.name, plain(event.payload)) for event in handler.events]
-
-
-def assert_same(fake_events, real_events):
-    """Both sides sent the same events with the same payloads; the error lists each key that differs."""
-    assert [name for name, _ in fake_events] == [name for name, _ in real_events]
-    differ = [
-        f"{name}{difference}"
-        for (name, ours), (_, theirs) in zip(fake_events, real_events, strict=True)
-        for difference in differences(ours, theirs)
-    ]
-    assert_no_difference(differ)
-
-
-def assert_no_difference(differ):
-    if differ:
-        raise AssertionError("\n".join(["the fake and the real integration differ:", *dict.fromkeys(differ)]))
-
-
-def differences(ours, theirs, path: str = "") -> list[str]:
-    """Each key and each value that one side has and the other has not."""
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        missing = [f"{path}.{key}: only in {'the fake' if key in ours else 'the real'}" for key in ours.keys() ^ theirs]
-        return missing + [
-            d for key in ours.keys() & theirs for d in differences(ours[key], theirs[key], f"{path}.{key}")
-        ]
-    if isinstance(ours, (list, tuple)) and isinstance(theirs, (list, tuple)) and len(ours) == len(theirs):
-        return [d for i, pair in enumerate(zip(ours, theirs, strict=True)) for d in differences(*pair, f"{path}[{i}]")]
-    return [] if ours == theirs else [f"{path}: {ours!r} in the fake, {theirs!r} in the real"]
 
 
 @pytest.mark.parametrize("act", MODES)
@@ -263,6 +192,19 @@ def test_options_of_the_model(act, options, provider, server):
     server.text("Paris.", usage=usage_of(fake))
 
     assert_same(ours, events(act, provider.real(server.url, **options)))
+
+
+@of_openai
+@pytest.mark.parametrize("act", MODES)
+def test_a_server_that_reports_no_usage(act, httpserver):
+    """
+    A model with usage=False sends what ChatOpenAI sends where its server reports no usage.
+    """
+    fake = OpenAI().fake(usage=False).respond("Paris.")
+    ours = events(act, fake)
+    server = openai_server(httpserver).text("Paris.", usage=None)
+
+    assert_same(ours, events(act, OpenAI().real(server.url)))
 
 
 @pytest.mark.parametrize("act", [stream, astream])

@@ -126,6 +126,7 @@ def test_what_may_be_scripted(value, text):
         ({"chunks": ["Par", "is"]}, "chunks 'Par', 'is'"),
         ({"chunks": [AIMessageChunk("Par")]}, "chunks 'Par'"),
         ({"chunks": ["Par"], "then_raise": TimeoutError()}, "chunks 'Par', then raises TimeoutError()"),
+        ({"chunks": ["Par"], "cut_off": True}, "chunks 'Par', cut off"),
         ({"chunks": (text for text in ("a", "b"))}, "chunks 'a', 'b'"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -254,6 +255,13 @@ REFUSED_BY_NAME: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         {"chunks": [AIMessageChunk("", additional_kwargs={"x": "a"}), AIMessageChunk("", additional_kwargs={"x": 1})]},
         ValueError,
         "langchain_core cannot add up these chunks",
+    ),
+    "cut_off: alone": (..., {"cut_off": True}, TypeError, "cut_off=True stops a stream after chunks=[...]"),
+    "cut_off: and then_raise": (
+        ...,
+        {"chunks": ["a"], "cut_off": True, "then_raise": KeyError()},
+        ValueError,
+        "a stream that is cut off raises nothing",
     ),
     "then_raise: alone": (
         ...,

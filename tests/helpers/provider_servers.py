@@ -38,7 +38,7 @@ class Answer:
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     status: int = 200
     kind: str = ""
-    usage: tuple[int, int] = (11, 7)
+    usage: tuple[int, int] | None = (11, 7)
     pieces: list[str] | None = None
 
     @property
@@ -63,18 +63,20 @@ class ProviderServer:
         self._answers: list[Answer] = []
         httpserver.expect_request(path, method="POST").respond_with_handler(self._respond)
 
-    def text(self, text: str, *, usage: tuple[int, int] = (11, 7), pieces: list[str] | None = None) -> ProviderServer:
+    def text(
+        self, text: str, *, usage: tuple[int, int] | None = (11, 7), pieces: list[str] | None = None
+    ) -> ProviderServer:
         """Queue a text; *pieces* say how it streams."""
         return self._queue(Answer(text=text, usage=usage, pieces=pieces))
 
     def tool_call(
-        self, name: str, args: dict[str, Any], *, text: str = "", usage: tuple[int, int] = (11, 7)
+        self, name: str, args: dict[str, Any], *, text: str = "", usage: tuple[int, int] | None = (11, 7)
     ) -> ProviderServer:
         """Queue a call of one tool, after a text if there is one."""
         return self.tool_calls([(name, args)], text=text, usage=usage)
 
     def tool_calls(
-        self, calls: list[tuple[str, dict[str, Any]]], *, text: str = "", usage: tuple[int, int] = (11, 7)
+        self, calls: list[tuple[str, dict[str, Any]]], *, text: str = "", usage: tuple[int, int] | None = (11, 7)
     ) -> ProviderServer:
         """Queue a call of several tools at once."""
         return self._queue(Answer(text=text, calls=calls, usage=usage))
@@ -201,7 +203,7 @@ class OpenAIServer(ProviderServer):
         return {
             **self._head(body, number, "chat.completion"),
             "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}],
-            "usage": self._usage(*answer.usage),
+            "usage": answer.usage and self._usage(*answer.usage),
         }
 
     def _head(self, body: dict[str, Any], number: int, kind: str) -> dict[str, Any]:
@@ -232,7 +234,7 @@ class OpenAIServer(ProviderServer):
         for delta, finish in self._deltas(answer, number):
             choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
             yield self._event(body, number, choices=[choice], usage=None)
-        if (body.get("stream_options") or {}).get("include_usage"):
+        if answer.usage and (body.get("stream_options") or {}).get("include_usage"):
             yield self._event(body, number, choices=[], usage=self._usage(*answer.usage))
         yield "data: [DONE]\n\n"
 

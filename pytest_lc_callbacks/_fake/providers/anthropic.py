@@ -16,6 +16,7 @@ from pytest_lc_callbacks._fake.messages import argument_pieces, content_pieces, 
 from pytest_lc_callbacks._fake.providers.plain import (
     ModelSettings,
     Payloads,
+    StreamSettings,
     constructor,
     is_builtin,
     langsmith_params,
@@ -129,7 +130,13 @@ class AnthropicPayloads(Payloads):
         return ChatResult(generations=[ChatGeneration(message=shaped)], llm_output=llm_output)
 
     def chunks(
-        self, message: AIMessage, texts: Sequence[str] | None, model: ModelSettings, *, tools: bool
+        self,
+        message: AIMessage,
+        texts: Sequence[str] | None,
+        model: StreamSettings,
+        *,
+        tools: bool = False,
+        broken: bool = False,
     ) -> Iterator[ChatGenerationChunk]:
         """The chunks of `ChatAnthropic`: their content is a text if no tools are bound, else blocks with an index."""
         blocks = _content(message)
@@ -139,8 +146,8 @@ class AnthropicPayloads(Payloads):
         empty: str | list[Any] = "" if is_text else []
         # ChatAnthropic opens a stream with the model's name only where it reports usage, and always closes it.
         opening = [_chunk(message, empty, {"model_name": own.get("model_name", model.model_name)})]
-        closing = _closing(message, empty, usage=model.stream_usage)
-        parts = chain(opening if model.stream_usage else (), parts, [closing])
+        closing = [] if broken else [_closing(message, empty, usage=model.stream_usage)]
+        parts = chain(opening if model.stream_usage else (), parts, closing)
         for position, part in enumerate(parts):
             yield ChatGenerationChunk(message=part, generation_info=None if position else {})
 
@@ -241,8 +248,10 @@ def _stream_usage(message: AIMessage) -> Any:
     return usage_with_details(message, input_token_details={"cache_creation": 0, "cache_read": 0})
 
 
-def _api_usage(usage: Any) -> dict[str, Any]:
+def _api_usage(usage: Any) -> dict[str, Any] | None:
     """The `usage` that Anthropic's API reports, for *usage* in LangChain's form."""
+    if usage is None:
+        return None
     details = usage["input_token_details"]
     cached, created = details["cache_read"] or 0, details["cache_creation"] or 0
     return {

@@ -12,6 +12,7 @@ from pytest_lc_callbacks._fake.messages import call_pieces, content_pieces
 from pytest_lc_callbacks._fake.providers.plain import (
     ModelSettings,
     Payloads,
+    StreamSettings,
     constructor,
     langsmith_params,
     provider_chunk,
@@ -110,12 +111,18 @@ class OpenAIPayloads(Payloads):
         given = [output for output in outputs if output is not None]
         usage: dict[str, Any] = {}
         for output in given:
-            usage = _add_up(usage, output["token_usage"])
+            usage = _add_up(usage, output["token_usage"] or {})
         combined = {"token_usage": usage, "model_name": model.model_name}
         return {**combined, "system_fingerprint": given[0]["system_fingerprint"]} if given else combined
 
     def chunks(
-        self, message: AIMessage, texts: Sequence[str] | None, model: ModelSettings, *, tools: bool
+        self,
+        message: AIMessage,
+        texts: Sequence[str] | None,
+        model: StreamSettings,
+        *,
+        tools: bool = False,
+        broken: bool = False,
     ) -> Iterator[ChatGenerationChunk]:
         """The chunks of `ChatOpenAI`: the usage comes in a chunk of its own, behind the one with the finish reason."""
         own = message.response_metadata
@@ -124,6 +131,8 @@ class OpenAIPayloads(Payloads):
             yield _generation_chunk(message, piece)
         for call in call_pieces(message, start=0):
             yield _generation_chunk(message, "", [call])
+        if broken:
+            return
         yield _generation_chunk(
             message,
             "",
@@ -135,9 +144,13 @@ class OpenAIPayloads(Payloads):
                 **without_model(own),
             },
         )
-        if model.stream_usage:
+        if model.stream_usage and message.usage_metadata is not None:
             usage = AIMessageChunk(content="", id=message.id, usage_metadata=_detailed_usage(message))
             yield ChatGenerationChunk(message=usage, generation_info={})
+
+    def token_options(self, chunk: ChatGenerationChunk) -> dict[str, Any]:
+        """The log probabilities, which are None unless they were asked for."""
+        return {"logprobs": (chunk.generation_info or {}).get("logprobs")}
 
 
 def _finish_reason(message: AIMessage) -> str:
@@ -166,8 +179,10 @@ def _detailed_usage(message: AIMessage) -> Any:
     )
 
 
-def _token_usage(usage: Any) -> dict[str, Any]:
+def _token_usage(usage: Any) -> dict[str, Any] | None:
     """The `token_usage` that OpenAI's API reports, for *usage* in LangChain's form."""
+    if usage is None:
+        return None
     received, given = usage["input_token_details"], usage["output_token_details"]
     return {
         "completion_tokens": usage.get("output_tokens", 0),

@@ -19,18 +19,26 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
 
-class ModelSettings(Protocol):
+class StreamSettings(Protocol):
+    """What the chunks of a stream depend on, beside the message."""
+
+    model_name: str
+
+    @property
+    def stream_usage(self) -> bool:
+        """Whether the streams report usage."""
+
+
+class ModelSettings(StreamSettings, Protocol):
     """The fields of a `FakeChatModel` that payloads depend on."""
 
     name: str | None
-    model_name: str
     temperature: float | None
     max_tokens: int | None
     stop: list[str] | None
     timeout: float | None
     max_retries: int | None
     streaming: bool | None
-    stream_usage: bool
 
 
 class Payloads:
@@ -90,7 +98,13 @@ class Payloads:
         return {}
 
     def chunks(
-        self, message: AIMessage, texts: Sequence[str] | None, model: ModelSettings, *, tools: bool
+        self,
+        message: AIMessage,
+        texts: Sequence[str] | None,
+        model: StreamSettings,
+        *,
+        tools: bool = False,
+        broken: bool = False,
     ) -> Iterator[ChatGenerationChunk]:
         """
         The chunks of a stream that gives *message*.
@@ -103,9 +117,15 @@ class Payloads:
             model: The model; its name and `stream_usage` matter.
 
             tools: Whether tools are bound; with Anthropic, content is a list of blocks then.
+
+            broken: Whether the stream breaks before its end: there is no finish reason then, and no usage.
         """
-        for piece in split(message, texts):
+        for piece in split(message, texts, broken=broken):
             yield ChatGenerationChunk(message=piece)
+
+    def token_options(self, chunk: ChatGenerationChunk) -> dict[str, Any]:
+        """What handlers get with the token of *chunk*, beside the chunk, where the integration itself tells them."""
+        return {}
 
 
 def secret(name: str) -> dict[str, Any]:
@@ -142,8 +162,11 @@ def usage_with_details(message: AIMessage, **zeros: Mapping[str, int]) -> Any:
     The usage of *message*, with the details that the provider always reports.
 
     ``usage_with_details(message, input_token_details={"audio": 0})`` adds the number of audio tokens if it is missing.
+    None if the message has no usage.
     """
-    usage: dict[str, Any] = dict(copy.deepcopy(message.usage_metadata or {}))
+    if message.usage_metadata is None:
+        return None
+    usage: dict[str, Any] = dict(copy.deepcopy(message.usage_metadata))
     return {**usage, **{kind: {**counts, **usage.get(kind, {})} for kind, counts in zeros.items()}}
 
 
