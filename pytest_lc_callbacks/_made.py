@@ -1,28 +1,29 @@
-"""Who is told when a recording handler or the script of a fake model is made in this process."""
+"""Who is told when a recording handler, the script of a fake model or a stand-in is made in this process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Literal
 
-Kind = Literal["handler", "script"]
+Kind = Literal["handler", "script", "stand_in"]
 Listener = Callable[[Kind, Any], None]
 
-_listeners: list[Listener] = []
+_listeners: list[tuple[Listener, tuple[Kind, ...]]] = []
 
 
 def tell(kind: Kind, made: Any) -> None:
-    """Tell the innermost listener that *made*, a thing of this *kind*, was made."""
-    if _listeners:
-        _listeners[-1](kind, made)
+    """Tell the innermost listener for this *kind* that *made* was made."""
+    for listener, kinds in reversed(_listeners):
+        if kind in kinds:
+            listener(kind, made)
+            return
 
 
-def listen(listener: Listener) -> None:
-    """Call *listener* with whatever is made from now on; a listener that is on already hears nothing until `stop`."""
-    _listeners.append(listener)
+def listen(listener: Listener, *kinds: Kind) -> None:
+    """Call *listener* with whatever of these *kinds* is made; one that listens already hears nothing until `stop`."""
+    _listeners.append((listener, kinds))
 
 
 def stop(listener: Listener) -> None:
     """Call *listener* no more; one that is off already stays off."""
-    if listener in _listeners:
-        _listeners.remove(listener)
+    _listeners[:] = [entry for entry in _listeners if entry[0] != listener]

@@ -13,6 +13,7 @@ from pytest_lc_callbacks._patches import put_back
 from pytest_lc_callbacks._redaction import PROJECT
 from pytest_lc_callbacks._watching import blocking, of_item
 from pytest_lc_callbacks._watching.guard import add_tracebacks, has_given_up
+from pytest_lc_callbacks._watching.made_in_test import MadeInTests
 from pytest_lc_callbacks._watching.settings import BLOCK, FINDINGS, LEVELS, Settings, refuse_unknown_names
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
         f"{', '.join(LEVELS)}; findings are {', '.join(FINDINGS)}.",
     )
     config.stash[of_item.tests_key] = []
+    config.pluginmanager.register(MadeInTests(of_item.settings), "lc_callbacks_made")
     rules: Callable[[], Iterable[Rule]] = partial(_project_rules, config)
     config.stash[_rules_key] = rules
     PROJECT.begin(rules)

@@ -19,9 +19,10 @@ from pytest_lc_callbacks._fake.scripted_model import ScriptedModel
 from pytest_lc_callbacks._fake.text import TextAnswering
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.outputs import GenerationChunk, LLMResult
-    from typing_extensions import Self
 
 # pytest shows the line of the test, not our way to the message.
 __tracebackhide__ = True

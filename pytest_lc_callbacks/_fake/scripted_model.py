@@ -11,7 +11,7 @@ from pytest_lc_callbacks._fake.reading import Scripted
 from pytest_lc_callbacks._fake.rule import Matcher
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
     from pytest_lc_callbacks._fake.response import ResponseQueue
     from pytest_lc_callbacks._fake.script import Script

@@ -8,7 +8,7 @@ from itertools import starmap
 from traceback import walk_tb
 from types import FrameType
 
-from pytest_lc_callbacks._values import traceback_of
+from pytest_lc_callbacks._values import cause_of, traceback_of
 
 
 def is_expected(error: BaseException) -> bool:
@@ -20,6 +20,19 @@ def is_expected(error: BaseException) -> bool:
     # unittest's assertRaises takes the traceback away, and hardly anybody else does.
     traceback = traceback_of(error)
     return traceback is None or any(starmap(_is_inside_raises, walk_tb(traceback)))
+
+
+def is_known(error: BaseException, failure: BaseException | None) -> bool:
+    """Whether a test knows of *error*: the *failure* of the test came of it, or the test expected it."""
+    cause = failure
+    # An exception may be its own cause.
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:
+        if cause is error:
+            return True
+        seen.add(id(cause))
+        cause = cause_of(cause, also_suppressed=True)
+    return is_expected(error)
 
 
 def _is_inside_raises(frame: FrameType, line: int) -> bool:

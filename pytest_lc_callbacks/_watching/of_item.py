@@ -76,7 +76,7 @@ def judge(item: pytest.Item, what: str) -> BaseException | None:
     findings = watched.judge_body() if what == "body" else watched.judge_rest(lambda: living_objects(item))
     if not findings:
         return None
-    return failure_of(item, watched, findings, _settings(item))
+    return failure_of(item, watched, findings, settings(item))
 
 
 def show(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
@@ -126,6 +126,11 @@ def watch(item: pytest.Item, *, is_asked_for: bool = True) -> WatchedTest:
     return item.stash[watched_key]
 
 
+def settings(item: pytest.Item) -> Settings:
+    """The settings of *item*; those of the project where it has none of its own."""
+    return item.stash.get(_settings_key, None) or Settings.of(item.config.getini, ())
+
+
 def watch_late(request: pytest.FixtureRequest) -> None:
     """Begin to watch a test that gets a fixture of ours with ``request.getfixturevalue``."""
     if request.config.getini("lc_callbacks_observe") != "off" and not has_given_up(request.node):
@@ -151,13 +156,9 @@ def _read_settings(item: pytest.Item) -> BaseException | None:
     return None
 
 
-def _settings(item: pytest.Item) -> Settings:
-    return item.stash.get(_settings_key, None) or Settings.of(item.config.getini, ())
-
-
 def _is_told(item: pytest.Item, finding: str) -> bool:
     """Whether anybody may hear of this *finding*: it is on, or a hook may switch it on."""
-    return _settings(item).level(finding) != "off" or bool(item.ihook.pytest_lc_callbacks_finding.get_hookimpls())
+    return settings(item).level(finding) != "off" or bool(item.ihook.pytest_lc_callbacks_finding.get_hookimpls())
 
 
 def _is_watched(item: pytest.Item, is_marked: bool) -> bool:

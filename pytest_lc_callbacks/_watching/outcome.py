@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from traceback import walk_tb
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -18,7 +18,6 @@ from pytest_lc_callbacks._watching.warning import CallbackFindingWarning
 if TYPE_CHECKING:
     from pytest_lc_callbacks._findings.finding import Finding
     from pytest_lc_callbacks._watching.settings import Settings
-    from pytest_lc_callbacks._watching.watch import WatchedTest
 
 _SECTION = "LangChain callbacks"
 # pytest prints sections of a tear-down below a failure only if their names say so.
@@ -26,8 +25,22 @@ _LATER = "LangChain callbacks after teardown"
 SECTIONS = (_SECTION, _LATER)
 
 
+class JudgedTest(Protocol):
+    """A test whose findings are judged: what has to be known of it, and where its section's text comes from."""
+
+    failure: BaseException | None
+    reported: list[Finding]
+    problems: list[str]
+    is_shown: bool
+    in_body: bool
+    is_asked_for: bool
+
+    def section(self, clean: Callable[[str], str], *, whole: bool) -> str:
+        """The text of the section."""
+
+
 def failure_of(
-    item: pytest.Item, watched: WatchedTest, findings: Iterable[Finding], settings: Settings
+    item: pytest.Item, watched: JudgedTest, findings: Iterable[Finding], settings: Settings
 ) -> BaseException | None:
     """
     What the test is to fail with because of its *findings*; None if it is not to fail.
@@ -53,7 +66,7 @@ def failure_of(
     return _failure(texts) if texts else None
 
 
-def add_section(item: pytest.Item, watched: WatchedTest, report: pytest.TestReport) -> None:
+def add_section(item: pytest.Item, watched: JudgedTest, report: pytest.TestReport) -> None:
     """Add the section: a failing test's runs, and the findings that are neither a warning nor the failure."""
     if not report.failed and not watched.reported and not watched.problems:
         return

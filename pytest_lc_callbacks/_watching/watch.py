@@ -16,7 +16,7 @@ from pytest_lc_callbacks._findings.checks import (
     orphan_runs,
     unused_responses,
 )
-from pytest_lc_callbacks._findings.expected import is_expected
+from pytest_lc_callbacks._findings.expected import is_known
 from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._findings.langchain_flaws import LangChainFlaws
 from pytest_lc_callbacks._findings.stop_iteration import hanging_error
@@ -33,7 +33,7 @@ from pytest_lc_callbacks._handlers.observer import (
 from pytest_lc_callbacks._handlers.spy import Spies
 from pytest_lc_callbacks._recording import Recording, Run
 from pytest_lc_callbacks._threads import OwnThreads
-from pytest_lc_callbacks._values import cause_of, class_name
+from pytest_lc_callbacks._values import class_name
 from pytest_lc_callbacks._watching.section import section
 from pytest_lc_callbacks._watching.snapshot import Snapshot
 
@@ -92,7 +92,7 @@ class WatchedTest:
         self._swallowed.start()
         if self._seeks_open_runs:
             self._flaws.start()
-        _made.listen(self._note_made)
+        _made.listen(self._note_made, "handler", "script")
 
     def close(self) -> None:
         """Listen no more, and put back all that was replaced."""
@@ -222,16 +222,7 @@ class WatchedTest:
         return unused_responses((script.unused, len(script.calls)) for script in scripts)
 
     def _is_known(self, error: BaseException) -> bool:
-        """Whether the test failed with *error*, or expected it."""
-        cause = self.failure
-        # An exception may be its own cause.
-        seen: set[int] = set()
-        while cause is not None and id(cause) not in seen:
-            if cause is error:
-                return True
-            seen.add(id(cause))
-            cause = cause_of(cause, also_suppressed=True)
-        return is_expected(error)
+        return is_known(error, self.failure)
 
     def _kept_exceptions(self, rest: Snapshot) -> list[Any]:
         """The exceptions that we keep alive ourselves, with their frames and the locals of these."""

@@ -273,7 +273,7 @@ def state():
         len(context._configure_hooks),
         list(warnings.filters),
         logging.root.manager.disable,
-        list(_made._listeners),
+        len(_made._listeners),
         ACTIVE_OBSERVERS.observers,
     ]
 

@@ -107,7 +107,7 @@ def test_scripts_are_announced():
     def listener(kind, made):
         scripts.append((kind, made))
 
-    _made.listen(listener)
+    _made.listen(listener, "handler", "script")
     try:
         model = FakeChatModel(responses=["a"])
         model.model_copy(deep=True).bind(x=1)

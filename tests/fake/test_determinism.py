@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.messages.tool import tool_call
 
 from pytest_lc_callbacks import FakeChatModel
+
+# These tests leave scripts over on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest_lc_callbacks.CallbackFindingWarning")
 
 
 def test_ids_are_unique_per_call():

@@ -9,6 +9,9 @@ from pydantic import BaseModel
 
 from pytest_lc_callbacks import FakeChatModel, RecordingHandler
 
+# These tests leave scripts over on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest_lc_callbacks.CallbackFindingWarning")
+
 
 class Answer(BaseModel):
     city: str

@@ -297,7 +297,7 @@ def test_several_prompts(prompts, provider, server):
     """
     `generate` gives the same for several prompts: OpenAI's integration adds up their tokens.
     """
-    fake = provider.fake().respond("Paris.", times=2)
+    fake = provider.fake().respond("Paris.", times=prompts)
     ours = fake.generate([PROMPT] * prompts)
     for _ in range(prompts):
         server.text("Paris.", usage=usage_of(fake))

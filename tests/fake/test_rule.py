@@ -11,6 +11,9 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
 from pytest_lc_callbacks import FakeChatModel
 
+# These tests leave scripts over on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest_lc_callbacks.CallbackFindingWarning")
+
 
 async def later(messages):
     return True

@@ -10,6 +10,9 @@ import pytest
 
 from pytest_lc_callbacks import FakeChatModel, FakeChatModelExhausted
 
+# These tests leave scripts over on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest_lc_callbacks.CallbackFindingWarning")
+
 
 def responses(model, *prompts):
     """What the model says to the prompts."""

@@ -54,7 +54,7 @@ def test_only_what_a_test_makes_is_told(spy_on):
     def listener(kind, made):
         told.append((kind, made))
 
-    _made.listen(listener)
+    _made.listen(listener, "handler", "script")
     try:
         spy = spy_on(handler)
         with observe_callbacks():
