@@ -1,8 +1,11 @@
-"""Which classes are models of a provider: their calls reach the network."""
+"""Which classes are models of a provider, whose calls reach the network, and which of their methods do not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import FunctionType
+from typing import Any
+from weakref import WeakSet
 
 # Packages named langchain_... are those of providers, but for LangChain's own.
 _PREFIX = "langchain_"
@@ -31,3 +34,18 @@ def is_providers_module(module: str, packages: Iterable[str] = ()) -> bool:
         return True
     package, *within = module.split(".")
     return package.startswith(_PREFIX) and package not in _NO_PROVIDERS and not _FAKES.intersection(within)
+
+
+# Known by identity, as wrappers are: an attribute would be copied by functools.wraps.
+_offline: WeakSet[FunctionType] = WeakSet()
+
+
+def note_offline(function: Any) -> Any:
+    """Note that the method *function* of a provider's model answers without the network. Returns it."""
+    _offline.add(function)
+    return function
+
+
+def is_offline(function: Any) -> bool:
+    """Whether `note_offline` knows *function*."""
+    return type(function) is FunctionType and function in _offline

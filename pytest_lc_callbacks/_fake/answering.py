@@ -104,6 +104,10 @@ class Answering:
                 yield chunk
             result.raise_error()
 
+    def token_options(self, chunk: ChatGenerationChunk) -> dict[str, Any]:
+        """What handlers get with the token of *chunk*, beside the chunk."""
+        return self._payloads.token_options(chunk)
+
     def _turn(self, mode: str, messages: list[BaseMessage], stop: list[str] | None, options: Mapping[str, Any]) -> Turn:
         settings = self._settings
         call = self._call(mode, messages, stop or settings.stop or None, options, self._model)

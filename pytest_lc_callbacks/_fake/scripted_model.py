@@ -9,6 +9,7 @@ from pytest_lc_callbacks._fake.arguments import read_respond
 from pytest_lc_callbacks._fake.call import Call
 from pytest_lc_callbacks._fake.reading import Scripted
 from pytest_lc_callbacks._fake.rule import Matcher
+from pytest_lc_callbacks._fake.stand_in import StandIn
 
 if TYPE_CHECKING:
     from typing import Self
@@ -112,6 +113,23 @@ class ScriptedModel:
         model: Any = self.model_copy()
         model._queue = rule.queue
         return cast("Self", model)
+
+    def stand_in_for(self, *classes: type) -> StandIn:
+        """
+        Answer for real models, until the end of the test, or of a ``with`` block.
+
+        The real classes stay, with their constructors, callbacks and `bind_tools`. What they would ask the network, the
+        script answers, in the shape of their integration for OpenAI and Anthropic. An API key that a constructor
+        insists on is supplied.
+
+        Args:
+            classes: The classes of chat models or text LLMs, with their subclasses; none for all of every provider's
+                package, also of those that are imported later.
+
+        Raises:
+            TypeError: If one of *classes* is something else, such as a decision model.
+        """
+        return StandIn(self, classes)
 
     @property
     def calls(self) -> list[Call]:

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 
 from pytest_lc_callbacks._fake.answering import Answering, AnswerSettings
-from pytest_lc_callbacks._fake.call import TextCall
+from pytest_lc_callbacks._fake.call import Call, TextCall
 from pytest_lc_callbacks._fake.messages import text_of
 from pytest_lc_callbacks._fake.providers.plain import Payloads
 
@@ -33,10 +33,14 @@ class TextAnswering:
         settings: The model's settings.
 
         model: The model that `Call.model` names; *settings* if left out.
+
+        call: The class of the calls.
     """
 
-    def __init__(self, script: Script, settings: AnswerSettings, model: Any = None) -> None:
-        self._answering = Answering(script, settings, _PLAIN, model, TextCall)
+    def __init__(
+        self, script: Script, settings: AnswerSettings, model: Any = None, call: type[Call] = TextCall
+    ) -> None:
+        self._answering = Answering(script, settings, _PLAIN, model, call)
         self._model_name = settings.model_name
 
     def generate(self, prompts: Sequence[str], stop: list[str] | None, options: Mapping[str, Any]) -> LLMResult:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from importlib import import_module
 from types import CodeType
 from typing import Any
 
@@ -16,7 +17,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.language_models.llms import BaseLLM
 
 from pytest_lc_callbacks._patches import Patches, subclasses
-from pytest_lc_callbacks._providers import is_of_provider, is_providers_module
+from pytest_lc_callbacks._providers import is_of_provider, is_offline, is_providers_module
 from pytest_lc_callbacks._stack import call_behind, is_library
 from pytest_lc_callbacks._threads import OwnThreads
 from pytest_lc_callbacks._values import ask, entry
@@ -24,10 +25,12 @@ from pytest_lc_callbacks._values import ask, entry
 # The methods that a provider implements. LangChain calls them behind its caches: what a cache gives is not refused.
 _IMPLEMENTATIONS = (
     "_acall",
+    "_aclassify",
     "_agenerate",
     "_astream",
     "_astream_chat_model_events",
     "_call",
+    "_classify",
     "_generate",
     "_stream",
     "_stream_chat_model_events",
@@ -78,7 +81,7 @@ class RealModelBlock:
         if self._patches is not None:
             return
         self._patches = Patches()
-        for base in (BaseChatModel, BaseLLM):
+        for base in (BaseChatModel, BaseLLM, *_decision_models()):
             for cls in subclasses(base):
                 self._cover(cls)
             self._patches.tell_of_subclasses(base, self._cover)
@@ -99,6 +102,8 @@ class RealModelBlock:
 
     def _is_providers_own(self, method: Any) -> bool:
         """Whether *method* is the provider's, wrapped or not; what somebody has put in its place calls no network."""
+        if is_offline(method):
+            return False
         for inner in _unwrapped(method):
             module = str(entry(ask(inner, "__globals__"), "__name__", ""))
             if is_providers_module(module, self._packages):
@@ -123,7 +128,7 @@ class RealModelBlock:
         if is_local or (test is not None and test.is_allowed):
             return nullcontext()
         called = _describe_call(type(model), cls, name)
-        error = self._refuse(_message(called))
+        error = self._refuse(_message(called, type(model)))
         if test is not None:
             test.refused.append(error)
         else:
@@ -170,12 +175,22 @@ def _describe_call(called: type, implemented: type, name: str) -> str:
     return f"{called.__name__} ({package}) {did}{f' at {place}' if place else ''}"
 
 
-def _message(called: str) -> str:
+def _message(called: str, model: type) -> str:
+    is_decision = any(issubclass(model, base) for base in _decision_models())
+    fake = "a subclass of BaseDecisionModel whose _classify decides" if is_decision else "a FakeChatModel"
     return "\n".join(
         [
             f"expected no call of a real model, but {called}",
             "  it was stopped before it reached the network: lc_callbacks_block_real_models is on",
-            "hint: give the code under test a FakeChatModel. To let this test reach real models, mark it with "
+            f"hint: give the code under test {fake}. To let this test reach real models, mark it with "
             "@pytest.mark.lc_callbacks(block_real_models=False).",
         ]
     )
+
+
+def _decision_models() -> list[Any]:
+    """The base class of decision models; none before langchain-core 1.8."""
+    try:
+        return [import_module("langchain_core.decisions").BaseDecisionModel]
+    except ImportError:
+        return []

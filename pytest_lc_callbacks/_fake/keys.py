@@ -1,0 +1,47 @@
+"""The API keys that constructors of real models insist on, supplied where a fake model stands in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from pytest_lc_callbacks._fake.replaced import Replaced
+
+_KEY = "stand-in"
+_NAMES = re.compile(r"api_?(?:key|token)$")
+
+
+def with_keys(replaced: Replaced) -> Any:
+    """A constructor that is tried once more, with the keys that it is not given, where it fails without them."""
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        __tracebackhide__ = True
+        construct = replaced.original(self)
+        keys = missing_keys(type(self).model_fields, kwargs) if replaced.is_on else {}
+        try:
+            construct(*args, **kwargs)
+        # What it raises for a missing key is the package's own business.
+        except Exception:
+            if not keys:
+                raise
+        else:
+            return
+        construct(*args, **kwargs, **keys)
+
+    return __init__
+
+
+def missing_keys(fields: Mapping[str, FieldInfo], given: Mapping[str, Any]) -> dict[str, str]:
+    """A key for each of *fields* that is one and is not in the *given* arguments."""
+    return {field.alias or name: _KEY for name, field in _keys(fields) if not {name, field.alias} & given.keys()}
+
+
+def _keys(fields: Mapping[str, FieldInfo]) -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in fields.items():
+        kind = str(field.annotation)
+        if ("str" in kind.lower() and _NAMES.search(name)) or ("SecretStr" in kind and field.is_required()):
+            yield name, field

@@ -1,0 +1,100 @@
+"""A fake model that answers where real ones are: their classes stay, and what would reach the network is replaced."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.language_models.llms import BaseLLM
+
+from pytest_lc_callbacks import _made
+from pytest_lc_callbacks._fake.keys import with_keys
+from pytest_lc_callbacks._fake.real_models import decision_models, read_classes, refuse_decision
+from pytest_lc_callbacks._fake.replaced import CHAT_METHODS, TEXT_METHODS, Replaced
+from pytest_lc_callbacks._patches import Patches, subclasses
+from pytest_lc_callbacks._providers import is_of_provider, note_offline
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+# pytest shows the line of the test, not our way to the message.
+__tracebackhide__ = True
+
+
+class StandIn:
+    """
+    Lets a fake model answer for real ones, from the moment it is made until `stop`.
+
+    As a context manager it stops at the end of the block. In a test it stops at the end of the test at the latest.
+
+    Args:
+        fake: The fake model.
+
+        classes: The classes of the real models; none for all of every provider's package.
+
+    Raises:
+        TypeError: If one of *classes* is no class that *fake* can stand in for.
+    """
+
+    def __init__(self, fake: Any, classes: tuple[Any, ...]) -> None:
+        self.fake = fake
+        self.is_on = True
+        bases = (BaseChatModel, BaseLLM) if isinstance(fake, BaseChatModel) else (BaseLLM,)
+        self._classes = read_classes(classes, bases, type(fake).__name__)
+        self._patches = Patches()
+        for cls in self._classes:
+            self._replace(cls, inherited=True)
+        for base in self._classes or bases:
+            self._cover_all(base)
+        if not self._classes:
+            self._refuse_decisions()
+        _made.tell("stand_in", self)
+
+    def stop(self) -> None:
+        """Let the real models answer again."""
+        self.is_on = False
+        self._patches.undo()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        names = ", ".join(cls.__name__ for cls in self._classes) or "every provider's models"
+        return f"<StandIn for {names}: {self.fake!r}>"
+
+    def _cover_all(self, base: type) -> None:
+        """Cover what is derived from *base*, also by packages that are imported later."""
+        for cls in subclasses(base):
+            self._cover(cls)
+        self._patches.tell_of_subclasses(base, self._cover)
+
+    def _cover(self, cls: type) -> None:
+        # An application's subclass keeps its own methods, which reach ours by super().
+        if is_of_provider(cls):
+            self._replace(cls, inherited=False)
+
+    def _replace(self, cls: type, *, inherited: bool) -> None:
+        """Replace the methods that *cls* implements: itself, or by what it has *inherited* too."""
+        is_chat = issubclass(cls, BaseChatModel)
+        base = BaseChatModel if is_chat else BaseLLM
+        for name, make in (CHAT_METHODS if is_chat else TEXT_METHODS).items():
+            implements = getattr(cls, name, None) is not getattr(base, name, None) if inherited else name in vars(cls)
+            if implements:
+                self._patches.replace(cls, name, note_offline(make(Replaced(self, cls, name))))
+        self._patches.replace(cls, "__init__", with_keys(Replaced(self, cls, "__init__")))
+
+    def _refuse_decisions(self) -> None:
+        """Let no decision model of a provider reach the network: a script has no answer for it."""
+        for base in decision_models():
+            for cls in subclasses(base):
+                self._refuse_decision(cls)
+            self._patches.tell_of_subclasses(base, self._refuse_decision)
+
+    def _refuse_decision(self, cls: type) -> None:
+        for name in ("_classify", "_aclassify"):
+            if is_of_provider(cls) and name in vars(cls):
+                self._patches.replace(cls, name, note_offline(refuse_decision(Replaced(self, cls, name))))
