@@ -1,11 +1,11 @@
-"""Who is told when a recording handler, the script of a fake model or a stand-in is made in this process."""
+"""Who is told when a recording handler, a script, a stand-in or a tool fault is made in this process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Literal
 
-Kind = Literal["handler", "script", "stand_in"]
+Kind = Literal["handler", "script", "stand_in", "fault"]
 Listener = Callable[[Kind, Any], None]
 
 _listeners: list[tuple[Listener, tuple[Kind, ...]]] = []

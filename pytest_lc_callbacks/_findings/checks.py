@@ -157,3 +157,13 @@ def unused_responses(scripts: Iterable[tuple[Sequence[str], int]]) -> Iterator[F
                 _words.hint("script what is asked for, or say .respond(..., optional=True)."),
             ),
         )
+
+
+def unused_faults(faults: Iterable[str]) -> Iterator[Finding]:
+    """A finding for each of *faults* that never struck: what was to happen, and how often the tool was called."""
+    for fault in faults:
+        yield Finding(
+            name="unused_fault",
+            summary=f"expected {fault}",
+            details=(_words.hint("name the tool that the program calls in the block, and a call that there is."),),
+        )

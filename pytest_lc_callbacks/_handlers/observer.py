@@ -15,6 +15,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from pytest_lc_callbacks._handlers.configure_hook import SWITCHBOARD
 from pytest_lc_callbacks._handlers.earlier_runs import EarlierRuns
 from pytest_lc_callbacks._handlers.recorder import RecordingHandler
+from pytest_lc_callbacks._handlers.tool_fault import ToolFault
 from pytest_lc_callbacks._recording import Recording, Run, Selection, id_key, is_start
 from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, ObservedRuns, Origin, ScopeTable, compare_recordings
 from pytest_lc_callbacks._stack import call_behind, is_called_by_fallbacks
@@ -60,6 +61,32 @@ class Observer(RecordingHandler):
         finally:
             section._close()
             self._sections.remove(section)
+
+    def fail_tool(
+        self, name: str, fault: Any, *, times: int | None = None, on_call: int | None = None, after: float = 0
+    ) -> ToolFault:
+        """
+        Let a tool fail inside ``with``: ``with callback_scopes.fail_tool("search", TimeoutError("down"), times=1):``.
+
+        It fails inside its own code path: LangChain sends `tool_error` and handles the error as in production.
+
+        Args:
+            name: The name of the tool; tools that share it fail together.
+
+            fault: The exception, its class, or a function of the tool's arguments that raises, or returns the output.
+
+            times: How many calls fail; all of them if left out, and one where *on_call* is given.
+
+            on_call: The first call that fails, from 1.
+
+            after: Seconds to wait before a call fails.
+
+        Raises:
+            TypeError: If an argument is of another type.
+
+            ValueError: If no call could fail.
+        """
+        return ToolFault(name, fault, times=times, on_call=on_call, after=after)
 
     def table(self, **recordings: Recording) -> ScopeTable:
         """

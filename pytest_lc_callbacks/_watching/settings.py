@@ -15,6 +15,7 @@ FINDINGS = {
     "duplicate_event": ("error", "a recording or spied handler got an event more often than it happened"),
     "exhausted_model": ("error", "a scripted fake model was asked for more than its script has"),
     "unused_response": ("error", "the script of a FakeChatModel that was made in the test was not used up"),
+    "unused_fault": ("error", "a fault of a tool never struck"),
     "unfinished_run": ("warn", "a run began in the test's body and had not ended when its fixtures were gone"),
     "orphan_run": ("warn", "a run began with no parent although its context held one"),
     "lifecycle": ("warn", "a run ended without a start, or twice"),

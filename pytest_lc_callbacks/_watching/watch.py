@@ -14,6 +14,7 @@ from pytest_lc_callbacks._findings.checks import (
     exhausted_models,
     lifecycle,
     orphan_runs,
+    unused_faults,
     unused_responses,
 )
 from pytest_lc_callbacks._findings.expected import is_known
@@ -77,6 +78,7 @@ class WatchedTest:
         """What there was when the body was over."""
         self._snapshot: Snapshot | None = None
         """What there was when the test was last judged."""
+        self._faults: list[Any] = []
         self._found_before: set[tuple[str, str]] = set()
         self._in_wider_fixture = 0
         is_own_thread = threads.has_current if threads is not None else lambda: True
@@ -92,13 +94,15 @@ class WatchedTest:
         self._swallowed.start()
         if self._seeks_open_runs:
             self._flaws.start()
-        _made.listen(self._note_made, "handler", "script")
+        _made.listen(self._note_made, "handler", "script", "fault")
 
     def close(self) -> None:
         """Listen no more, and put back all that was replaced."""
         with ExitStack() as steps:
             # Each of them is taken, also where another one raises; the last of them first.
             steps.callback(switch_off, self.observer)
+            for fault in self._faults:
+                steps.callback(fault.stop)
             steps.callback(_made.stop, self._note_made)
             steps.callback(self._swallowed.stop)
             steps.callback(self._flaws.stop)
@@ -129,6 +133,7 @@ class WatchedTest:
         found += changed_payloads(self.spies.changes, body.observed)
         if not body.open_runs:
             found += self._unused()
+            found += self._unused_faults()
         return self._new_findings(found)
 
     def judge_rest(self, living: Callable[[], Iterable[Any]]) -> list[Finding]:
@@ -141,7 +146,7 @@ class WatchedTest:
         if self._seeks_open_runs:
             collect_garbage(self._left_open)
         rest = self._snapshot = self._take_snapshot()
-        found = [*self._exhausted(), *self._unused()]
+        found = [*self._exhausted(), *self._unused(), *self._unused_faults()]
         if rest is not self._body:
             found += rest.handler_errors(self.observer._test_thread)
             found += duplicate_events(rest.recordings, rest.observed)
@@ -221,6 +226,10 @@ class WatchedTest:
         scripts = self.scripts if self.failure is None else ()
         return unused_responses((script.unused, len(script.calls)) for script in scripts)
 
+    def _unused_faults(self) -> Iterator[Finding]:
+        faults = self._faults if self.failure is None else ()
+        return unused_faults(fault.words for fault in faults if not fault.struck)
+
     def _is_known(self, error: BaseException) -> bool:
         return is_known(error, self.failure)
 
@@ -234,6 +243,8 @@ class WatchedTest:
     def _note_made(self, kind: _made.Kind, made: Any) -> None:
         if kind == "handler":
             self.handlers[f"{class_name(type(made))}#{len(self.handlers)}"] = made
+        elif kind == "fault":
+            self._faults.append(made)
         elif not self._in_wider_fixture:
             self.scripts.append(made)
 

@@ -16,6 +16,7 @@ from langchain.agents.middleware import ModelFallbackMiddleware, SummarizationMi
 from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel, FakeListChatModel
 from langchain_core.language_models.llms import BaseLLM
+from langchain_core.messages import HumanMessage
 from langchain_core.runnables import ConfigurableField
 from langgraph.graph import MessagesState, StateGraph
 from pydantic import Field, SecretStr
