@@ -5,7 +5,8 @@ from __future__ import annotations
 import partners
 import pytest
 
-partners.fetch("langchain_openai")
+# Making one imports what its client needs: pytest inside pytest would forget that, and its exceptions would be twins.
+partners.fetch("langchain_openai").ChatOpenAI(model="a", api_key="k")
 
 WARN = "-Wdefault::pytest_lc_callbacks.CallbackFindingWarning"
 HEAD = """
@@ -166,29 +167,35 @@ def test_the_block_comes_back(run):
     result.stdout.fnmatch_lines(["*expected no call of a real model, but ChatOpenAI (langchain_openai) was called*"])
 
 
-def test_decision_models_are_blocked(run):
+def test_decision_models_are_blocked(pytester, run):
     """
     A provider's decision model is refused as its chat models are, with what to give the code instead.
     """
     pytest.importorskip("langchain_core.decisions", reason="langchain-core has decision models since 1.8")
+    pytester.makepyfile(
+        langchain_decider="""
+        from langchain_core.decisions import BaseDecisionModel, ClassifierResponse
+
+        class Decider(BaseDecisionModel):
+            model: str = "decider"
+
+            @property
+            def _provider(self):
+                return "decider"
+
+            def _classify(self, state, questions):
+                return ClassifierResponse(model="decider", answers={})
+        """
+    )
     source = """
     import asyncio
-    from langchain_core.decisions import BaseDecisionModel, ClassifierResponse
+    from langchain_decider import Decider
 
-    class Decider(BaseDecisionModel):
-        model: str = "decider"
-
-        @property
-        def _provider(self):
-            return "decider"
-
-        def _classify(self, state, questions):
-            return ClassifierResponse(model="decider", answers={})
-
-    class Own(Decider): ...
-
-    Decider.__module__ = "langchain_decider"
     REQUEST = {"state": "x", "questions": {}}
+
+    class Mine(Decider):
+        def _classify(self, state, questions):
+            return "mine"
 
     def test_invoke():
         Decider().invoke(REQUEST)
@@ -196,13 +203,16 @@ def test_decision_models_are_blocked(run):
     def test_ainvoke():
         asyncio.run(Decider().ainvoke(REQUEST))
 
+    def test_mine():
+        Mine()._classify("x", {})
+
     @pytest.mark.lc_callbacks(block_real_models=False)
     def test_allowed():
         Decider().invoke(REQUEST)
     """
     result = run(source, "-olc_callbacks_block_real_models=true")
 
-    result.assert_outcomes(failed=2, passed=1)
+    result.assert_outcomes(failed=2, passed=2)
     result.stdout.fnmatch_lines(
         [
             "*expected no call of a real model, but Decider (langchain_decider) was called*",
