@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from pytest_lc_callbacks._fake import Call as Call
     from pytest_lc_callbacks._fake import FakeChatModel as FakeChatModel
     from pytest_lc_callbacks._fake import FakeChatModelExhausted as FakeChatModelExhausted
+    from pytest_lc_callbacks._fake import FakeChatModelMiss as FakeChatModelMiss
     from pytest_lc_callbacks._fake import FakeLLM as FakeLLM
     from pytest_lc_callbacks._findings.finding import Finding as Finding
     from pytest_lc_callbacks._handlers.observer import Observer as Observer
@@ -34,6 +35,7 @@ __all__ = [
     "EventName",
     "FakeChatModel",
     "FakeChatModelExhausted",
+    "FakeChatModelMiss",
     "FakeLLM",
     "Finding",
     "Observer",
@@ -57,6 +59,7 @@ _ROOMS = {
     "EventName": "_recording",
     "FakeChatModel": "_fake",
     "FakeChatModelExhausted": "_fake",
+    "FakeChatModelMiss": "_fake",
     "FakeLLM": "_fake",
     "Finding": "_findings.finding",
     "Observer": "_handlers.observer",

@@ -14,6 +14,7 @@ from pytest_lc_callbacks._redaction import PROJECT
 from pytest_lc_callbacks._watching import blocking, of_item
 from pytest_lc_callbacks._watching.guard import add_tracebacks, has_given_up
 from pytest_lc_callbacks._watching.made_in_test import MadeInTests
+from pytest_lc_callbacks._watching.recording import add_option, begin_recording
 from pytest_lc_callbacks._watching.settings import BLOCK, FINDINGS, LEVELS, Settings, refuse_unknown_names
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add our ini settings and options."""
     for name, help_text in _INI.items():
         parser.addini(name, help_text, type=_TYPES.get(name, "string"), default=_DEFAULTS[name])  # type: ignore[arg-type]
+    add_option(parser)
 
     group = parser.getgroup("lc-callbacks", "LangChain callbacks")
     group.addoption("--lc-callbacks-tree", action="store_true", help="Print the run tree of every test.")
@@ -85,6 +87,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.stash[of_item.tests_key] = []
     config.pluginmanager.register(MadeInTests(of_item.settings), "lc_callbacks_made")
+    begin_recording(config)
     rules: Callable[[], Iterable[Rule]] = partial(_project_rules, config)
     config.stash[_rules_key] = rules
     PROJECT.begin(rules)

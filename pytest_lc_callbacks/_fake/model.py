@@ -13,16 +13,19 @@ from pytest_lc_callbacks._fake.arguments import read_list, read_seconds, refuse_
 from pytest_lc_callbacks._fake.fields import ModelFields
 from pytest_lc_callbacks._fake.providers import PAYLOADS
 from pytest_lc_callbacks._fake.reading import Scripted
+from pytest_lc_callbacks._fake.real_answers import read_real
+from pytest_lc_callbacks._fake.replay import Replay
 from pytest_lc_callbacks._fake.response import ResponseQueue
 from pytest_lc_callbacks._fake.script import Script
 from pytest_lc_callbacks._fake.scripted_model import ScriptedModel
 from pytest_lc_callbacks._fake.structured_output import structured_output
 
 if TYPE_CHECKING:
+    import os
     from typing import Self
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-    from langchain_core.language_models import LanguageModelInput
+    from langchain_core.language_models import BaseChatModel, LanguageModelInput
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
     from langchain_core.runnables import Runnable
@@ -91,6 +94,30 @@ class FakeChatModel(ScriptedModel, ModelFields):
         super().__init__(**fields)
         if responses is not None:
             self.script.add(read_list(responses), self.script.queue)
+
+    @classmethod
+    def replay(cls, path: str | os.PathLike[str], *, real: BaseChatModel | None = None, **fields: Any) -> Self:
+        """
+        A model that answers each prompt as it was recorded: ``FakeChatModel.replay("calls.jsonl")``.
+
+        A request is its messages, tools, tool choice, stop sequences and options. Equal requests are answered in the
+        order of the file. What `respond` scripts goes first.
+
+        Args:
+            path: The file of recorded calls, as `open` takes it.
+
+            real: The model to ask for what is missing, under ``--lc-callbacks-record``; its answers are added.
+
+            fields: Any field of the model.
+
+        Raises:
+            TypeError: If *real* is no chat model.
+
+            ValueError: If the file cannot be read, or a line is no recorded call.
+        """
+        model = cls(**fields)
+        model.script.replay = Replay(path, read_real(real))
+        return model
 
     def auto(self) -> Self:
         """

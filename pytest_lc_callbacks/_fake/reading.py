@@ -120,7 +120,7 @@ def read_returned(value: Any, function: Function) -> FixedKind:
     if isinstance(value, list):
         value = _message_of_blocks(value, where)
     kind = _read_value(value, where)
-    assert not isinstance(kind, Function)
+    assert isinstance(kind, FixedKind)
     return kind
 
 

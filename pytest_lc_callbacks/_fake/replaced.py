@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pytest_lc_callbacks._fake.answering import Answering
 from pytest_lc_callbacks._fake.call import Call, TextCall
 from pytest_lc_callbacks._fake.messages import count_message, count_tokens
+from pytest_lc_callbacks._fake.real_answers import is_asking
 from pytest_lc_callbacks._fake.real_models import RealModel, payloads_of
 from pytest_lc_callbacks._fake.text import TextAnswering
 
@@ -48,7 +49,7 @@ class Replaced:
     @property
     def is_on(self) -> bool:
         """Whether the stand-in answers; another one that was there before may be put back after its own end."""
-        return self.stand_in.is_on
+        return self.stand_in.is_on and not is_asking.get()
 
     def original(self, model: Any) -> Any:
         """The method as it was before, bound to *model*."""
@@ -57,7 +58,8 @@ class Replaced:
     def answering(self, model: Any, options: Mapping[str, Any]) -> Answering:
         """What answers the calls of a chat model."""
         fake = self.stand_in.fake
-        return Answering(fake.script, RealModel(model, options, fake), payloads_of(model, options), model)
+        settings, payloads = RealModel(model, options, fake), payloads_of(model, options)
+        return Answering(fake.script, settings, payloads, model, original=lambda name: getattr(model, name))
 
     def texts(self, model: Any, options: Mapping[str, Any]) -> TextAnswering:
         """What answers the prompts of a text LLM."""

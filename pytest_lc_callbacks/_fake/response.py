@@ -9,6 +9,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 
+from pytest_lc_callbacks._model_calls import ModelCall
 from pytest_lc_callbacks._values import ask, class_name, is_empty
 from pytest_lc_callbacks._words import raw_repr, repr_short, safe, string
 
@@ -99,8 +100,28 @@ class Function:
         return safe(f"function {name}", SHOWN)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Replayed:
+    """The model responds with what was recorded."""
+
+    call: ModelCall
+
+    def __str__(self) -> str:
+        return f"the answer recorded in line {self.call.line}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unrecorded:
+    """A real model is asked, and `keep` called with what it answers."""
+
+    keep: Callable[[dict[str, Any]], None]
+
+    def __str__(self) -> str:
+        return "what a real model answers"
+
+
 FixedKind = Message | Chunks | Failure | Data
-ResponseKind = FixedKind | Function
+ResponseKind = FixedKind | Function | Replayed | Unrecorded
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -12,6 +12,8 @@ from langchain_core.messages import AIMessage
 from pytest_lc_callbacks import _made
 from pytest_lc_callbacks._fake.call import Call, have_same_prompt
 from pytest_lc_callbacks._fake.exhausted import FakeChatModelExhausted, explain
+from pytest_lc_callbacks._fake.miss import FakeChatModelMiss
+from pytest_lc_callbacks._fake.replay import Replay
 from pytest_lc_callbacks._fake.response import Message, Response, ResponseQueue
 from pytest_lc_callbacks._fake.rule import Matcher, Rule
 from pytest_lc_callbacks._words import count
@@ -34,7 +36,8 @@ class Script:
         self.rules: list[Rule] = []
         self.is_scripted: bool = False
         self.is_automatic: bool = False
-        self.exhausted: list[FakeChatModelExhausted] = []
+        self.replay: Replay | None = None
+        self.exhausted: list[FakeChatModelExhausted | FakeChatModelMiss] = []
         self._calls: list[Call] = []
         self._given: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -65,7 +68,8 @@ class Script:
             calls = count(len(self._calls), "call")
             responses = [response for queue in self._queues() for response in queue.responses]
         if not self.is_scripted:
-            return f"{'auto' if self.is_automatic else 'unscripted'}, {calls}"
+            source = "auto" if self.is_automatic else "unscripted"
+            return f"{self.replay or source}, {calls}"
         left = [response.times - response.used for response in responses if response.times is not None]
         return f"{sum(left)} scripted left{', one without end' if len(left) < len(responses) else ''}, {calls}"
 
@@ -77,6 +81,11 @@ class Script:
             for rule in self.rules:
                 lines += [f"{rule}: {_unused_text(r)}" for r in rule.queue.responses if r.is_unused]
         return lines
+
+    @property
+    def unused_recordings(self) -> list[str]:
+        """A line for each recorded call that was not asked for again."""
+        return self.replay.unused if self.replay is not None else []
 
     def add(self, responses: Iterable[Response], queue: ResponseQueue) -> None:
         """Add *responses* to the script's own queue or to that of a rule."""
@@ -106,6 +115,8 @@ class Script:
 
         Raises:
             FakeChatModelExhausted: If the script has none.
+
+            FakeChatModelMiss: If a recording has none.
         """
         # The functions of rules run outside the lock: they may be slow, or call a model themselves.
         for rule in self.rules:
@@ -135,11 +146,20 @@ class Script:
             response = self.queue.take()
         if response is not None:
             return response
+        if self.replay is not None:
+            return self._replay(self.replay, call)
         if self.is_automatic:
             return None
         if not self.is_scripted:
             return _UNSCRIPTED
         raise self._exhaust(call, None)
+
+    def _replay(self, replay: Replay, call: Call) -> Response:
+        try:
+            return replay.take(call)
+        except FakeChatModelMiss as error:
+            self.exhausted.append(error)
+            raise
 
     def _exhaust(self, call: Call, rule: Rule | None) -> FakeChatModelExhausted:
         with self._lock:

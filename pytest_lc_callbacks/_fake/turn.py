@@ -24,8 +24,10 @@ from pytest_lc_callbacks._fake.response import (
     FixedKind,
     Function,
     Message,
+    Replayed,
     Response,
     ResponseKind,
+    Unrecorded,
     make_error,
 )
 from pytest_lc_callbacks._fake.schema import Schema
@@ -57,11 +59,14 @@ class Result:
         error: The exception to raise instead, or after the chunks.
 
         chunks: The scripted chunks that the message is the sum of, if it is.
+
+        recorded: The recorded result or chunks, to be given as they are, if there are any.
     """
 
     message: AIMessage | None
     error: BaseException | None = None
     chunks: Chunks | None = None
+    recorded: Any = None
 
     def raise_error(self) -> None:
         """Raise the scripted error, if there is one."""
@@ -115,7 +120,7 @@ class Turn:
         if error is not None and not isinstance(error, GeneratorExit):
             self.call.error, self.call.response = error, None
 
-    def take(self) -> FixedKind:
+    def take(self) -> FixedKind | Replayed | Unrecorded:
         """
         Take the response from the script, and call its function if it is one.
 
@@ -128,7 +133,7 @@ class Turn:
         returned = self._ask(kind)
         return read_returned(_run(returned) if inspect.isawaitable(returned) else returned, kind)
 
-    async def atake(self) -> FixedKind:
+    async def atake(self) -> FixedKind | Replayed | Unrecorded:
         """Like `take`; an asynchronous function is awaited in this loop."""
         kind = self._take_kind()
         if not isinstance(kind, Function):
@@ -153,6 +158,12 @@ class Turn:
             return Result(message)
         return Result(message, None if kind.error is None else make_error(kind.error), kind)
 
+    def identity(self, response: str) -> str:
+        """The id of a message that says *response*: the same on any machine, and another one the next time."""
+        key = fingerprint(*self._names, response, prompt=self.call.prompt)
+        times = self._script.times_given(key)
+        return f"fake-{key}" if times == 1 else f"fake-{key}-{times}"
+
     def _take_kind(self) -> ResponseKind:
         self.response = self._script.take(self.call)
         return automatic_response(self.call) if self.response is None else self.response.kind
@@ -166,11 +177,9 @@ class Turn:
 
     def _complete(self, template: AIMessage) -> AIMessage:
         call = self.call
-        key = fingerprint(*self._names, fingerprint_text(template), prompt=call.prompt)
-        times = self._script.times_given(key)
         return complete(
             template,
-            identity=f"fake-{key}" if times == 1 else f"fake-{key}-{times}",
+            identity=self.identity(fingerprint_text(template)),
             usage=usage_of(call.prompt, template) if self._usage else None,
             metadata={"model_name": self.model_name},
             unique=self._script.unique,

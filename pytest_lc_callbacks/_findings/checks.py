@@ -167,3 +167,16 @@ def unused_faults(faults: Iterable[str]) -> Iterator[Finding]:
             summary=f"expected {fault}",
             details=(_words.hint("name the tool that the program calls in the block, and a call that there is."),),
         )
+
+
+def unused_recordings(recordings: Iterable[Sequence[str]]) -> Iterator[Finding]:
+    """A quiet finding for each replayed file with calls that were not asked for again, given as a line for each."""
+    for unused in recordings:
+        if unused:
+            yield Finding(
+                name="unused_response",
+                summary=f"expected every recorded call to be asked for, but {_words.count(len(unused), 'call')} "
+                f"{'was' if len(unused) == 1 else 'were'} not",
+                details=tuple(_words.first_lines([f"  {line}" for line in unused], _SHOWN, "  ")),
+                is_quiet=True,
+            )

@@ -30,6 +30,9 @@ class Finding:
     runs: tuple[Run, ...] = field(default=(), compare=False)
     """The runs it is about."""
 
+    is_quiet: bool = field(default=False, compare=False)
+    """Whether it is reported only where the project or a marker sets its level."""
+
     def __repr__(self) -> str:
         return f"<Finding {self.name}: {self.summary}>"
 

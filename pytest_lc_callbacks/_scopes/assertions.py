@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pytest_lc_callbacks._model_calls import save_runs
 from pytest_lc_callbacks._recording import NOTHING_KNOWN, Event, ObserverReport, Recording
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 from pytest_lc_callbacks._scopes.failure import find_constructor_failure, find_runtime_failure
 from pytest_lc_callbacks._scopes.observed_runs import active_observer
 from pytest_lc_callbacks._scopes.report import report
 from pytest_lc_callbacks._scopes.table import ScopeTable, draw_table
+
+if TYPE_CHECKING:
+    import os
 
 
 class ScopedRecording(Recording):
@@ -31,6 +35,20 @@ class ScopedRecording(Recording):
     def _asked_since(self) -> float:
         """When it was made or last cleared: it could hear no run that began before."""
         return max(self._made_at, self._cleared_at)
+
+    def save_model_calls(self, path: str | os.PathLike[str]) -> int:
+        """
+        Add the chat models' calls that were heard to the file at *path*, for ``FakeChatModel.replay(path)``.
+
+        Secrets are taken out. A call that stands in the file already is not added again.
+
+        Returns:
+            How many calls were added.
+
+        Raises:
+            ValueError: If the file holds something else, or cannot be written.
+        """
+        return save_runs(self.runs, path)
 
     def assert_runtime_scope(self, under: Any = None, *, only: bool = False) -> ScopeTable:
         """

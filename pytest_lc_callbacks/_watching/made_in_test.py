@@ -58,12 +58,13 @@ class MadeInTest:
         if not self._scripts or self._is_judged or (not at_last and any(map(_is_in_use, self._scripts))):
             return []
         self._is_judged = True
-        from pytest_lc_callbacks._findings.checks import exhausted_models, unused_responses
+        from pytest_lc_callbacks._findings.checks import exhausted_models, unused_recordings, unused_responses
 
         scripts = self._scripts if self.failure is None else ()
         return [
             *exhausted_models((list(script.exhausted) for script in self._scripts), self._is_known),
             *unused_responses((script.unused, len(script.calls)) for script in scripts),
+            *unused_recordings(script.unused_recordings for script in scripts),
         ]
 
     def section(self, clean: Callable[[str], str], *, whole: bool) -> str:

@@ -50,7 +50,9 @@ def failure_of(
     """
     texts = []
     for finding in findings:
-        level, problem = _level(item, finding, settings.level(finding.name, is_asked_for=watched.is_asked_for))
+        default = settings.level(finding.name, is_asked_for=watched.is_asked_for)
+        usual = settings.levels.get(finding.name, "off") if finding.is_quiet else default
+        level, problem = _level(item, finding, usual)
         if problem:
             texts.append(problem)
         if level == "off":

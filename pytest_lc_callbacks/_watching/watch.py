@@ -15,6 +15,7 @@ from pytest_lc_callbacks._findings.checks import (
     lifecycle,
     orphan_runs,
     unused_faults,
+    unused_recordings,
     unused_responses,
 )
 from pytest_lc_callbacks._findings.expected import is_known
@@ -224,7 +225,8 @@ class WatchedTest:
     def _unused(self) -> Iterator[Finding]:
         # A test that failed half-way has not used what comes after.
         scripts = self.scripts if self.failure is None else ()
-        return unused_responses((script.unused, len(script.calls)) for script in scripts)
+        yield from unused_responses((script.unused, len(script.calls)) for script in scripts)
+        yield from unused_recordings(script.unused_recordings for script in scripts)
 
     def _unused_faults(self) -> Iterator[Finding]:
         faults = self._faults if self.failure is None else ()

@@ -156,6 +156,17 @@ def test_the_environment_is_left_alone():
         ChatOpenAI(model="a")
 
 
+def test_a_key_that_would_be_empty():
+    """
+    A key that a class has as an empty text is filled, since its serialized form would lack it.
+    """
+    with fake().stand_in_for(ChatAnthropic):
+        model = ChatAnthropic(model="claude-sonnet-4-6")
+
+    assert model.to_json()["kwargs"]["anthropic_api_key"] == {"lc": 1, "type": "secret", "id": ["ANTHROPIC_API_KEY"]}
+    assert "anthropic_api_key" not in ChatAnthropic(model="claude-sonnet-4-6").to_json()["kwargs"]
+
+
 def test_a_key_of_the_environment(monkeypatch):
     """
     A key that is in the environment is used as ever.
