@@ -20,6 +20,19 @@ __tracebackhide__ = True
 _METHODS = ("function_calling", "json_schema", "json_mode")
 
 
+class JsonObject(dict[str, Any]):
+    """
+    ``{"type": "json_object"}``, as providers get it; `auto` knows by it what the parser expects.
+
+    Args:
+        schema: The JSON schema of the object.
+    """
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        super().__init__(type="json_object")
+        self.schema = schema
+
+
 def structured_output(
     model: BaseChatModel, schema: Any, method: str, *, include_raw: bool, **options: Any
 ) -> Runnable[Any, Any]:
@@ -55,9 +68,9 @@ def structured_output(
 
 
 def _response_format(schema: Any, method: str) -> dict[str, Any]:
-    if method == "json_mode":
-        return {"type": "json_object"}
     converted = convert_to_json_schema(schema)
+    if method == "json_mode":
+        return JsonObject(converted)
     return {"type": "json_schema", "json_schema": {"name": converted.get("title", "answer"), "schema": converted}}
 
 

@@ -32,6 +32,7 @@ from pytest_lc_callbacks._fake.response import (
 )
 from pytest_lc_callbacks._fake.schema import Schema
 from pytest_lc_callbacks._fake.script import Script
+from pytest_lc_callbacks._fake.structured_output import JsonObject
 from pytest_lc_callbacks._fake.tools import (
     bound_schemas,
     bound_tools_line,
@@ -245,6 +246,8 @@ def json_schema_of(call: Call) -> Schema | None:
         return None
     if not isinstance(wanted, dict):
         return Schema(getattr(wanted, "model_json_schema", dict)())
+    if isinstance(wanted, JsonObject):
+        return Schema(wanted.schema)
     schema = wanted.get("schema") or wanted.get("json_schema", {}).get("schema")
     return Schema(schema or {"type": "object"})
 

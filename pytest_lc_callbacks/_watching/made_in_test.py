@@ -32,6 +32,7 @@ class MadeInTest:
         """The exception that the test failed or was skipped with."""
         self.reported: list[Finding] = []
         self.problems: list[str] = []
+        self.found: list[tuple[Finding, str]] = []
         self.wider_fixture: pytest.FixtureDef[Any] | None = None
         """The fixture of a class, module or session that is set up now: what it makes is made for other tests too."""
         self._scripts: list[Any] = []

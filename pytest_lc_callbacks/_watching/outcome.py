@@ -31,6 +31,7 @@ class JudgedTest(Protocol):
     failure: BaseException | None
     reported: list[Finding]
     problems: list[str]
+    found: list[tuple[Finding, str]]
     is_shown: bool
     in_body: bool
     is_asked_for: bool
