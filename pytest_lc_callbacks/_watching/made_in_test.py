@@ -103,19 +103,6 @@ class MadeInTests:
         # The innermost last: pytest may run inside pytest.
         self._running: list[MadeInTest] = []
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Listen from before the set-up until after the tear-down."""
-        made = item.stash[_key] = MadeInTest()
-        self._running.append(made)
-        made.start()
-        try:
-            return (yield)
-        finally:
-            made.stop()
-            self._running.remove(made)
-            del item.stash[_key]
-
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
         """Keep apart what the fixture of a class, module or session makes."""
@@ -130,7 +117,10 @@ class MadeInTests:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Remember how a set-up failed."""
+        """Listen from before the set-up on."""
+        made = item.stash[_key] = MadeInTest()
+        self._running.append(made)
+        made.start()
         return (yield from self._judged(item, None))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -140,8 +130,14 @@ class MadeInTests:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Judge the scripts that were in use then."""
-        return (yield from self._judged(item, True))
+        """Judge the scripts that were in use then, and listen no more."""
+        try:
+            return (yield from self._judged(item, True))
+        finally:
+            made = item.stash.get(_key, None)
+            if made is not None:
+                made.stop()
+                self._running.remove(made)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -169,7 +165,6 @@ class MadeInTests:
 
     def _judge(self, item: pytest.Item, at_last: bool | None, errors: list[BaseException]) -> BaseException | None:
         """The failure to raise for what the scripts of a test say, if there is one."""
-        # Not there where another plugin runs the test without the protocol.
         made = item.stash.get(_key, None)
         if made is None or item.config.getini("lc_callbacks_observe") == "off":
             return None

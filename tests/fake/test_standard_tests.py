@@ -172,14 +172,23 @@ class TestAuto(TestIntegration):
 
     @out_of_the_prompt
     def test_tool_calling(self, model):
+        """
+        The question names the argument.
+        """
         super().test_tool_calling(model)
 
     @out_of_the_prompt
     async def test_tool_calling_async(self, model):
+        """
+        The question names the argument.
+        """
         await super().test_tool_calling_async(model)
 
     @out_of_the_prompt
     def test_unicode_tool_call_integration(self, model):
+        """
+        The question names the customer.
+        """
         super().test_unicode_tool_call_integration(model)
 
 

@@ -15,6 +15,9 @@ from pytest_lc_callbacks import (
     EventName,
     FakeChatModel,
     FakeChatModelExhausted,
+    FakeChatModelMiss,
+    FakeLLM,
+    Observer,
     Recording,
     RecordingHandler,
     Run,
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from langchain_core.callbacks import BaseCallbackHandler
-    from langchain_core.language_models import BaseChatModel
+    from langchain_core.language_models import BaseChatModel, BaseLLM
     from langchain_core.runnables import RunnableConfig
 
 
@@ -90,7 +93,25 @@ def a_model_is_scripted() -> BaseChatModel:
     assert_type(model.on("refund").respond("Certainly."), FakeChatModel)
     assert model.calls[0].messages == [HumanMessage("hello")]
     assert issubclass(FakeChatModelExhausted, Exception)
+    with model.respond(chunks=["Par"], cut_off=True).stand_in_for(FakeChatModel):
+        model.invoke("hello")
+    assert_type(FakeChatModel.replay("calls.jsonl", real=model, provider="openai"), FakeChatModel)
+    assert issubclass(FakeChatModelMiss, RuntimeError)
     return model
+
+
+def a_text_llm_is_scripted() -> BaseLLM:
+    """A text LLM is scripted in the same way."""
+    llm = FakeLLM(responses=["one"], usage=False)
+    llm.on("refund").respond("Certainly.", times=2)
+    return llm.respond(lambda prompt: f"{len(prompt)} characters")
+
+
+def a_tool_fails(observer: Observer) -> None:
+    """A fault tells how often it struck."""
+    with observer.fail_tool("search", TimeoutError("down"), on_call=3, after=0.5) as fault:
+        assert fault.struck == 0
+    assert_type(observer.save_model_calls("calls.jsonl"), int)
 
 
 def mistakes_are_found(recording: Recording, model: FakeChatModel) -> None:
