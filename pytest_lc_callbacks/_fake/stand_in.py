@@ -11,7 +11,7 @@ from pytest_lc_callbacks import _made
 from pytest_lc_callbacks._fake.keys import with_keys
 from pytest_lc_callbacks._fake.real_models import decision_models, read_classes, refuse_decision
 from pytest_lc_callbacks._fake.replaced import CHAT_METHODS, TEXT_METHODS, Replaced
-from pytest_lc_callbacks._patches import Patches, subclasses
+from pytest_lc_callbacks._patches import Patches, put_back, subclasses
 from pytest_lc_callbacks._providers import is_of_provider, note_offline
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class StandIn:
         """Let the real models answer again."""
         self.is_on = False
         self._patches.undo()
+        # One around this may have ended before it, and this has put back what that had replaced.
+        put_back()
 
     def __enter__(self) -> Self:
         return self

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.tools import BaseTool
 
 from pytest_lc_callbacks import _made
-from pytest_lc_callbacks._patches import Patches, subclasses
+from pytest_lc_callbacks._patches import Patches, put_back, subclasses
 from pytest_lc_callbacks._words import count, repr_short
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ class ToolFault:
         """Let the tool work again."""
         self._is_on = False
         self._patches.undo()
+        # One around this may have ended before it, and this has put back what that had replaced.
+        put_back()
 
     def __enter__(self) -> Self:
         return self

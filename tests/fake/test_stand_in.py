@@ -295,7 +295,6 @@ def test_ended_in_another_order():
     for ask in (invoke, ainvoke, stream, astream):
         with pytest.raises(Exception, match=r"(?i)connect"):
             ask(model)
-    outer.stop()
     assert vars(ChatOpenAI).keys() == before.keys()
 
 

@@ -274,6 +274,7 @@ def test_ended_in_another_order(callback_scopes):
     """
     A fault whose wrapper is put back after its end lets every call pass.
     """
+    before = vars(StructuredTool)["_run"]
     outer = callback_scopes.fail_tool("search", KeyError, times=1)
     with pytest.raises(KeyError):
         invoke(search)
@@ -284,6 +285,7 @@ def test_ended_in_another_order(callback_scopes):
     inner.stop()
 
     assert invoke(search) == "found x"
+    assert vars(StructuredTool)["_run"] is before
 
 
 def script():
