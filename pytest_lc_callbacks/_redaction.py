@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 REDACTED = "[redacted]"
 
@@ -178,6 +178,15 @@ def clean(text: str) -> str:
         return f"(withheld: a rule of pytest_lc_callbacks_redact raised {type(error).__name__})"
 
 
+def clean_data(value: Any) -> Any:
+    """*value*, data as JSON has it, without secrets: in its texts, and under names that tell of one."""
+    if isinstance(value, dict):
+        return {key: REDACTED if _is_secret(key, item) else clean_data(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [clean_data(item) for item in value]
+    return clean(value) if isinstance(value, str) else value
+
+
 def redact(text: str, rules: Iterable[Rule] = ()) -> str:
     """
     *text* without API keys, bearer tokens, passwords, and what the project's *rules* name.
@@ -202,6 +211,10 @@ def is_secret_name(name: str) -> bool:
     """Whether a key of this *name* holds a secret: ``"api_key"``, ``"clientSecret"``, but not ``"max_tokens"``."""
     words = _CAMEL.sub("_", name)
     return len(name) < 100 and not name.endswith("tokens") and _SECRET_NAME.search(words) is not None
+
+
+def _is_secret(key: str, value: Any) -> bool:
+    return isinstance(value, str) and value != "" and is_secret_name(key)
 
 
 def _keep(match: re.Match[str]) -> str:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.language_models import BaseChatModel
 
 from pytest_lc_callbacks._model_calls import answer_of_chunks, answer_of_error, answer_of_result
+from pytest_lc_callbacks._redaction import clean_data
+from pytest_lc_callbacks._words import error_text
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -60,9 +62,9 @@ class RealAnswers:
         try:
             result: ChatResult = self._context.run(self._method, self._messages, **self._arguments)
         except Exception as error:
-            self._keep(answer_of_error(error))
+            self._keep(_broken([], error))
             raise
-        self._keep(answer_of_result(result))
+        self._keep(clean_data(answer_of_result(result.generations[0], result.llm_output)))
         return result
 
     async def aresult(self) -> ChatResult:
@@ -71,9 +73,9 @@ class RealAnswers:
             call = self._method(self._messages, **self._arguments)
             result: ChatResult = await asyncio.create_task(call, context=self._context)
         except Exception as error:
-            self._keep(answer_of_error(error))
+            self._keep(_broken([], error))
             raise
-        self._keep(answer_of_result(result))
+        self._keep(clean_data(answer_of_result(result.generations[0], result.llm_output)))
         return result
 
     def chunks(self) -> Iterator[ChatGenerationChunk]:
@@ -88,7 +90,7 @@ class RealAnswers:
         except Exception as error:
             self._keep(_broken(seen, error))
             raise
-        self._keep(answer_of_chunks(seen))
+        self._keep(clean_data(answer_of_chunks(seen)))
 
     async def achunks(self) -> AsyncIterator[ChatGenerationChunk]:
         """Like `chunks`, in this loop."""
@@ -101,7 +103,7 @@ class RealAnswers:
         except Exception as error:
             self._keep(_broken(seen, error))
             raise
-        self._keep(answer_of_chunks(seen))
+        self._keep(clean_data(answer_of_chunks(seen)))
 
 
 def real_method(real: Any, name: str, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -134,7 +136,9 @@ def read_real(real: Any) -> Any:
 
 
 def _broken(seen: list[ChatGenerationChunk], error: Exception) -> dict[str, Any]:
-    return answer_of_chunks(seen, error) if seen else answer_of_error(error)
+    broken = answer_of_error(error, error_text(error))
+    answer: dict[str, Any] = clean_data(answer_of_chunks(seen, broken) if seen else broken)
+    return answer
 
 
 async def _next(chunks: Any) -> Any:

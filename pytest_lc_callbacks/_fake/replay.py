@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_lc_callbacks._fake.miss import FakeChatModelMiss, describe_request, explain_miss
 from pytest_lc_callbacks._fake.response import Replayed, Response, Unrecorded
 from pytest_lc_callbacks._model_calls import RECORDER, ModelCall, canonical, read_calls, request_of, shown
+from pytest_lc_callbacks._redaction import clean_data
 
 if TYPE_CHECKING:
     from pytest_lc_callbacks._fake.call import Call
@@ -48,7 +49,7 @@ class Replay:
             FakeChatModelMiss: If there is none, and none may be recorded.
         """
         params = call_params(call)
-        request = request_of(call.prompt, params, call.stop)
+        request = clean_data(request_of(call.prompt, params, call.stop))
         with self._lock:
             alike = [number for number, known in enumerate(self._calls) if matches(known.request, request)]
             free = next((number for number in alike if number not in self._used), None)

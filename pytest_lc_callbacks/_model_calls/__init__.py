@@ -1,4 +1,4 @@
-"""Recorded model calls: the file, and what a call is in it; knows no package of ours."""
+"""Recorded model calls: the file, and what a call is in it; knows no room of ours, and redacts nothing."""
 
 from pytest_lc_callbacks._model_calls.answer import (
     answer_of_chunks,
@@ -11,7 +11,6 @@ from pytest_lc_callbacks._model_calls.answer import (
 from pytest_lc_callbacks._model_calls.file import ModelCall, ModelCallsError, append_calls, read_calls, shown
 from pytest_lc_callbacks._model_calls.recording import RECORDER, is_ci
 from pytest_lc_callbacks._model_calls.request import canonical, request_of
-from pytest_lc_callbacks._model_calls.runs import save_runs
 
 __all__ = [
     "RECORDER",
@@ -28,6 +27,5 @@ __all__ = [
     "read_calls",
     "request_of",
     "result_of",
-    "save_runs",
     "shown",
 ]

@@ -10,38 +10,36 @@ from typing import Any
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from pytest_lc_callbacks._model_calls.request import cleaned, number_ids
-from pytest_lc_callbacks._redaction import clean
-from pytest_lc_callbacks._words import error_text
+from pytest_lc_callbacks._model_calls.request import number_ids, plain
 
 # Metadata of one answer that no other has: an id stays as a mark that there is one, a time goes.
 _TIMES = re.compile(r"(?:^|_)(?:created(?:_at)?|time|duration|date)$|^headers$")
 _MARK = "recorded"
 
 
-def answer_of_result(result: ChatResult) -> dict[str, Any]:
+def answer_of_result(generation: ChatGeneration, llm_output: Mapping[str, Any] | None) -> dict[str, Any]:
     """The answer of a call that did not stream."""
-    generation = result.generations[0]
     answer = {
         "generation_info": _metadata(generation.generation_info),
-        "llm_output": _metadata(result.llm_output),
-        "message": _message(generation.message, result.llm_output, generation.generation_info),
+        "llm_output": _metadata(llm_output),
+        "message": _message(generation.message, llm_output, generation.generation_info),
     }
     return _numbered(answer)
 
 
-def answer_of_chunks(chunks: Iterable[ChatGenerationChunk], error: BaseException | None = None) -> dict[str, Any]:
-    """The answer of a stream, and the *error* that broke it."""
+def answer_of_chunks(chunks: Iterable[ChatGenerationChunk], error: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The answer of a stream, and the *error* that broke it, as `answer_of_error` gives it."""
     pieces = [
         {"generation_info": _metadata(c.generation_info), "message": _message(c.message, c.generation_info)}
         for c in chunks
     ]
-    return _numbered({"chunks": pieces, **(_error(error) if error is not None else {})})
+    return _numbered({"chunks": pieces, **(error or {})})
 
 
-def answer_of_error(error: BaseException) -> dict[str, Any]:
-    """The answer of a call that failed."""
-    return _error(error)
+def answer_of_error(error: BaseException, text: str) -> dict[str, Any]:
+    """The answer of a call that failed with *error*, whose own words are *text*."""
+    cls = type(error)
+    return {"error": {"type": f"{cls.__module__}.{cls.__qualname__}", "text": text}}
 
 
 def result_of(answer: Mapping[str, Any], identity: str) -> ChatResult:
@@ -87,12 +85,12 @@ def error_of(answer: Mapping[str, Any]) -> BaseException | None:
 
 
 def _numbered(answer: dict[str, Any]) -> dict[str, Any]:
-    """*answer* without secrets, and with the ids of its tool calls as in a request."""
+    """*answer* as JSON has it, with the ids of its tool calls as in a request."""
     parts = answer.get("chunks") or [answer]
     ids: dict[str, str] = {}
     number_ids([part["message"] for part in parts], ids)
     replaced = _replace({key: _drop_empty(value) for key, value in answer.items() if value is not None}, ids)
-    return dict(cleaned(replaced))
+    return dict(plain(replaced))
 
 
 def _drop_empty(value: Any) -> Any:
@@ -124,11 +122,6 @@ def _metadata(value: Any) -> Any:
         return value
     kept = {key: item for key, item in value.items() if not _TIMES.search(str(key))}
     return {key: _MARK if key == "id" and isinstance(item, str) else _metadata(item) for key, item in kept.items()}
-
-
-def _error(error: BaseException) -> dict[str, Any]:
-    cls = type(error)
-    return {"error": {"type": f"{cls.__module__}.{cls.__qualname__}", "text": clean(error_text(error))}}
 
 
 def _error_class(path: str) -> type[BaseException]:

@@ -9,8 +9,6 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from pytest_lc_callbacks._redaction import clean
-
 # Of a message in a prompt: what the model that said it reported, and what applications make at random.
 _NOT_ASKED = frozenset({"id", "response_metadata", "usage_metadata", "example", "chunk_position", "type", "artifact"})
 # Blocks that say once more what the tool calls of a message say.
@@ -32,7 +30,7 @@ def request_of(
     messages: Iterable[BaseMessage], params: Mapping[str, Any], stop: Sequence[str] | None
 ) -> dict[str, Any]:
     """
-    A request as plain data, without secrets.
+    A request as plain data.
 
     Args:
         messages: The prompt.
@@ -49,18 +47,16 @@ def request_of(
         "tool_choice": _tool_choice(params.get("tool_choice")),
         "tools": sorted(map(_tool, params.get("tools") or ()), key=lambda tool: str(tool.get("name"))),
     }
-    return dict(cleaned({key: value for key, value in request.items() if value not in (None, [], {})}))
+    return dict(plain({key: value for key, value in request.items() if value not in (None, [], {})}))
 
 
-def cleaned(value: Any) -> Any:
-    """*value* as JSON has it, with secrets taken out of its texts."""
+def plain(value: Any) -> Any:
+    """*value* as JSON has it."""
     if isinstance(value, Mapping):
-        return {str(key): _cleaned_entry(str(key), item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [cleaned(item) for item in value]
-    if isinstance(value, str):
-        return clean(value)
-    return value if value is None or isinstance(value, (bool, int, float)) else cleaned(_plain(value))
+        return [plain(item) for item in value]
+    return value if value is None or isinstance(value, (bool, int, float, str)) else plain(_dumped(value))
 
 
 def canonical(value: Any) -> str:
@@ -74,15 +70,7 @@ def number_ids(messages: Any, ids: dict[str, str]) -> Any:
     return _replace(messages, ids)
 
 
-def _cleaned_entry(key: str, value: Any) -> Any:
-    if not isinstance(value, str):
-        return cleaned(value)
-    # A name may tell of a secret that its value does not: api_key.
-    text = clean(f"{key}={value}")
-    return text[len(key) + 1 :] if text.startswith(f"{key}=") else clean(value)
-
-
-def _plain(value: Any) -> Any:
+def _dumped(value: Any) -> Any:
     for method in ("model_dump", "to_json", "dict"):
         dump = getattr(value, method, None)
         if callable(dump) and not isinstance(value, type):

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from pytest_lc_callbacks._model_calls import save_runs
 from pytest_lc_callbacks._recording import NOTHING_KNOWN, Event, ObserverReport, Recording
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 from pytest_lc_callbacks._scopes.failure import find_constructor_failure, find_runtime_failure
@@ -48,6 +47,9 @@ class ScopedRecording(Recording):
         Raises:
             ValueError: If the file holds something else, or cannot be written.
         """
+        # The files of model calls need LangChain's messages.
+        from pytest_lc_callbacks._scopes.model_calls import save_runs
+
         return save_runs(self.runs, path)
 
     def assert_runtime_scope(self, under: Any = None, *, only: bool = False) -> ScopeTable:

@@ -7,11 +7,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from langchain_core.outputs import ChatResult
-
-from pytest_lc_callbacks._model_calls.answer import answer_of_chunks, answer_of_error, answer_of_result
-from pytest_lc_callbacks._model_calls.file import ModelCall, append_calls, read_calls
-from pytest_lc_callbacks._model_calls.request import request_of
+from pytest_lc_callbacks._model_calls import (
+    ModelCall,
+    answer_of_chunks,
+    answer_of_error,
+    answer_of_result,
+    append_calls,
+    read_calls,
+    request_of,
+)
+from pytest_lc_callbacks._redaction import clean_data
+from pytest_lc_callbacks._words import error_text
 
 
 def save_runs(runs: Iterable[Any], path: Any) -> int:
@@ -50,7 +56,12 @@ def _call(start: Any, events: list[Any], end: Any) -> ModelCall:
     options = dict(start.get("options") or {})
     request = request_of(start["messages"][0], {**options, **params}, options.get("stop"))
     model = str(params.get("model") or params.get("model_name") or "")
-    return ModelCall(request=request, answer=_answer(events, end), type=str(params.get("_type", "")), model=model)
+    return ModelCall(
+        request=clean_data(request),
+        answer=clean_data(_answer(events, end)),
+        type=str(params.get("_type", "")),
+        model=model,
+    )
 
 
 def _answer(events: list[Any], end: Any) -> dict[str, Any]:
@@ -58,12 +69,13 @@ def _answer(events: list[Any], end: Any) -> dict[str, Any]:
         event.payload["chunk"] for event in events if event.name == "llm_new_token" and event.payload.get("chunk")
     ]
     error = end.payload.get("error") if end.name == "llm_error" else None
+    broken = None if error is None else answer_of_error(error, error_text(error))
     if chunks:
-        return answer_of_chunks(chunks[:-1] if _is_langchains(chunks[-1]) else chunks, error)
-    if error is not None:
-        return answer_of_error(error)
+        return answer_of_chunks(chunks[:-1] if _is_langchains(chunks[-1]) else chunks, broken)
+    if broken is not None:
+        return broken
     response = end.payload["response"]
-    return answer_of_result(ChatResult(generations=response.generations[0], llm_output=response.llm_output))
+    return answer_of_result(response.generations[0][0], response.llm_output)
 
 
 def _is_langchains(chunk: Any) -> bool:
