@@ -149,7 +149,14 @@ class MadeInTests:
 
             with guarded(item, lambda item: made.stop()):
                 add_section(item, made, report)
+        if made is not None and report.when == "teardown":
+            del item.stash[_key]
         return report
+
+    def pytest_unconfigure(self) -> None:
+        """Listen no more: pytest may be interrupted in the middle of a test."""
+        while self._running:
+            self._running.pop().stop()
 
     def _judged(self, item: pytest.Item, at_last: bool | None) -> Generator[None, object, object]:
         try:
