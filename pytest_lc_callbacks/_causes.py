@@ -200,6 +200,12 @@ TWICE = _cause(
     "LangChain joins lists of callbacks without removing doubles: the handler stands twice in one list ([h, h]), or "
     "came with with_config and again at run time. Give it to the call, or to with_config, but not to both.",
 )
+TWO_INSTANCES = _cause(
+    "two-instances",
+    "LangChain knows a handler by identity: two instances of one class are two handlers, and whatever they write is "
+    "written twice. Pass one instance, to the outermost call, and leave it out of constructors, with_config and the "
+    "calls inside; or let an integration that adds one of its own do it alone.",
+)
 HANDED_ON = _cause(
     "handed-on",
     "A handler that stands in one list twice hears that run twice, and the runs inside once: those get their handlers "
@@ -321,6 +327,11 @@ LOOP_PER_CALL = _cause(
 RAISE_ERROR_IN_COROUTINE = _cause(
     "raise-error-coroutine",
     "raise_error = True does not help a coroutine handler in a sync run: LangChain swallows what it raises.",
+)
+CLASS_AS_HANDLER = _cause(
+    "class-as-handler",
+    "LangChain leaves out a handler whose ignore_llm (or ignore_chain, ...) is true, and in a class that is a property "
+    "object: a class in a list of callbacks declines everything, without a word.",
 )
 NO_BASE_HANDLER = _cause(
     "no-base-handler",

@@ -23,6 +23,7 @@ NAME = PACKAGE.name
 
 # Small rooms that know no package of ours.
 GROUND = {
+    "_by_identity",
     "_causes",
     "_made",
     "_model_calls",
@@ -41,8 +42,8 @@ ARROWS: dict[str, set[str]] = {
     "_recording": {"_words", "_causes"},
     "_scopes": {"_recording", "_stack", "_model_calls"},
     "_fake": {"_words", "_made", "_patches", "_providers", "_model_calls"},
-    "_handlers": {"_scopes", "_patches", "_made", "_threads"},
-    "_findings": {"_scopes", "_patches"},
+    "_handlers": {"_scopes", "_patches", "_made", "_threads", "_by_identity"},
+    "_findings": {"_scopes", "_patches", "_by_identity"},
     "_report": {"_findings", "_redaction"},
     "_contract": {"_handlers", "_fake"},
     "_watching": {"_handlers", "_findings", "_fake", "_report"},

@@ -12,7 +12,7 @@ from pytest_lc_callbacks._findings.handler_hints import hints
 from pytest_lc_callbacks._findings.package_of import package_of
 from pytest_lc_callbacks._recording import id_key
 from pytest_lc_callbacks._stack import is_library, render_place
-from pytest_lc_callbacks._values import ask, cause_of, is_a
+from pytest_lc_callbacks._values import cause_of
 
 # How many further methods of a handler are listed that failed in the same way.
 _SHOWN = 20
@@ -65,7 +65,7 @@ def _finding(
             f"  {_consequence(first, len(failed))}",
             *_describe_package(first),
             *_describe_thread(first, test_thread),
-            *_places(first.error),
+            *places(first.error),
             *_led_to(first, called_at),
             *_words.first_lines([_other(same) for same in others], _SHOWN, "    "),
             *hints(first),
@@ -95,25 +95,13 @@ def _and_others(first: HandlerError, others: list[list[HandlerError]]) -> str:
 
 
 def _summary(failed: HandlerError) -> str:
-    asked = _missing_attribute(failed)
-    if asked is not None:
-        return f"expected {failed.name} to be a callback handler, but it has no {asked}"
     return f"expected {failed.name}.{failed.event} to return, but it raised {_words.error_line(failed.error)}"
-
-
-def _missing_attribute(failed: HandlerError) -> str | None:
-    """What LangChain asked the handler for in vain before it called a method."""
-    error = failed.error
-    is_asked = failed.breaks and is_a(error, AttributeError) and not users_lines(error)
-    return ask(error, "name") if is_asked else None
 
 
 def _consequence(failed: HandlerError, times: int) -> str:
     if failed.hangs:
         return "the run now waits for ever: asyncio cannot hand a StopIteration back from the handler's thread"
     often = f" ({_words.count(times, 'time')})" if times > 1 else ""
-    if failed.breaks:
-        return f"LangChain's own call failed then with an AttributeError, and so did the program's{often}"
     return f"LangChain logged a warning and went on as if nothing had happened{often}"
 
 
@@ -133,7 +121,7 @@ def _led_to(failed: HandlerError, called_at: Callable[[Any], str | None]) -> lis
     return [f"    in a run that was called at {place}"] if place else []
 
 
-def _places(error: BaseException) -> list[str]:
+def places(error: BaseException) -> list[str]:
     """The handler's line, and the line that raised if that is another."""
     found = users_lines(error)
     text = []

@@ -119,11 +119,6 @@ def _explain_loop(failed: HandlerError) -> str | None:
     return _causes.LOOP_PER_CALL.hint() if "different" in text and "loop" in text else None
 
 
-def _explain_base(failed: HandlerError) -> str | None:
-    facts = f"{failed.name} has no raise_error."
-    return _causes.NO_BASE_HANDLER.hint(facts) if failed.breaks else None
-
-
 def _explain_raise_error(failed: HandlerError) -> str | None:
     means_to_raise = failed.in_coroutine and is_true(ask(failed.handler, "raise_error"))
     return _causes.RAISE_ERROR_IN_COROUTINE.hint() if means_to_raise else None
@@ -154,7 +149,6 @@ _HINTS: tuple[Callable[[HandlerError], str | None], ...] = (
     _explain_token,
     _explain_loop,
     _explain_raise_error,
-    _explain_base,
     _explain_input_str,
     _explain_history,
 )

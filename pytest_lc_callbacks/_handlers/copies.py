@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_lc_callbacks._handlers.by_identity import ByIdentity
+from pytest_lc_callbacks._by_identity import ByIdentity
 
 COPIES = frozenset(["copy_with_metadata_defaults"])
 """The methods with which a handler makes a copy of itself: LangChain puts it in the handler's place for one run."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, BaseCallbackManager
 
-from pytest_lc_callbacks._handlers.by_identity import ByIdentity
+from pytest_lc_callbacks._by_identity import ByIdentity
 from pytest_lc_callbacks._handlers.copies import COPIES, Copies
 from pytest_lc_callbacks._handlers.handler_recording import (
     ASKS_FOR_LLM_START,

@@ -16,9 +16,11 @@ FINDINGS = {
     "exhausted_model": ("error", "a scripted fake model was asked for more than its script has"),
     "unused_response": ("error", "the script of a FakeChatModel that was made in the test was not used up"),
     "unused_fault": ("error", "a fault of a tool never struck"),
+    "not_a_handler": ("error", "what stands in a list of callbacks cannot be called, such as a class"),
     "unfinished_run": ("warn", "a run began in the test's body and had not ended when its fixtures were gone"),
     "orphan_run": ("warn", "a run began with no parent although its context held one"),
     "lifecycle": ("warn", "a run ended without a start, or twice"),
+    "duplicate_handler": ("warn", "two instances of one handler class heard the same run"),
     "changed_payload": ("warn", "a spied handler wrote into what LangChain hands to all handlers"),
 }
 BLOCK = "block_real_models"

@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from pytest_lc_callbacks._findings.duplicate_handler import duplicate_handlers
 from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._findings.handler_error import handler_errors
 from pytest_lc_callbacks._findings.handler_exception import HandlerError
+from pytest_lc_callbacks._findings.handler_lists import Start, Stranger
+from pytest_lc_callbacks._findings.not_a_handler import is_of_stranger, not_handlers
 from pytest_lc_callbacks._recording import Recording, Run, id_key
 from pytest_lc_callbacks._scopes import ObservedRuns
 from pytest_lc_callbacks._words import count
@@ -26,6 +29,12 @@ class Snapshot:
     errors: Sequence[HandlerError]
     """What handlers raised and LangChain swallowed."""
 
+    strangers: Sequence[Stranger]
+    """What stood in lists of callbacks and is no handler."""
+
+    doubled: Sequence[Start]
+    """The starts of runs that several instances of one class were sent."""
+
     recordings: Mapping[str, Recording]
     """What the test's handlers received, by their names."""
 
@@ -37,8 +46,18 @@ class Snapshot:
         """The test's own runs that began in its body and are open."""
         return [run for run in self.observed.body_runs if run.started and not run.ended]
 
-    def handler_errors(self, test_thread: int) -> Iterator[Finding]:
-        """The findings about what handlers raised in the own runs of the test that runs in *test_thread*."""
+    def about_handlers(self, test_thread: int) -> Iterator[Finding]:
+        """
+        The findings about the handlers of the own runs of the test that runs in *test_thread*, and what they raised.
+
+        What is no handler is told as that, and what it raised is not told again.
+        """
+        errors = self._own_errors()
+        yield from not_handlers(self.strangers, errors)
+        yield from self._handler_errors([e for e in errors if not is_of_stranger(e, self.strangers)], test_thread)
+        yield from duplicate_handlers(self.doubled, self.observed)
+
+    def _own_errors(self) -> list[HandlerError]:
         runs = {run._id_key: run for run in self.observed.runs}
         others = self.observed.others_runs
 
@@ -48,14 +67,18 @@ class Snapshot:
                 return False
             return runs[key] not in others if key in runs else error.in_own_thread
 
-        def called_at(run_id: Any) -> str | None:
-            return self._called_at(runs.get(id_key(run_id)))
-
-        errors = [
+        return [
             replace(error, late=self.observed.late_remark(runs.get(id_key(error.run_id))))
             for error in self.errors
             if is_own(error)
         ]
+
+    def _handler_errors(self, errors: Sequence[HandlerError], test_thread: int) -> Iterator[Finding]:
+        runs = {run._id_key: run for run in self.observed.runs}
+
+        def called_at(run_id: Any) -> str | None:
+            return self._called_at(runs.get(id_key(run_id)))
+
         names = {key: run.label for key, run in runs.items()}
         return handler_errors(errors, names, called_at, test_thread)
 

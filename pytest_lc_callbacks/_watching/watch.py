@@ -20,6 +20,7 @@ from pytest_lc_callbacks._findings.checks import (
 )
 from pytest_lc_callbacks._findings.expected import is_known
 from pytest_lc_callbacks._findings.finding import Finding
+from pytest_lc_callbacks._findings.handler_lists import HandlerLists
 from pytest_lc_callbacks._findings.langchain_flaws import LangChainFlaws
 from pytest_lc_callbacks._findings.stop_iteration import hanging_error
 from pytest_lc_callbacks._findings.swallowed import Swallowed
@@ -84,6 +85,7 @@ class WatchedTest:
         self._in_wider_fixture = 0
         is_own_thread = threads.has_current if threads is not None else lambda: True
         self._swallowed = Swallowed(partial(is_of_earlier_test, self.observer), is_own_thread)
+        self._lists = HandlerLists(partial(is_of_earlier_test, self.observer), is_own_thread)
         self._flaws = LangChainFlaws(self._swallowed.propagated)
         try:
             self._listen()
@@ -93,6 +95,7 @@ class WatchedTest:
 
     def _listen(self) -> None:
         self._swallowed.start()
+        self._lists.start()
         if self._seeks_open_runs:
             self._flaws.start()
         _made.listen(self._note_made, "handler", "script", "fault")
@@ -106,6 +109,7 @@ class WatchedTest:
                 steps.callback(fault.stop)
             steps.callback(_made.stop, self._note_made)
             steps.callback(self._swallowed.stop)
+            steps.callback(self._lists.stop)
             steps.callback(self._flaws.stop)
             steps.callback(self.spies.stop)
 
@@ -127,7 +131,7 @@ class WatchedTest:
         """The findings that are certain when the body is over."""
         self.in_body = False
         body = self._snapshot = self._body = self._take_snapshot()
-        found = [*body.handler_errors(self.observer._test_thread), *duplicate_events(body.recordings, body.observed)]
+        found = [*body.about_handlers(self.observer._test_thread), *duplicate_events(body.recordings, body.observed)]
         found += self._exhausted()
         found += orphan_runs(body.observed)
         found += lifecycle(body.observed)
@@ -149,7 +153,7 @@ class WatchedTest:
         rest = self._snapshot = self._take_snapshot()
         found = [*self._exhausted(), *self._unused(), *self._unused_faults()]
         if rest is not self._body:
-            found += rest.handler_errors(self.observer._test_thread)
+            found += rest.about_handlers(self.observer._test_thread)
             found += duplicate_events(rest.recordings, rest.observed)
             found += lifecycle(rest.observed)
             found += changed_payloads(self.spies.changes, rest.observed)
@@ -180,9 +184,10 @@ class WatchedTest:
         return section(runs, observed.parent_of, clean=clean, remarks=remarks)
 
     def _take_snapshot(self) -> Snapshot:
-        errors = list(self._swallowed.errors)
+        errors, strangers = list(self._swallowed.errors), list(self._lists.strangers)
         moment = (
             len(errors),
+            len(strangers),
             self.observer._moment,
             *((n, id(r._log), len(r._log)) for n, r in self._recordings().items()),
         )
@@ -190,7 +195,14 @@ class WatchedTest:
             # Most tests do nothing more when their body is over.
             return self._body
         recordings = {name: recording._freeze() for name, recording in self._recordings().items()}
-        return Snapshot(moment=moment, errors=errors, recordings=recordings, observed=frozen_runs(self.observer))
+        return Snapshot(
+            moment=moment,
+            errors=errors,
+            strangers=strangers,
+            doubled=list(self._lists.doubled),
+            recordings=recordings,
+            observed=frozen_runs(self.observer),
+        )
 
     def _new_findings(self, found: Iterable[Finding]) -> list[Finding]:
         """Leave out what was *found* before, when the body was over."""

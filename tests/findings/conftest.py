@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_lc_callbacks._findings.handler_lists import HandlerLists
 from pytest_lc_callbacks._findings.swallowed import Swallowed
 
 
@@ -14,3 +15,12 @@ def swallowed():
     swallowed.start()
     yield swallowed
     swallowed.stop()
+
+
+@pytest.fixture
+def lists():
+    """Looks at the handlers of each run while the test runs."""
+    lists = HandlerLists(lambda run_id, handlers: False)
+    lists.start()
+    yield lists
+    lists.stop()

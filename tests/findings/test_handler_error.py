@@ -241,49 +241,6 @@ def test_two_handlers_are_two_findings(swallowed):
     assert len(list(handler_errors(swallowed.errors, {}))) == 2
 
 
-class Duck:
-    """Looks like a handler, and is none."""
-
-    run_inline = True
-
-    def on_chat_model_start(self, serialized, messages, **kwargs):
-        pass
-
-
-def test_no_handler_at_all(swallowed):
-    """
-    An object that is no BaseCallbackHandler makes LangChain's call fail, and the finding says that it did.
-    """
-    with pytest.raises(AttributeError, match="raise_error"):
-        FakeChatModel().invoke("hi", {"callbacks": [Duck()]})
-
-    [finding] = handler_errors(swallowed.errors, {})
-    assert finding.summary == "expected Duck to be a callback handler, but it has no ignore_chat_model"
-    assert finding.details[0] == "  LangChain's own call failed then with an AttributeError, and so did the program's"
-    assert "Derive the handler from" in finding.details[-1]
-    assert finding.details[-1].endswith("[no-base-handler]")
-
-
-def test_no_handler_that_raises_itself(swallowed):
-    """
-    What a method of such an object raised is told as that, with the method's line.
-    """
-
-    class Half(Duck):
-        ignore_chat_model = False
-
-        def on_chat_model_start(self, serialized, messages, **kwargs):
-            raise ValueError("mine")
-
-    with pytest.raises(AttributeError, match="raise_error"):
-        asyncio.run(FakeChatModel().ainvoke("hi", {"callbacks": [Half()]}))
-
-    [finding] = handler_errors(swallowed.errors, {})
-    assert finding.summary == "expected Half.on_chat_model_start to return, but it raised ValueError('mine')"
-    assert "LangChain's own call failed" in finding.details[0]
-    assert 'raise ValueError("mine")' in str(finding)
-
-
 def test_a_handler_that_means_to_raise_is_no_finding(swallowed):
     """
     A handler with ``raise_error = True`` tells the program itself.

@@ -14,7 +14,7 @@ import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 
 from pytest_lc_callbacks import FakeChatModel
-from pytest_lc_callbacks._handlers.by_identity import ByIdentity
+from pytest_lc_callbacks._by_identity import ByIdentity
 from pytest_lc_callbacks._handlers.spy import Spies
 
 

@@ -17,6 +17,10 @@ class Writing(BaseCallbackHandler):
     def on_chat_model_start(self, serialized, messages, **kwargs):
         kwargs["tags"].append("seen")
 
+class Audit(BaseCallbackHandler):
+    def on_llm_end(self, response, **kwargs):
+        pass
+
 KEPT = []
 """
 
@@ -60,6 +64,14 @@ def test_it(callback_scopes):
     run.on_chain_end({})
     run.on_chain_end({})
 """,
+    "not_a_handler": """
+def test_it(fake_chat_model):
+    fake_chat_model.invoke("hi", {"callbacks": [Audit]})
+""",
+    "duplicate_handler": """
+def test_it(callback_scopes):
+    FakeChatModel(callbacks=[Audit()]).invoke("hi", {"callbacks": [Audit()]})
+""",
     "changed_payload": """
 def test_it(spy_on, fake_chat_model):
     spy_on(Writing)
@@ -80,9 +92,13 @@ SUMMARIES = {
     "unfinished_run": "expected every run to have ended with its test, but 1 is still open: FakeChatModel",
     "orphan_run": "expected FakeChatModel to be a run under outer, but it began with no parent",
     "lifecycle": "expected mine to start and end once, but it had 2 ends: chain_start, chain_end, chain_end",
+    "not_a_handler": (
+        "expected every callback of FakeChatModel to be a handler, but Audit is a class and not an instance"
+    ),
+    "duplicate_handler": "expected one Audit to hear each run, but 2 instances of it heard FakeChatModel",
     "changed_payload": (
         "expected Writing.on_chat_model_start to leave what it is handed as it is, but it wrote into tags"
     ),
 }
-ERRORS = ["handler_error", "duplicate_event", "exhausted_model", "unused_response"]
-WARNINGS = ["unfinished_run", "orphan_run", "lifecycle", "changed_payload"]
+ERRORS = ["handler_error", "duplicate_event", "exhausted_model", "unused_response", "not_a_handler"]
+WARNINGS = ["unfinished_run", "orphan_run", "lifecycle", "duplicate_handler", "changed_payload"]

@@ -29,3 +29,8 @@ class ByIdentity:
         """What is noted of *known*."""
         living, value = self._noted.get(id(known), (None, default))
         return value if living is not None and living() is known else default
+
+    def living(self) -> list[Any]:
+        """The objects that something is noted of, and that are not gone, in the order in which they were noted."""
+        found = [living() for living, _ in list(self._noted.values())]
+        return [known for known in found if known is not None]
