@@ -17,7 +17,6 @@ from pytest_lc_callbacks._findings.not_a_handler import is_of_stranger, not_hand
 from pytest_lc_callbacks._handlers.spy import Spies
 from pytest_lc_callbacks._patches import Shown
 
-
 # LangChain makes a coroutine for each handler before it asks for `run_inline`, and nobody awaits it then.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:coroutine 'ahandle_event' was never awaited:RuntimeWarning"),
