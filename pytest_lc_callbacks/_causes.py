@@ -126,6 +126,10 @@ CALLBACKS_AS_OPTION = _cause(
     f"an option, and otherwise ignores it. Use with_config(callbacks=[handler]), or {AT_RUN_TIME}.",
     maybe="bind(callbacks=...), or callbacks= as a keyword of the call, which LangChain swallows",
 )
+NO_LIST = _cause(
+    "no-list",
+    'LangChain takes a list of handlers, or a callback manager: config={"callbacks": [handler]}.',
+)
 CONFIG_DROPPED = _cause(
     "config-dropped",
     "bind_tools and with_structured_output drop the config of a with_config before them. Call with_config last.",

@@ -140,9 +140,9 @@ def and_more(left: int) -> str:
 
 
 def first_lines(lines: Sequence[str], limit: int, indent: str = "", noun: str = "") -> list[str]:
-    """The first of *lines*, and a line that says how many more there are."""
+    """The first of *lines*, and a line that says how many more there are; one more line is shown itself."""
     left = len(lines) - limit
-    return list(lines) if left <= 0 else [*lines[:limit], f"{indent}{more(left, noun)}"]
+    return list(lines) if left <= 1 else [*lines[:limit], f"{indent}{more(left, noun)}"]
 
 
 def last_lines(lines: Sequence[str], limit: int, indent: str = "") -> list[str]:

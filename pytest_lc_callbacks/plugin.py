@@ -39,8 +39,8 @@ _INI = {
     "lc_callbacks_junit": "Whether a JUnit file gets the numbers of model calls, tool calls, tokens and findings.",
     "lc_callbacks_real_model_packages": "Further packages whose models are real, for lc_callbacks_block_real_models.",
     **{
-        f"lc_callbacks_{name}": f"How strict to be when {means}: {', '.join(LEVELS)}."
-        for name, (_, means) in FINDINGS.items()
+        f"lc_callbacks_{name}": f"How strict to be when {means}: {', '.join(LEVELS)}; {default} unless set."
+        for name, (default, means) in FINDINGS.items()
     },
 }
 _TYPES = {f"lc_callbacks_{BLOCK}": "bool", "lc_callbacks_junit": "bool", "lc_callbacks_real_model_packages": "args"}

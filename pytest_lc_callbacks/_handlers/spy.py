@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
 from types import CoroutineType, MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, BaseCallbackManager
 
@@ -28,7 +28,7 @@ from pytest_lc_callbacks._handlers.recorder import RecordingHandler
 from pytest_lc_callbacks._patches import Patches, Shown, leave, named, own, subclasses
 from pytest_lc_callbacks._recording import EVENT_NAMES, Recording
 from pytest_lc_callbacks._scopes import ScopedRecording
-from pytest_lc_callbacks._words import repr_short
+from pytest_lc_callbacks._words import listing, repr_short
 
 _METHODS = {f"on_{name}": name for name in EVENT_NAMES if hasattr(RecordingHandler, f"on_{name}")}
 _Call = tuple[int, str, Any]
@@ -58,9 +58,20 @@ class Spy(ScopedRecording):
     def __repr__(self) -> str:
         return super().__repr__().replace("<Spy:", f"<Spy on {self._name}:")
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """What LangChain asks of a handler that it is passed, a spy does not have."""
+            __tracebackhide__ = True
+            advice = ""
+            if name.startswith(("on_", "ignore_")) or name in ("raise_error", "run_inline", "copy"):
+                advice = ': pass the handler to LangChain and not its spy, as in config={"callbacks": [handler]}'
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{advice}", name=name, obj=self)
+
     @property
     def handler(self) -> Any:
         """The handler; of a class, its only instance so far that received anything."""
+        __tracebackhide__ = True
         if not isinstance(self._target, type):
             return self._target
         found = self.handlers
@@ -154,6 +165,10 @@ class Spies:
         self._copies = Copies()
         self._link = _Link(self)
 
+    def __repr__(self) -> str:
+        """Whom it spies on; pytest prints it among the arguments of a test that fails."""
+        return f"<spy_on: {listing(spy._name for spy in self.spies) or 'nobody yet'}>"
+
     def __call__(self, target: BaseCallbackHandler | type[BaseCallbackHandler]) -> Spy:
         """
         Record what *target* receives from now on, until the end of the test.
@@ -167,6 +182,7 @@ class Spies:
         Raises:
             TypeError: If *target* cannot be spied on, with the reason.
         """
+        __tracebackhide__ = True
         _refuse(target)
         for spy in self.spies:
             if spy._target is target:
@@ -366,6 +382,7 @@ def _refuse(target: Any) -> None:
     Raises:
         TypeError: With the reason.
     """
+    __tracebackhide__ = True
     cls = target if isinstance(target, type) else type(target)
     reason = _why_not(target, cls)
     if reason:

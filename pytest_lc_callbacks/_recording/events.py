@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 from uuid import UUID
 
 from pytest_lc_callbacks._recording.names import is_end, is_start
@@ -85,6 +85,12 @@ class Log(Records):
         self._run_of: list[Run | None] = []
         self._current: dict[Any, Run] = {}
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or deep-copied, and with it every event, run and recording, which hold their log."""
+        raise TypeError(
+            "events, runs and recordings cannot be pickled: they belong to their handler; keep recording.snapshot() instead"
+        )
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> Log:

@@ -122,6 +122,7 @@ class ScopedRecording(Recording):
         return report(ScopeComparison(whole, observer._observed_runs()), wanted)
 
     def _compare(self, asked: str) -> ScopeComparison:
+        __tracebackhide__ = True
         if self._whole is not None:
             raise TypeError(
                 f"{asked} compares all that a handler heard with what really ran, and where() and without() chose some "

@@ -47,6 +47,7 @@ class Failure:
 
 def find_runtime_failure(comparison: ScopeComparison, under: Any, *, only: bool) -> Failure | None:
     """The failure if the handler did not hear every run (under *under*) exactly once; else None."""
+    __tracebackhide__ = True
     target = None if under is None else Target.of("under", under)
     runs = list(comparison.in_scope) if target is None else _subtrees(comparison, target.runs(comparison))
     if not runs:
@@ -72,6 +73,7 @@ def find_runtime_failure(comparison: ScopeComparison, under: Any, *, only: bool)
 
 def find_constructor_failure(comparison: ScopeComparison, of: Any) -> Failure | None:
     """The failure if the handler did not hear runs of *of*, exactly once, and no others; else None."""
+    __tracebackhide__ = True
     target = Target.of("of", of)
     own = target.runs(comparison)
     if not own:
@@ -180,7 +182,8 @@ def _explain_nothing(comparison: ScopeComparison, target: Target | None) -> Fail
     if target is None or not comparison.in_scope:
         wanted = "a run" if target is None else f"a run of {target}"
         headline = f"expected {wanted} to check, but none began {limit}"
-        return Failure(headline=headline, rows=elsewhere, why=tuple(why))
+        others = [] if elsewhere or target is None else _list_runs_elsewhere(comparison, None)
+        return Failure(headline=headline, rows=elsewhere or others, why=() if others else tuple(why))
     known = dict.fromkeys(run.label for run in comparison.in_scope)
     near = next(filter(None, (did_you_mean(name, known) for name in target.names)), "")
     return Failure(

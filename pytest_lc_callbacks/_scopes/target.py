@@ -30,6 +30,7 @@ class Target:
         Raises:
             TypeError: If it is no name, `Run` or runnable.
         """
+        __tracebackhide__ = True
         if is_a(given, str):
             return cls(given, (label(given),))
         if isinstance(given, Run):

@@ -44,7 +44,8 @@ def section(
 def _tree_lines(write: Redacted, tree: RunTree, remarks: Mapping[Run, str]) -> list[str]:
     entries = [_Entry(lead, run, _call(write, run), _outcome(write, run, remarks)) for lead, run in tree.walk()]
     rows = list(_fold(tree, entries))
-    shown = rows[:_RUNS]
+    # A line for one more run would cost as much as the run.
+    shown = rows if len(rows) == _RUNS + 1 else rows[:_RUNS]
     wide, wide_time = max(len(row.name) for row in shown), max(len(row.time) for row in shown)
     lines = [f"{row.name:<{wide}}  {row.time:>{wide_time}}  {row.outcome}".rstrip() for row in shown]
     hidden = entries[sum(row.runs for row in shown) :]

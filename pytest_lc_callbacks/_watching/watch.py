@@ -37,6 +37,7 @@ from pytest_lc_callbacks._handlers.spy import Spies
 from pytest_lc_callbacks._recording import Recording, Run
 from pytest_lc_callbacks._threads import OwnThreads
 from pytest_lc_callbacks._values import class_name
+from pytest_lc_callbacks._watching.nothing_ran import nothing_ran
 from pytest_lc_callbacks._watching.section import section
 from pytest_lc_callbacks._watching.snapshot import Snapshot
 
@@ -65,6 +66,7 @@ class WatchedTest:
         self.failure: BaseException | None = None
         """The first exception that the test failed or was skipped with. The test then keeps its own outcome."""
         self.in_body = False
+        self._body_began = False
         self.reported: list[Finding] = []
         """The findings for the report's section: those that are neither a warning nor the failure."""
         self.found: list[tuple[Finding, str]] = []
@@ -116,6 +118,7 @@ class WatchedTest:
     def begin(self, phase: str) -> None:
         """Begin a phase of the test: ``"setup"``, ``"call"`` or ``"teardown"``."""
         self.in_body = phase == "call"
+        self._body_began |= self.in_body
         begin_phase(self.observer, phase)
 
     @contextmanager
@@ -177,7 +180,7 @@ class WatchedTest:
     def _runs_text(self, snapshot: Snapshot, clean: Callable[[str], str]) -> str:
         observed, runs = snapshot.observed, snapshot.observed.own_runs
         if not runs:
-            return "no LangChain run began in this test" if self.is_asked_for else ""
+            return nothing_ran(self.failure) if self.is_asked_for and self._body_began else ""
         still_open = [run for run in runs if not run.ended]
         remarks = {run: str(cause) for run, cause in self._flaws.causes(still_open, runs).items()}
         remarks |= {run: remark for run in runs if (remark := observed.orphan_remark(run))}
