@@ -234,6 +234,11 @@ RAISED = _cause(
     "A run that raises reports an error event (llm_error, chain_error, tool_error, retriever_error) instead of its "
     "end.",
 )
+LEFT_STREAM = _cause(
+    "left-stream",
+    "Python closes a stream or coroutine that is left with GeneratorExit, and LangChain reports that as an error: "
+    "llm_error or chain_error instead of the end.",
+)
 TOKENS = _cause(
     "tokens-are-events",
     "A model that streams sends an event for each token. Expect them with many(...), or leave them out with "

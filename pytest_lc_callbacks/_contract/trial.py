@@ -200,7 +200,7 @@ def _listen_to_run_ids(trial: Trial, recorder: Recording, observer: Recording) -
     runs = recorder.runs
     trial.runs = [Heard(run.label, run.parent.label if run.parent else None, run.run_type, run.status) for run in runs]
     trial.roots = sum(run.parent is None for run in runs)
-    trial.names = recorder.names
+    trial.names = list(recorder.names)
     trial.others = [run.label for run in observer.runs]
 
 

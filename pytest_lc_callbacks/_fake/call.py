@@ -66,7 +66,7 @@ class Call:
         self.options: dict[str, Any] = {
             key: value for key, value in options.items() if key not in {"tools", "tool_choice"}
         }
-        self.response: AIMessage | None = None
+        self.response: AIMessage | Any = None
         self.error: BaseException | None = None
         # `messages` makes its copies when a test reads it: most calls of most tests are never looked at.
         self._kept: list[dict[str, Any]] = [_copy_fields(message) for message in prompt]

@@ -66,7 +66,9 @@ class Spy(ScopedRecording):
             advice = ""
             if name.startswith(("on_", "ignore_")) or name in ("raise_error", "run_inline", "copy"):
                 advice = ': pass the handler to LangChain and not its spy, as in config={"callbacks": [handler]}'
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{advice}", name=name, obj=self)
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}{advice}", name=name, obj=self
+            )
 
     @property
     def handler(self) -> Any:

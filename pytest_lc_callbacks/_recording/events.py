@@ -89,7 +89,8 @@ class Log(Records):
     def __reduce__(self) -> NoReturn:
         """Refuse to be pickled or deep-copied, and with it every event, run and recording, which hold their log."""
         raise TypeError(
-            "events, runs and recordings cannot be pickled: they belong to their handler; keep recording.snapshot() instead"
+            "events, runs and recordings cannot be pickled: they belong to their handler; keep recording.snapshot() "
+            "instead"
         )
 
     @classmethod
@@ -345,8 +346,8 @@ class Run:
         return self._log.content(ends[-1]).outputs if ends else None
 
     @property
-    def error(self) -> BaseException | None:
-        """The exception it ended with, if it did."""
+    def error(self) -> BaseException | Any:
+        """The exception it ended with, else None; see `Shortcuts` for its type."""
         contents = map(self._log.content, self._positions)
         return next((content.error for content in contents if content.error is not None), None)
 

@@ -15,6 +15,7 @@ from pytest_lc_callbacks._recording.names import TOKENS, is_end, is_start
 from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport
 from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many
 from pytest_lc_callbacks._recording.selection import Selection
+from pytest_lc_callbacks._values import is_a
 from pytest_lc_callbacks._words import listing, possible, repr_short
 
 NOTHING_RECORDED = possible(
@@ -78,8 +79,16 @@ def _explain_error(failure: _Failure) -> str | None:
         return None
     if there.run is not None and there.name.replace("_error", "_end") in there.run.names:
         return None
+    if is_a(there.error, GeneratorExit):
+        return explain_left_stream(there)
     label = there.run.label if there.run else "a run"
     return _causes.RAISED.hint(f"{label} raised {repr_short(there.error)}.")
+
+
+def explain_left_stream(event: Event) -> str:
+    """The hint for an *event* whose error is a GeneratorExit."""
+    label = event.run.label if event.run else "a run"
+    return _causes.LEFT_STREAM.hint(f"{label} was left before its end by whoever iterated it.")
 
 
 def _explain_tokens(failure: _Failure) -> str | None:

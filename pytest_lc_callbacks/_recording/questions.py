@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from time import perf_counter
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 from pytest_lc_callbacks._recording.attributes import Attributes, Comparison
 from pytest_lc_callbacks._recording.events import Event, Log, Run
@@ -62,9 +62,9 @@ class Questions:
         return self._selection.events()
 
     @property
-    def names(self) -> list[str]:
-        """Every event's name: the shortest thing to compare with ``==``."""
-        return list(self._selection.names)
+    def names(self) -> list[EventName]:
+        """Every event's name: the shortest thing to compare with ``==``, and what another `assert_events` takes."""
+        return cast("list[EventName]", list(self._selection.names))
 
     @property
     def runs(self) -> list[Run]:

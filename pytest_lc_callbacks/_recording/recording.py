@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Unpack, overload
+from typing import Any, Never, Unpack, overload
 
 from pytest_lc_callbacks._recording.attributes import Attributes
 from pytest_lc_callbacks._recording.events import Event
 from pytest_lc_callbacks._recording.expectation import expectation
-from pytest_lc_callbacks._recording.hints import NOTHING_RECORDED, explain, names_in
+from pytest_lc_callbacks._recording.hints import NOTHING_RECORDED, explain, explain_left_stream, names_in
 from pytest_lc_callbacks._recording.matching import find_mismatch
 from pytest_lc_callbacks._recording.message import event_lines, not_reached, tree_lines, window
 from pytest_lc_callbacks._recording.names import EventName, MethodName, event_name
@@ -117,12 +117,14 @@ class Recording(Questions):
             return ["  there are:", *event_lines(same_name, tell_apart=True)]
         return ["  recorded were:", *event_lines(self.events)] if self._selection else [f"  {self._emptiness}"]
 
-    def assert_events(self, expected: Sequence[Expected]) -> None:
+    def assert_events(self, expected: Sequence[Expected], *more: Never) -> None:
         """
         Check that exactly these events were recorded, in this order.
 
         Args:
             expected: Event names, ``...`` for any events, and what `event`, `many` and `any_order` return.
+
+            more: Nothing: the events are one list.
 
         Raises:
             AssertionError: With the first event that differs, what is around it and the usual cause.
@@ -132,6 +134,8 @@ class Recording(Questions):
             ValueError: If an event does not exist, or nothing would be checked.
         """
         __tracebackhide__ = True
+        if more:
+            raise TypeError(f"assert_events takes one list of events: write {repr_short([expected, *more])}")
         items = compile_items(expected)
         selection = self._selection
         if items and not selection:
@@ -199,6 +203,7 @@ class Recording(Questions):
         failed += [event for event in self._select(EventPattern("tool_end")).events() if event.tool_failed]
         if failed:
             lines = [*event_lines(failed), "  the runs:", *tree_lines(self.tree)]
+            lines += [explain_left_stream(failed[0])] if is_a(failed[0].error, GeneratorExit) else []
             raise AssertionError(_join(f"expected no errors, but {_describe_failure(failed[0])}", lines))
 
     def assert_finished(self) -> None:

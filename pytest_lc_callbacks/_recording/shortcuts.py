@@ -13,7 +13,12 @@ Payload = Mapping[str, Any]
 
 
 class Shortcuts:
-    """The attributes of an event that need its name and its payload alone."""
+    """
+    The attributes of an event that need its name and its payload alone.
+
+    What an event of another kind has not is None. Their types say ``str | Any``, and not ``str | None``: a test knows
+    of which kind its event is, and ``"Paris" in event.text`` needs no other assertion before it.
+    """
 
     __slots__ = ()
 
@@ -21,28 +26,27 @@ class Shortcuts:
     payload: Payload
 
     @property
-    def messages(self) -> list[Any] | None:
+    def messages(self) -> list[Any] | Any:
         """The messages that a chat model was sent (``chat_model_start``), else None."""
         batches = items(self.payload.get("messages"))
         return items(batches[0]) if batches else None
 
     @property
-    def text(self) -> str | None:
+    def text(self) -> str | Any:
         """
         The text of this event: a response (``llm_end``), a token, a prompt (``llm_start``), the argument of ``text``.
 
         None for events that carry no text.
         """
         if self.name == "llm_end":
-            text: str | None = ask(_generation(self.payload), "text")
-            return text
+            return ask(_generation(self.payload), "text")
         if self.name == "llm_start":
             prompts = items(self.payload.get("prompts"))
             return prompts[0] if prompts else None
         return self.payload.get("text") if self.name == "text" else self.token
 
     @property
-    def token(self) -> str | None:
+    def token(self) -> str | Any:
         """The token of an ``llm_new_token``, else None."""
         return self.payload.get("token")
 
@@ -54,7 +58,7 @@ class Shortcuts:
         return ask(_generation(self.payload), "message", self.text)
 
     @property
-    def error(self) -> BaseException | None:
+    def error(self) -> BaseException | Any:
         """The exception of an error event, else None."""
         error = self.payload.get("error")
         return error if is_a(error, BaseException) else None
@@ -65,12 +69,12 @@ class Shortcuts:
         return items(ask(ask(_generation(self.payload), "message"), "tool_calls"))
 
     @property
-    def usage(self) -> dict[str, Any] | None:
+    def usage(self) -> dict[str, Any] | Any:
         """The usage metadata of an ``llm_end``, in tokens; None where the model reported none."""
         return dict(entries(ask(ask(_generation(self.payload), "message"), "usage_metadata"))) or None
 
     @property
-    def custom(self) -> str | None:
+    def custom(self) -> str | Any:
         """The name given to a custom event, else None."""
         return self.payload.get("name") if self.name == "custom_event" else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from traceback import walk_tb
 
 from pytest_lc_callbacks import _causes
-from pytest_lc_callbacks._values import ask, class_name, module_name, traceback_of
+from pytest_lc_callbacks._values import ask, class_name, traceback_of
 
 _PACKAGE = __name__.partition(".")[0]
 # What pytest fails an async test with where no plugin runs it.
@@ -30,8 +30,7 @@ def _is_misuse(failure: BaseException | None) -> bool:
     if isinstance(failure, (TypeError, ValueError)):
         modules = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(traceback_of(failure))]
         return bool(modules) and str(modules[-1]).partition(".")[0] == _PACKAGE
-    is_pytests = module_name(type(failure)) == "_pytest.outcomes"
-    return is_pytests and str(failure).startswith(_NOT_AWAITED)
+    return class_name(type(failure)) == "Failed" and str(failure).startswith(_NOT_AWAITED)
 
 
 def _is_handler(thing: object) -> bool:

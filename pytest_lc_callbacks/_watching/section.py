@@ -116,6 +116,8 @@ def _end(write: Redacted, run: Run) -> str:
     """How a run ended: ``"open"``, ``"failed: ValueError: no network"``, ``"calls search(q='weather')"``."""
     if not run.ended:
         return "open"
+    if is_a(run.error, GeneratorExit):
+        return "left before its end"
     if run.error is not None:
         # The run that raised it says what it is, and those around it only that they failed.
         inside = any(other.error is run.error for other in run.subtree() if other is not run)

@@ -54,7 +54,7 @@ def fixtures_have_types(
 def questions_have_answers(recording: Recording) -> None:
     """Each question answers with plain data, or with a recording that can be asked again."""
     assert_type(recording.events, list[Event])
-    assert_type(recording.names, list[str])
+    assert_type(recording.names, list[EventName])
     assert_type(recording.runs, list[Run])
     assert_type(recording.errors, list[BaseException])
     assert_type(recording.count("llm_end", run="FakeChatModel"), int)
@@ -64,6 +64,10 @@ def questions_have_answers(recording: Recording) -> None:
     assert_type(recording.without("llm_new_token"), Recording)
     assert_type(recording.one("tool_start", parent=None).inputs, Any)
     assert_type(recording.one("llm_end").name, str)
+    assert "Paris" in recording.one("llm_end").text
+    assert recording.one("chat_model_start").messages[0].content == "hello"
+    assert recording.one("llm_end").usage["total_tokens"] == 3
+    assert recording.runs[0].error.args
     assert_type(str(recording.tree), str)
     assert_type(recording.snapshot(), list[dict[str, Any]])
 
@@ -75,6 +79,7 @@ def the_grammar_nests(recording: Recording, names: list[EventName]) -> None:
     )
     recording.assert_events([any_order(["tool_start", "tool_end"], [event(run="search"), many(event("text"))])])
     recording.assert_events(names)
+    recording.assert_events(recording.names)
     recording.assert_events(["on_llm_end"])
     recording.assert_no_errors(ignore=TimeoutError)
     recording.assert_no_errors(ignore=(TimeoutError, ValueError))
@@ -116,7 +121,7 @@ def a_tool_fails(observer: Observer) -> None:
 
 def mistakes_are_found(recording: Recording, model: FakeChatModel) -> None:
     """What is wrong at run time is wrong before."""
-    recording.assert_events("llm_end", "chain_end")  # type: ignore[call-arg, arg-type]
+    recording.assert_events("llm_end", "chain_end")  # type: ignore[arg-type]
     recording.assert_events(["chat_model_end"])  # type: ignore[list-item]
     recording.assert_events([any_order(["chain_strat"])])  # type: ignore[list-item]
     recording.count("llm_ends")  # type: ignore[arg-type]

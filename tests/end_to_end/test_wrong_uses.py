@@ -1,0 +1,195 @@
+"""What a user is told who uses the plugin wrongly: what to write instead, and nothing that leads astray."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+
+from pytest_lc_callbacks import FakeChatModel, RecordingHandler, many
+from pytest_lc_callbacks._handlers.spy import Spies
+
+PROGRAMS = """
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.runnables import RunnableLambda
+
+@pytest.fixture
+def answered(fake_chat_model, recording_handler):
+    return RunnableLambda(fake_chat_model.invoke, name="ask").invoke("a", {"callbacks": [recording_handler]})
+
+@pytest.fixture(scope="module")
+def model(fake_chat_model):
+    return fake_chat_model
+
+def test_a_wider_fixture(model):
+    pass
+
+def test_a_misspelt_run(answered, recording_handler):
+    recording_handler.assert_runtime_scope(under="aks")
+
+def test_a_wrong_call(fake_chat_model):
+    fake_chat_model.respond(["a"])
+
+async def test_nobody_awaits(fake_chat_model):
+    pass
+
+def test_no_list(fake_chat_model, recording_handler):
+    fake_chat_model.invoke("a", {"callbacks": recording_handler})
+
+def test_nothing_to_copy(recording_handler):
+    object().copy()
+
+def test_refusals_show_the_test(spy_on, recording_handler):
+    with pytest.raises(TypeError):
+        spy_on(3)
+    spy_on(BaseCallbackHandler)
+"""
+NOTHING_RAN = "no LangChain run began in this test"
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    """What pytest prints for each of the programs, run once."""
+    told: dict[str, str] = {}
+
+    class Printed:
+        def pytest_terminal_summary(self, terminalreporter):
+            for outcome in ("failed", "error"):
+                for report in terminalreporter.getreports(outcome):
+                    texts = [report.longreprtext, *(text for name, text in report.sections if "LangChain" in name)]
+                    told[report.location[2]] = "\n".join(texts)
+
+    path = tmp_path_factory.mktemp("wrong") / "test_wrong.py"
+    path.write_text(PROGRAMS, encoding="utf-8")
+    pytest.main(
+        [
+            "-q",
+            "-p",
+            "no:randomly",
+            "-p",
+            "no:asyncio",
+            "-p",
+            "no:cacheprovider",
+            "--rootdir",
+            str(path.parent),
+            str(path),
+        ],
+        [Printed()],
+    )
+    return told
+
+
+@pytest.mark.parametrize("test", ["test_a_wider_fixture", "test_a_wrong_call", "test_nobody_awaits"])
+def test_that_nothing_ran_is_no_news(printed, test):
+    """
+    Where a body did not begin, or a wrong call of ours ended it, nobody is told that no run began.
+    """
+    assert NOTHING_RAN not in printed[test]
+
+
+def test_that_nothing_ran_is_news(printed):
+    """
+    A body that ends in an exception of its own is told that no run began.
+    """
+    assert NOTHING_RAN in printed["test_nothing_to_copy"]
+    assert "hint:" not in printed["test_nothing_to_copy"]
+
+
+def test_a_handler_in_the_place_of_a_list(printed):
+    """
+    Who passes a handler and no list of handlers is told so below LangChain's AttributeError.
+    """
+    assert "callbacks is a RecordingHandler, which is no list." in printed["test_no_list"]
+    assert "[no-list]" in printed["test_no_list"]
+
+
+def test_a_misspelt_run_of_a_fixture(printed):
+    """
+    A scope check of a misspelt run says which runs began elsewhere, and does not say that nothing was called.
+    """
+    assert "ask began in the test's set-up" in printed["test_a_misspelt_run"]
+    assert "nothing was called" not in printed["test_a_misspelt_run"]
+
+
+def test_a_refusal_shows_the_test_alone(printed):
+    """
+    The traceback of a refusal ends in the line of the test.
+    """
+    assert "spy_on(BaseCallbackHandler)" in printed["test_refusals_show_the_test"]
+    assert "spy.py" not in printed["test_refusals_show_the_test"]
+
+
+def test_events_that_are_no_list():
+    """
+    `assert_events` of several arguments writes the list.
+    """
+    with pytest.raises(TypeError, match=r"^assert_events takes one list of events: write \['llm_start', 'llm_end'\]$"):
+        RecordingHandler().assert_events("llm_start", "llm_end")
+
+
+@pytest.mark.parametrize("asked", ["ignore_llm", "raise_error", "on_llm_end", "copy"])
+def test_a_spy_in_the_place_of_its_handler(asked):
+    """
+    What LangChain asks of a handler, a spy does not have, and says whom to pass.
+    """
+    spy = Spies()(BaseCallbackHandler.__new__(type("Audit", (BaseCallbackHandler,), {})))
+
+    with pytest.raises(AttributeError, match="pass the handler to LangChain and not its spy"):
+        getattr(spy, asked)
+    with pytest.raises(AttributeError, match=r"^'Spy' object has no attribute 'handlr'$"):
+        spy.handlr  # noqa: B018
+
+
+def test_what_was_recorded_cannot_be_pickled():
+    """
+    An event, a run and a recording say what can be pickled in their place.
+    """
+    handler = RecordingHandler()
+    FakeChatModel().invoke("a", {"callbacks": [handler]})
+
+    for kept in (handler[0], handler.runs[0], handler.where("llm_end")):
+        with pytest.raises(TypeError, match=r"^events, runs and recordings cannot be pickled"):
+            pickle.dumps(kept)
+    assert pickle.loads(pickle.dumps(handler.snapshot())) == handler.snapshot()
+
+
+def test_spies_in_a_failing_test():
+    """
+    Among the arguments of a failing test stands whom `spy_on` spies on.
+    """
+    spies = Spies()
+    before = repr(spies)
+    spies(BaseCallbackHandler.__new__(type("Audit", (BaseCallbackHandler,), {})))
+
+    assert (before, repr(spies)) == ("<spy_on: nobody yet>", "<spy_on: Audit>")
+
+
+def test_the_help_has_the_defaults(pytester):
+    """
+    `pytest --help` says of each finding what it is unless set.
+    """
+    shown = " ".join(pytester.runpytest_inprocess("--help").stdout.str().split())
+
+    assert "off, warn, error; error unless set." in shown
+    assert "off, warn, error; warn unless set." in shown
+
+
+@pytest.mark.parametrize(("is_left", "name"), [(True, "left-stream"), (False, "run-failed")])
+def test_a_stream_that_is_left(is_left, name):
+    """
+    A stream that was left is told as such, and one that broke is not.
+    """
+    handler = RecordingHandler()
+    model = FakeChatModel().respond(chunks=["a", "b"], then_raise=ValueError("x"))
+    stream = model.stream("a", {"callbacks": [handler]})
+    next(stream)
+    if is_left:
+        stream.close()
+    else:
+        with pytest.raises(ValueError, match="x"):
+            list(stream)
+
+    with pytest.raises(AssertionError, match=rf"\[{name}\]"):
+        handler.assert_events(["chat_model_start", many("llm_new_token"), "llm_end"])
