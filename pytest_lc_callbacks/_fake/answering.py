@@ -159,7 +159,7 @@ class Answering:
         return RealAnswers(method, list(turn.call.prompt), turn.call.stop, given, kind.keep)
 
     def _noted(self, turn: Turn, chat_result: ChatResult) -> ChatResult:
-        turn.call.response = chat_result.generations[0].message  # type: ignore[assignment]
+        turn.call.response = chat_result.generations[0].message
         return chat_result
 
     def _chat_result(self, turn: Turn, result: Result) -> ChatResult:
