@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pytest_lc_callbacks import _words
 
@@ -38,6 +39,24 @@ class Cause:
     def __str__(self) -> str:
         """The cause as an entry of a list of possible ones."""
         return f"{self.maybe} [{self.name}]"
+
+
+class Proof(NamedTuple):
+    """A cause, and the facts that leave no other one."""
+
+    cause: Cause
+    facts: str
+    """In whole sentences."""
+
+    @property
+    def hint(self) -> str:
+        """The paragraph for a message."""
+        return self.cause.hint(self.facts)
+
+    @property
+    def remark(self) -> str:
+        """The facts in a line, and the cause's name: ``FakeChatModel answered as a whole [not-streamed]``."""
+        return f"{self.facts.rstrip('.')} [{self.cause.name}]"
 
 
 def _cause(name: str, says: str, *, source: str = "measured, langchain-core 1.0 to 1.8", maybe: str = "") -> Cause:
@@ -253,6 +272,66 @@ CONCURRENT = _cause(
     "concurrent-runs",
     "Runs that are open at the same time share no order. Write what each of them sends as a branch: "
     "any_order([...], [...]).",
+)
+NOT_STREAMED = _cause(
+    "not-streamed",
+    "A model sends tokens where it is asked for a stream: stream, astream, astream_events, a graph's "
+    'stream_mode="messages", or streaming=True on a model that has it. Asked with invoke it sends none, also inside a '
+    "stream, and neither does a model that cannot stream (no _stream, disable_streaming=True).",
+)
+STREAM_EVENTS = _cause(
+    "stream-events",
+    'A stream_events(version="v3") of a chat model or a graph sends a stream_event for each piece, and llm_new_token '
+    "only where the model's own _stream sends it. All other calls send llm_new_token and no stream_event.",
+    source="measured, langchain-core 1.4 to 1.8",
+)
+CHAT_MODEL_START = _cause(
+    "chat-model-start",
+    "A chat model begins with chat_model_start, and a text LLM with llm_start. Both end with llm_end or llm_error.",
+)
+NO_CHAT_MODEL_START = _cause(
+    "no-chat-model-start",
+    "Where a handler has no on_chat_model_start of its own, LangChain calls on_llm_start for a chat model, with the "
+    "messages as one text. Expect llm_start of it, or write on_chat_model_start.",
+)
+AGENT_EVENTS = _cause(
+    "agent-executor",
+    "Only AgentExecutor of langchain-classic sends agent_action and agent_finish. An agent of create_agent or of "
+    "langgraph sends chain, chat model and tool events: a tool_start is its action.",
+    source="measured, langchain 1.0 to 1.5, langchain-classic 1.0",
+)
+NO_RETRY_EVENT = _cause(
+    "retry-is-a-run",
+    "Each attempt of with_retry is a run of its own, and all but the first have a tag, retry:attempt:2 and so on. No "
+    "retry event is sent.",
+)
+ONE_FAILURE = _cause(
+    "one-failure",
+    "An exception that passes through several runs is an error event of each of them. recording.errors has it once.",
+)
+NO_GRAPH_HANDLER = _cause(
+    "graph-callback-handler",
+    "Only handlers that derive from langgraph.callbacks.GraphCallbackHandler are sent interrupt and resume (langgraph "
+    "1.1 and later).",
+    source="measured, langgraph 1.1 to 1.2",
+)
+CONFIGURABLE = _cause(
+    "configurable",
+    'Since langchain-core 1.3 no value of config["configurable"] is copied into the metadata, but for model and '
+    'checkpoint_ns; before, plain values were. Pass config={"metadata": {...}} as well. Metadata is not configurable '
+    "either.",
+    source="langchain-ai/langchain#37373",
+)
+BARE_ARGUMENTS = _cause(
+    "bare-arguments",
+    "A tool has a tool_call_id, and answers with a ToolMessage, where it is invoked with the whole tool call: "
+    'tool.invoke({"type": "tool_call", "name": ..., "args": ..., "id": ...}). With call["args"] it has none.',
+    source="measured, langchain-core 1.1 to 1.8",
+)
+USAGE_ADDED = _cause(
+    "usage-added-up",
+    "In a stream LangChain adds up the usage of all chunks. An integration or server that repeats the counts with each "
+    "chunk is counted several times: let one chunk report them.",
 )
 
 # A handler raised.

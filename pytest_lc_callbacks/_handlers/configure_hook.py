@@ -117,7 +117,10 @@ class _ConfigureVar:
 
     def get(self) -> ActiveObserver | None:
         """The observer that hears the run, or None."""
-        return self.observer
+        observer = self.observer
+        if observer is not None:
+            observer._note_config(sys._getframe(1))
+        return observer
 
 
 class _Absent(BaseCallbackHandler):

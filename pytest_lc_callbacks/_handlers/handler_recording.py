@@ -64,6 +64,10 @@ class HandlerRecording(RecordingHandler):
         """The handler itself."""
         return self._handler
 
+    @property
+    def _handler_class(self) -> type:
+        return type(self._handler)
+
     def clear(self) -> None:
         """Forget everything, and let go of the payloads."""
         super().clear()

@@ -8,6 +8,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from langchain_core.runnables.config import var_child_runnable_config
@@ -20,7 +21,7 @@ from pytest_lc_callbacks._recording import Recording, Run, Selection, id_key, is
 from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, ObservedRuns, Origin, ScopeTable, compare_recordings
 from pytest_lc_callbacks._stack import call_behind, is_called_by_fallbacks
 from pytest_lc_callbacks._threads import OwnThreads
-from pytest_lc_callbacks._values import ask
+from pytest_lc_callbacks._values import ask, entry
 
 _PLACES = {"setup": "in the test's set-up", "teardown": "in the test's tear-down"}
 
@@ -43,6 +44,7 @@ class Observer(RecordingHandler):
         self._sections: list[_Section] = []
         self._origins: dict[Any, list[Origin]] = {}
         self._earlier = EarlierRuns()
+        self._configurable: set[str] = set()
         self._cleared: float | None = None
         self._known: tuple[Any, ObservedRuns] | None = None
 
@@ -105,6 +107,7 @@ class Observer(RecordingHandler):
         self._cleared = time.perf_counter()
         self._phases = [(0, phase, self._cleared) for _, phase, _ in self._phases[-1:]]
         self._origins = {}
+        self._configurable.clear()
         for section in self._sections:
             section._restart(self)
 
@@ -157,6 +160,18 @@ class Observer(RecordingHandler):
         if inside is not None and is_of_earlier_test(self, inside, manager.handlers):
             self._earlier.tell(id_key(run_id))
 
+    def _note_config(self, frame: FrameType) -> None:
+        """Note what is configurable: no handler is sent it. LangChain's ``_configure`` runs in *frame*."""
+        # Two callers up is get_callback_manager_for_config(config), LangChain's or langgraph's, or its async twin.
+        for _ in range(2):
+            if frame.f_back is None:
+                return
+            frame = frame.f_back
+        if frame.f_code.co_name.endswith("callback_manager_for_config"):
+            configurable = entry(frame.f_locals.get("config"), "configurable")
+            if type(configurable) is dict and configurable:
+                self._configurable.update(key for key in configurable if type(key) is str)
+
     def _compute(self, heard: list[Run]) -> ObservedRuns:
         origins = self._origins_of(heard)
         parents = _parents(heard, origins)
@@ -175,6 +190,7 @@ class Observer(RecordingHandler):
             limit=limit,
             since=since,
             observer="callback_scopes" if self._phases else "observer",
+            configurable=frozenset(self._configurable),
             earlier_run_ids=frozenset({run._id_key for run in earlier} - {run._id_key for run in runs if earlier}),
         )
 

@@ -28,6 +28,7 @@ class Attributes(TypedDict, total=False):
     text: Any
     token: Any
     tool_calls: Any
+    tool_call_id: Any
     usage: Any
     error: Any
     custom: Any

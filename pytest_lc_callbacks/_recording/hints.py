@@ -13,8 +13,10 @@ from pytest_lc_callbacks._recording.matching import find_mismatch
 from pytest_lc_callbacks._recording.mismatch import Mismatch
 from pytest_lc_callbacks._recording.names import TOKENS, is_end, is_start
 from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport
-from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many
+from pytest_lc_callbacks._recording.patterns import Item
+from pytest_lc_callbacks._recording.questions import Questions
 from pytest_lc_callbacks._recording.selection import Selection
+from pytest_lc_callbacks._recording.unsent import explain_same_failure, explain_unsent, patterns_in
 from pytest_lc_callbacks._values import is_a
 from pytest_lc_callbacks._words import listing, possible, repr_short
 
@@ -25,7 +27,11 @@ NOTHING_RECORDED = possible(
 
 
 def explain(
-    mismatch: Mismatch, items: Sequence[Item], selection: Selection, report: ObserverReport = NOTHING_KNOWN
+    mismatch: Mismatch,
+    items: Sequence[Item],
+    selection: Selection,
+    recording: Questions,
+    report: ObserverReport = NOTHING_KNOWN,
 ) -> Sequence[str]:
     """
     ``hint:`` paragraphs; none where the facts prove no cause that LangChain is known for.
@@ -33,7 +39,7 @@ def explain(
     What the events themselves prove comes before what the observer's *report* says of missed runs, and that before
     what the events alone make likely.
     """
-    failure = _Failure(mismatch, items, selection)
+    failure = _Failure(mismatch, items, selection, recording, report)
     proven = _first_hint(failure, _PROOFS)
     if proven or report.hints:
         return [proven] if proven else report.hints
@@ -52,6 +58,8 @@ class _Failure:
     mismatch: Mismatch
     items: Sequence[Item]
     selection: Selection
+    recording: Questions
+    report: ObserverReport
 
     @cached_property
     def there(self) -> Event | None:
@@ -70,6 +78,19 @@ def _explain_double_there(failure: _Failure) -> str | None:
     if there is None or there.run is None or not _is_sent_once(there.name):
         return None
     return _twice(there.name, there.run) if there.run.names.count(there.name) > 1 else None
+
+
+def _explain_same_failure(failure: _Failure) -> str | None:
+    """The event at the mismatch is an error that a run inside had raised, and that was recorded before."""
+    there = failure.there
+    proof = None if there is None or there.error is None or there.run is None else explain_same_failure([there.run])
+    return proof.hint if proof else None
+
+
+def _explain_unsent(failure: _Failure) -> str | None:
+    """LangChain did not send what is expected, and the events say why."""
+    proof = explain_unsent(failure.mismatch.expected, failure.recording, failure.there, failure.report)
+    return proof.hint if proof else None
 
 
 def _explain_error(failure: _Failure) -> str | None:
@@ -190,9 +211,11 @@ def _explain_silence(failure: _Failure) -> str | None:
 
 _PROOFS: tuple[Callable[[_Failure], str | None], ...] = (
     _explain_double_there,
+    _explain_same_failure,
     _explain_error,
     _explain_tokens,
     _explain_double_before,
+    _explain_unsent,
     _explain_concurrent,
 )
 _EXPLANATIONS_WITHOUT_OBSERVER: tuple[Callable[[_Failure], str | None], ...] = (
@@ -208,14 +231,4 @@ def _same_names(items: Sequence[Item], names: Sequence[str]) -> bool:
 
 def names_in(*items: Item) -> list[str]:
     """The names of events that *items* speak of."""
-    names: list[str] = []
-    for item in items:
-        if isinstance(item, str):
-            names.append(item)
-        elif isinstance(item, EventPattern):
-            names += [item.name] if item.name else []
-        elif isinstance(item, Many):
-            names += names_in(*item.alternatives)
-        elif isinstance(item, AnyOrder):
-            names += [name for branch in item.branches for name in names_in(*branch)]
-    return names
+    return [pattern.name for pattern in patterns_in(items) if pattern.name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 
@@ -15,6 +15,9 @@ class ObserverReport:
 
     hints: Sequence[str] = ()
     """Why it missed them: paragraphs that begin with ``hint:``."""
+
+    configurable: Collection[str] = ()
+    """The keys that stand in ``config["configurable"]`` of a call."""
 
 
 NOTHING_KNOWN = ObserverReport()

@@ -114,8 +114,8 @@ def event(name: EventName | MethodName | None = None, **attributes: Unpack[Attri
             ``parent``: the name of the run around its run, or that `Run`; None for a root.
             ``under``: the name of any run around its run, or that `Run`.
             ``error``: an exception class matches its instances, an exception one of the same class and arguments.
-            ``inputs``, ``outputs``, ``messages``, ``text``, ``token``, ``tool_calls``, ``usage``, ``custom``,
-            ``data``, ``payload``, ``thread``: compared with ``==``.
+            ``inputs``, ``outputs``, ``messages``, ``text``, ``token``, ``tool_calls``, ``tool_call_id``, ``usage``,
+            ``custom``, ``data``, ``payload``, ``thread``: compared with ``==``.
 
     Raises:
         TypeError: If an attribute is unknown, has the wrong type, or if there is nothing to compare.

@@ -24,6 +24,7 @@ from pytest_lc_callbacks._recording.tool_calls import (
     render_calls,
 )
 from pytest_lc_callbacks._recording.tree import RunTreeText
+from pytest_lc_callbacks._recording.unsent import explain_same_failure, explain_unsent
 from pytest_lc_callbacks._values import is_a
 from pytest_lc_callbacks._words import count, hint, listing, repr_short, shown
 
@@ -102,12 +103,11 @@ class Recording(Questions):
             return found[0]
         wanted = _render_wanted(name, attributes)
         if found:
-            lines = event_lines(found, tell_apart=True)
+            lines = [*event_lines(found, tell_apart=True), *_explain_several(found)]
             raise AssertionError(_join(f"expected one {wanted}, but there are {len(found):,}", lines))
         same_name = self.where(name).events if name else []
         lines = self._candidates(same_name)
-        if not same_name:
-            lines += self._explain_emptiness([event_name(name)] if name else None)
+        lines += self._explain_missing(pattern_of(name, attributes) if name or attributes else None, same_name)
         nearest = describe_nearest(pattern_of(name, attributes), self._selection) if attributes else ""
         raise AssertionError(_join(f"expected one {wanted}, but there is none{nearest}", lines))
 
@@ -146,7 +146,7 @@ class Recording(Questions):
             return
         report = self._ask_observer(names_in(*mismatch.expected, *mismatch.rest))
         lines = [*mismatch.details(selection), *window(mismatch, selection), *not_reached(mismatch.rest)]
-        lines += explain(mismatch, items, selection, report)
+        lines += explain(mismatch, items, selection, self, report)
         misses = f", which misses {listing(report.missed)}" if report.missed else ""
         lines += [f"as recorded{misses}: {expectation(items, mismatch, selection)}"]
         raise AssertionError(_join(mismatch.line(selection), lines))
@@ -300,6 +300,14 @@ class Recording(Questions):
         """A recording for some of its events, still empty."""
         return Recording()
 
+    def _explain_missing(self, pattern: EventPattern | None, same_name: Sequence[Event]) -> Sequence[str]:
+        """The hints why no event fits *pattern*; where there are some of the *same name*, its attributes differ."""
+        report = self._ask_observer([pattern.name] if pattern is not None and pattern.name else None)
+        unsent = explain_unsent([pattern], self, report=report) if pattern is not None else None
+        if unsent:
+            return [unsent.hint]
+        return [] if same_name else self._explain_emptiness([pattern.name] if pattern and pattern.name else None)
+
     def _explain_emptiness(self, wanted: Collection[str] | None) -> Sequence[str]:
         """The hints why none of the *wanted* events was recorded, or none at all; see `_ask_observer`."""
         hints = self._ask_observer(wanted).hints
@@ -328,6 +336,10 @@ class _FrozenRecording(Recording):
     def _asked_since(self) -> float:
         return self._since
 
+    @property
+    def _handler_class(self) -> type:
+        return self._of._handler_class
+
     def _declines(self, name: str) -> bool:
         return self._of._declines(name)
 
@@ -343,6 +355,14 @@ def _read_classes(ignore: Any) -> tuple[type[BaseException], ...]:
 def _describe_failure(event: Event) -> str:
     run = event.run.label if event.run else "a run"
     return f"{run} answered with an error" if event.tool_failed else f"{run} raised {repr_short(event.error)}"
+
+
+def _explain_several(found: Sequence[Event]) -> list[str]:
+    """The hint that all of these events are of one failure."""
+    errors = {id(event.error) for event in found if event.error is not None}
+    is_one = len(errors) == 1 and all(event.error is not None for event in found)
+    same = explain_same_failure(event.run for event in found if event.run is not None) if is_one else None
+    return [same.hint] if same else []
 
 
 def _render_wanted(name: str | None, attributes: Mapping[str, Any]) -> str:

@@ -69,6 +69,17 @@ class Shortcuts:
         return items(ask(ask(_generation(self.payload), "message"), "tool_calls"))
 
     @property
+    def tool_call_id(self) -> Any:
+        """
+        The id of the tool call that a tool runs for; None where it was called with bare arguments.
+
+        LangChain sends it with the start (langchain-core 1.1 and later), with an error (1.2 and later), and in the
+        ``ToolMessage`` that is the output.
+        """
+        sent = self.payload.get("tool_call_id")
+        return ask(self.payload.get("output"), "tool_call_id") if sent is None else sent
+
+    @property
     def usage(self) -> dict[str, Any] | Any:
         """The usage metadata of an ``llm_end``, in tokens; None where the model reported none."""
         return dict(entries(ask(ask(_generation(self.payload), "message"), "usage_metadata"))) or None

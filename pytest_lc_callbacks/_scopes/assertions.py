@@ -52,6 +52,13 @@ class ScopedRecording(Recording):
 
         return save_runs(self.runs, path)
 
+    @property
+    def _handler_class(self) -> type:
+        return type(self) if self._whole is None else self._whole._handler_class
+
+    def _declines(self, name: str) -> bool:
+        return self._whole is not None and self._whole._declines(name)
+
     def assert_runtime_scope(self, under: Any = None, *, only: bool = False) -> ScopeTable:
         """
         Check that this handler heard every run that began in the test's body (or section), each event once.

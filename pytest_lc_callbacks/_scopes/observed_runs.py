@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import get_ident
+from types import FrameType
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -72,6 +73,9 @@ class ObservedRuns:
 
     earlier_run_ids: frozenset[Any]
     """The ids, as `id_key` gives them, of the runs that began inside a run of an earlier test."""
+
+    configurable: frozenset[str] = frozenset()
+    """The keys that stood in ``config["configurable"]`` of a call."""
 
     def parent_of(self, run: Run) -> Run | None:
         """The run that *run* began in: its parent, or else the run that its context held."""
@@ -169,6 +173,9 @@ class ActiveObserver(Protocol):
     """The ``threading.get_ident()`` of the thread that runs the test."""
 
     def _observed_runs(self) -> ObservedRuns: ...
+
+    def _note_config(self, frame: FrameType) -> None:
+        """LangChain configures the callbacks of a run in this *frame*."""
 
 
 class ActiveObservers:

@@ -22,12 +22,14 @@ def report(comparison: ScopeComparison, wanted: Collection[str] | None) -> Obser
         wanted: The names of the events that the assertion found missing: a run that sent none of them explains
             nothing. None where any missed run explains the failure.
     """
+    configurable = comparison.observed.configurable
     if not comparison.in_scope and not comparison.unobserved:
-        return ObserverReport(hints=[_explain_that_nothing_ran(comparison)])
+        return ObserverReport(hints=[_explain_that_nothing_ran(comparison)], configurable=configurable)
     missed = [run for run in comparison.in_scope if comparison.hearings[run].missed]
     explaining = [run for run in missed if wanted is None or not set(wanted).isdisjoint(run.names)]
     why = explain_missed_runs(Evidence(comparison, comparison.in_scope, None)) if explaining else []
-    return ObserverReport(missed=list(dict.fromkeys(run.label for run in missed)), hints=why)
+    labels = list(dict.fromkeys(run.label for run in missed))
+    return ObserverReport(missed=labels, hints=why, configurable=configurable)
 
 
 def _explain_that_nothing_ran(comparison: ScopeComparison) -> str:

@@ -160,8 +160,8 @@ def test_what_runs_code_of_its_own_is_refused() -> None:
             lambda: event("text", tag="prod"),
             TypeError,
             "'tag' is no attribute of an event (did you mean 'tags'?): the attributes are run, run_type, run_id, tags, "
-            "metadata, parent, under, inputs, outputs, messages, text, token, tool_calls, usage, error, custom, data, "
-            "payload, thread",
+            "metadata, parent, under, inputs, outputs, messages, text, token, tool_calls, tool_call_id, usage, error, "
+            "custom, data, payload, thread",
         ),
         (lambda: event(run=None), TypeError, "run= takes a run's name or a Run, not None"),  # type: ignore[arg-type]  # that is the test
         (lambda: event(run=3), TypeError, "run= takes a run's name or a Run, not 3"),  # type: ignore[arg-type]  # that is the test

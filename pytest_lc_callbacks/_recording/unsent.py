@@ -1,0 +1,280 @@
+"""Why LangChain did not send what a test asks for, where the recorded events prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pytest_lc_callbacks import _causes
+from pytest_lc_callbacks._causes import Proof
+from pytest_lc_callbacks._recording.attributes import Comparison
+from pytest_lc_callbacks._recording.events import Event, Run
+from pytest_lc_callbacks._recording.names import TOKENS
+from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport
+from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many
+from pytest_lc_callbacks._recording.questions import Questions
+from pytest_lc_callbacks._recording.shortcuts import Content
+from pytest_lc_callbacks._values import ask, bases, class_name, entries, entry, is_a, items
+from pytest_lc_callbacks._words import listing, repr_short
+
+_MODELS = ("chat_model", "llm")
+_AGENT_EVENTS = ("agent_action", "agent_finish")
+_OF_GRAPHS = ("interrupt", "resume")
+
+
+def explain_unsent(
+    wanted: Iterable[Item], recording: Questions, there: Event | None = None, report: ObserverReport = NOTHING_KNOWN
+) -> Proof | None:
+    """
+    Why *recording* has none of the events that are *wanted*; None where nothing is proven.
+
+    Args:
+        wanted: Names and patterns.
+
+        recording: What the handler heard, or some of it.
+
+        there: The event that stands where a wanted one was expected.
+
+        report: What the observer knows.
+    """
+    asked = _Asked(list(patterns_in(wanted)), recording, there, report)
+    return next(filter(None, (explain(asked) for explain in _EXPLANATIONS)), None)
+
+
+def patterns_in(items: Iterable[Item]) -> Iterator[EventPattern]:
+    """The events that *items* speak of, each as a pattern."""
+    for item in items:
+        if isinstance(item, str):
+            yield EventPattern(item)
+        elif isinstance(item, EventPattern):
+            yield item
+        elif isinstance(item, Many):
+            yield from patterns_in(item.alternatives)
+        elif isinstance(item, AnyOrder):
+            for branch in item.branches:
+                yield from patterns_in(branch)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a test asks for, and what there is."""
+
+    patterns: Sequence[EventPattern]
+    recording: Questions
+    there: Event | None = None
+    report: ObserverReport = field(default=NOTHING_KNOWN)
+
+    @cached_property
+    def names(self) -> set[str | None]:
+        """The names of the wanted events."""
+        return {pattern.name for pattern in self.patterns}
+
+    @cached_property
+    def recorded(self) -> set[str]:
+        """The names of the events that there are."""
+        return set(self.recording._selection.names)
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        return self.recording.runs
+
+    def lacks(self, *names: str) -> bool:
+        """Whether one of these *names* is wanted, and there is no event of any of them."""
+        return not self.names.isdisjoint(names) and self.recorded.isdisjoint(names)
+
+    def runs_of(self, name: str, *types: str) -> list[Run]:
+        """The runs of these *types* that a wanted event *name* may be of: the one that is there, or each that fits."""
+        there = None if self.there is None else self.there.run
+        if there is not None and there.run_type in types:
+            return [there]
+        found: dict[Run, None] = {}
+        for pattern in self.patterns:
+            if pattern.name in (None, name):
+                found |= dict.fromkeys(run for run in self.runs if run.run_type in types and _fits(pattern, run))
+        return list(found)
+
+    def attribute(self, key: str) -> Any:
+        """What the wanted events have as the attribute *key*; None where none has it."""
+        return next((pattern.attributes[key] for pattern in self.patterns if key in pattern.attributes), None)
+
+
+def _fits(pattern: EventPattern, run: Run) -> bool:
+    """Whether the attributes of *pattern* that are about a run hold for *run*."""
+    about = {key: value for key, value in pattern.attributes.items() if key in ("run", "parent", "under", "tags")}
+    return Comparison(about, run._log).differing(run._first) is None
+
+
+# Each of these looks for one cause, and gives it if the facts leave no other.
+
+
+def _explain_v3_stream(asked: _Asked) -> Proof | None:
+    """A model sent one kind of tokens and not the other."""
+    if asked.names.isdisjoint(TOKENS):
+        return None
+    for name, other in (TOKENS, TOKENS[::-1]):
+        models = asked.runs_of(name, *_MODELS) if name in asked.names else []
+        if models and all(other in run.names and name not in run.names for run in models):
+            facts = f"{_labels(models)} sent {_words_of(other)} and no {name}."
+            return Proof(_causes.STREAM_EVENTS, facts)
+    return None
+
+
+def _words_of(name: str) -> str:
+    return f"{name}s" if name == "stream_event" else name
+
+
+def _explain_no_tokens(asked: _Asked) -> Proof | None:
+    """Each model answered as a whole."""
+    models = asked.runs_of("llm_new_token", *_MODELS) if "llm_new_token" in asked.names else []
+    if not models or not all(map(_answered_whole, models)):
+        return None
+    streamed = next((run for model in models for run in model.ancestors() if _is_streamed(run)), None)
+    around = f", although {streamed.label} around it was streamed" if streamed else ""
+    return Proof(_causes.NOT_STREAMED, f"{_labels(models)} answered as a whole and sent no token{around}.")
+
+
+def _answered_whole(run: Run) -> bool:
+    """Whether a model gave its answer in one piece: what a stream gives in the end is a chunk."""
+    if not set(TOKENS).isdisjoint(run.names) or run.names[-1:] != ["llm_end"]:
+        return False
+    batches = items(ask(_last(run).payload.get("response"), "generations"))
+    generations = items(batches[0]) if batches else []
+    return bool(generations) and not class_name(type(generations[0])).endswith("Chunk")
+
+
+def _is_streamed(run: Run) -> bool:
+    """Whether a chain was asked for a stream: then LangChain sends its inputs with its end."""
+    return run.run_type not in _MODELS and run.ended and "inputs" in _last(run).payload
+
+
+def _last(run: Run) -> Content:
+    """The last event of *run*, without making the events before."""
+    return run._log.content(run._last)
+
+
+def _explain_llm_start(asked: _Asked) -> Proof | None:
+    """A model reported its start under the other name."""
+    chat_models = [run for run in asked.runs if run.names[:1] == ["chat_model_start"]]
+    if asked.lacks("llm_start") and chat_models:
+        return Proof(_causes.CHAT_MODEL_START, f"{_labels(chat_models)} sent chat_model_start.")
+    llms = [run for run in asked.runs if run.names[:1] == ["llm_start"]]
+    if not asked.lacks("chat_model_start") or not llms:
+        return None
+    if asked.recording._declines("chat_model_start"):
+        handler = class_name(asked.recording._handler_class)
+        return Proof(_causes.NO_CHAT_MODEL_START, f"{handler} has no on_chat_model_start, and got llm_start.")
+    return Proof(_causes.CHAT_MODEL_START, f"{_labels(llms)} is a text LLM, and sent llm_start.")
+
+
+def _explain_agent_events(asked: _Asked) -> Proof | None:
+    """No AgentExecutor ran, as far as anybody heard."""
+    if not asked.lacks(*_AGENT_EVENTS) or asked.report.missed or not asked.runs:
+        return None
+    outermost = [run for run in asked.runs if run.parent is None]
+    if any(run.parent_run_id is not None or not run.started for run in outermost):
+        return None
+    if any(run.label == "AgentExecutor" for run in asked.runs):
+        return None
+    return Proof(_causes.AGENT_EVENTS, f"no AgentExecutor ran, but {listing(run.label for run in outermost)}.")
+
+
+def _explain_retry(asked: _Asked) -> Proof | None:
+    """Runs were tried again, and no ``retry`` was sent."""
+    again = [run for run in asked.runs if any(str(tag).startswith("retry:attempt:") for tag in run.tags)]
+    if not asked.lacks("retry") or not again:
+        return None
+    return Proof(_causes.NO_RETRY_EVENT, f"{_labels(again)} was tried again, in a run of its own.")
+
+
+def _explain_no_graph_handler(asked: _Asked) -> Proof | None:
+    """A graph ran, and the handler is none to which langgraph sends its own events."""
+    handler = asked.recording._handler_class
+    is_one = any(class_name(each) == "GraphCallbackHandler" for each in bases(handler))
+    if not asked.lacks(*_OF_GRAPHS) or is_one or not any("langgraph_step" in run.metadata for run in asked.runs):
+        return None
+    # A recording of events that were made by hand has no handler.
+    if not any(class_name(each) == "BaseCallbackHandler" for each in bases(handler)):
+        return None
+    return Proof(_causes.NO_GRAPH_HANDLER, f"{class_name(handler)} is no GraphCallbackHandler.")
+
+
+def _explain_configurable(asked: _Asked) -> Proof | None:
+    """What is wanted as metadata stands among the configurable values of a call."""
+    wanted = asked.attribute("metadata")
+    keys = [key for key, _ in entries(wanted)] if is_a(wanted, Mapping) else []
+    return explain_configurable(keys, asked.runs, asked.report.configurable)
+
+
+def explain_configurable(keys: Iterable[Any], runs: Iterable[Run], configurable: Collection[str]) -> Proof | None:
+    """That a key is no metadata of any of these *runs*, and *configurable* in the config of a call."""
+    there = {key for run in runs for key in run.metadata if is_a(key, str)}
+    key = next((key for key in keys if is_a(key, str) and key in configurable and key not in there), None)
+    if key is None:
+        return None
+    return Proof(_causes.CONFIGURABLE, f'{key!r} stands in config["configurable"], and in no run\'s metadata.')
+
+
+def _explain_bare_arguments(asked: _Asked) -> Proof | None:
+    """A tool was called with its arguments, and not with the tool call."""
+    if asked.attribute("tool_call_id") is None:
+        return None
+    return explain_bare_arguments(asked.runs_of("tool_start", "tool"))
+
+
+def explain_bare_arguments(tools: Sequence[Run]) -> Proof | None:
+    """That none of these runs of *tools* has a tool call."""
+    # Before langchain-core 1.1 there is no tool_call_id in any start.
+    calls = [run._start.payload for run in tools if run.started]
+    if not calls or any(call.get("tool_call_id", ...) is not None for call in calls):
+        return None
+    return Proof(_causes.BARE_ARGUMENTS, f"{_labels(tools)} was called with its arguments alone.")
+
+
+def _explain_usage(asked: _Asked) -> Proof | None:
+    """The usage of a model is the sum of what several chunks say."""
+    wanted = any("usage" in pattern.attributes for pattern in asked.patterns)
+    return explain_usage(asked.runs_of("llm_end", *_MODELS)) if wanted else None
+
+
+def explain_usage(models: Iterable[Run]) -> Proof | None:
+    """That the usage of one of these runs of *models* was added up from several chunks."""
+    for run in models:
+        tokens = run._where(lambda name: name == "llm_new_token")
+        chunks = [run._log.entry(position, "chunk") for position in tokens]
+        said = [entry(ask(ask(chunk, "message"), "usage_metadata"), "input_tokens") for chunk in chunks]
+        prompts = [number for number in said if type(number) is int and number > 0]
+        if len(prompts) > 1:
+            facts = f"{len(prompts):,} chunks of {run.label} report input_tokens ({listing(map(str, prompts), 3)})."
+            return Proof(_causes.USAGE_ADDED, facts)
+    return None
+
+
+def explain_same_failure(runs: Iterable[Run]) -> Proof | None:
+    """That one of these *runs* failed with an exception that a run inside it had raised."""
+    for run in runs:
+        error = _last(run).error
+        failed = [] if error is None else [each for each in run.subtree() if _last(each).error is error]
+        if len(failed) > 1:
+            around = listing(each.label for each in failed[-1].ancestors() if _last(each).error is error)
+            facts = f"{failed[-1].label} raised {repr_short(error)}, and {around} around it failed with it."
+            return Proof(_causes.ONE_FAILURE, facts)
+    return None
+
+
+def _labels(runs: Iterable[Run]) -> str:
+    return listing(dict.fromkeys(run.label for run in runs), 3)
+
+
+_EXPLANATIONS: tuple[Callable[[_Asked], Proof | None], ...] = (
+    _explain_v3_stream,
+    _explain_no_tokens,
+    _explain_llm_start,
+    _explain_agent_events,
+    _explain_retry,
+    _explain_no_graph_handler,
+    _explain_configurable,
+    _explain_bare_arguments,
+    _explain_usage,
+)
