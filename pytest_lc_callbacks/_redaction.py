@@ -108,6 +108,9 @@ SHAPES: tuple[Shape, ...] = (
     ),
 )
 
+# A quick look at whether any of them can be found.
+_MARKERS = tuple(marker for shape in SHAPES for marker in shape.markers)
+
 # What stands for one of these names is a secret whatever it looks like ...
 _SURE = (
     r"api[_-]?keys?|secret[_-]?(?:access[_-]?)?keys?|access[_-]?keys?|account[_-]?keys?|private[_-]?keys?"
@@ -196,9 +199,10 @@ def redact(text: str, rules: Iterable[Rule] = ()) -> str:
     """
     for rule in rules:
         text = _apply(rule, text)
-    for shape in SHAPES:
-        if any(marker in text for marker in shape.markers):
-            text = shape.pattern.sub(_keep, text)
+    if any(map(text.__contains__, _MARKERS)):
+        for shape in SHAPES:
+            if any(map(text.__contains__, shape.markers)):
+                text = shape.pattern.sub(_keep, text)
     if not _ANY_NAME.search(text):
         return text
     text = _HEADER.sub(_unnamed, text)

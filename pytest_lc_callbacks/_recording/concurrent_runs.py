@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pytest_lc_callbacks._recording.assignment import assign
 from pytest_lc_callbacks._recording.events import Run
 from pytest_lc_callbacks._recording.mismatch import Mismatch
-from pytest_lc_callbacks._recording.patterns import AnyOrder, Item, render_items
+from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, render_items
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.unserved import Reason, Sent, Unserved, explain_unserved
 from pytest_lc_callbacks._words import count, first_lines, hint, truncate
@@ -17,7 +17,9 @@ from pytest_lc_callbacks._words import count, first_lines, hint, truncate
 # How many events a search through `any_order` may look at before it raises `SearchLimitError`.
 SEARCH_LIMIT = 5_000_000
 # How many events a search for a better reason than the first may look at.
-_REASON_LIMIT = 50_000
+_REASON_LIMIT = 10_000
+# After so many refusals one look at all events tells whether one of them fits what each branch needs.
+_REFUSALS = 100
 
 
 _NAME_MORE = hint(
@@ -105,19 +107,30 @@ class ConcurrentRuns:
         budget: What the whole search may spend.
 
         read: Returns where a branch and the events of one run part; None if they match.
+
+        fits: Returns whether they match.
     """
 
     def __init__(
-        self, selection: Selection, budget: Budget, read: Callable[[Sequence[Item], Selection], Mismatch | None]
+        self,
+        selection: Selection,
+        budget: Budget,
+        read: Callable[[Sequence[Item], Selection], Mismatch | None],
+        fits: Callable[[Sequence[Item], Selection], bool],
     ) -> None:
         self._selection = selection
         self._budget = budget
         self._read = read
+        self._matches = fits
         self._spans: dict[Run, _Span] = {}
         self._beginnings: dict[int, Run] | None = None
         """The runs by the index of their first events; None until `any_order` is asked for the first time."""
+        self._fitting: dict[tuple[int, int, int, int], bool] = {}
+        """Whether a branch takes the events of a run: by its id, their first and last index, and their number."""
         self._refused: list[tuple[AnyOrder, int]] = []
         """What did not match, and where."""
+        self._needs: dict[AnyOrder, list[tuple[Item, ...]]] = {}
+        """The lists ``[..., event, ...]`` of which no event fits one; an `any_order` with such a need fits nowhere."""
 
     def enter(self, group: AnyOrder, at: int) -> int | None:
         """
@@ -129,15 +142,25 @@ class ConcurrentRuns:
         if self._beginnings is None:
             self._spans = _measure(self._selection)
             self._beginnings = {span.own: run for run, span in self._spans.items()}
-        if at in self._beginnings:
+        if at in self._beginnings and not self._is_hopeless(group):
             found = self._find(group, at, self._budget)
             if found.fits and self._may_match(group, found.runs):
-                unserved, _ = self._assign(group, found.runs, self._budget)
+                unserved, _ = self._assign(group, found.runs, self._budget, stops=True)
                 if unserved is None:
                     return 1 + max(indices[-1] for indices in found.runs.values())
         if at in self._beginnings or not self._refused:
             self._refused.append((group, at))
         return None
+
+    def _is_hopeless(self, group: AnyOrder) -> bool:
+        """Whether a branch of *group* needs what no event is; asked only where many places have been tried."""
+        if len(self._refused) < _REFUSALS:
+            return False
+        if group not in self._needs:
+            items = [item for branch in group.branches for item in branch if isinstance(item, EventPattern)]
+            lists: list[tuple[Item, ...]] = [(..., item, ...) for item in items]
+            self._needs[group] = [each for each in lists if not self._matches(each, self._selection)]
+        return bool(self._needs[group])
 
     def reason(self) -> Reason | None:
         """Why `enter` refused; of several reasons that where most branches had their runs, and then most runs began."""
@@ -170,7 +193,9 @@ class ConcurrentRuns:
         else:
             why = Unserved(self._describe(found, unserved, served))
         rank = len(served), len(found.runs)
-        return Reason(rank=rank, at=at, why=why, runs=tuple(each.events for each in sent))
+        left_first = sorted(range(len(sent)), key=served.__contains__)
+        runs = tuple(sent[number].events for number in left_first)
+        return Reason(rank=rank, at=at, why=why, unserved=unserved, runs=runs)
 
     def _find(self, group: AnyOrder, at: int, budget: Budget) -> _Beginning:
         """The runs that begin from *at* on, one for each branch of *group*, and the indices of their events."""
@@ -234,14 +259,18 @@ class ConcurrentRuns:
         return f"event {index + 1:,} ({self._selection.names[index]} of {run.label if run else 'no run'})"
 
     def _assign(
-        self, group: AnyOrder, runs: Mapping[Run, Sequence[int]], budget: Budget
+        self, group: AnyOrder, runs: Mapping[Run, Sequence[int]], budget: Budget, *, stops: bool = False
     ) -> tuple[int | None, dict[int, int]]:
         """As the function `assign`, for the branches of *group* and these *runs*."""
         if group.is_exact:
             return _assign_by_name(group.branches, [tuple(self._sent(indices)) for indices in runs.values()])
-        budget.spend(len(group.branches) * len(runs), group)
-        numbers = range(len(group.branches))
-        return assign([[self._fits(group, branch, indices, budget) for indices in runs.values()] for branch in numbers])
+        sent = list(runs.values())
+        return assign(
+            len(group.branches),
+            len(sent),
+            lambda branch, run: self._fits(group, branch, sent[run], budget),
+            stops=stops,
+        )
 
     def _may_match(self, group: AnyOrder, runs: Mapping[Run, Sequence[int]]) -> bool:
         """Whether `_may_fit` holds of each branch and some run; it reads two events of a run, `_fits` all of them."""
@@ -255,10 +284,16 @@ class ConcurrentRuns:
         return least <= len(indices) <= most and all(item == name or not isinstance(item, str) for item, name in ends)
 
     def _fits(self, group: AnyOrder, number: int, indices: Sequence[int], budget: Budget) -> bool:
+        budget.spend(1, group)
         if not self._may_fit(group, number, indices):
             return False
-        budget.spend(len(indices), group)
-        return self._read(group.branches[number], self._selection.at(indices)) is None
+        # Behind `...` the same run is asked for wherever the runs may begin.
+        branch = group.branches[number]
+        key = id(branch), indices[0], indices[-1], len(indices)
+        if key not in self._fitting:
+            budget.spend(len(indices), group)
+            self._fitting[key] = self._matches(branch, self._selection.at(indices))
+        return self._fitting[key]
 
     def _sent(self, indices: Sequence[int]) -> list[str]:
         return self._selection.at(indices).names

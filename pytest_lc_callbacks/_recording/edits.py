@@ -10,13 +10,15 @@ from pytest_lc_callbacks._recording.corrections import correct
 from pytest_lc_callbacks._recording.mismatch import Mismatch, NoConcurrentRuns
 from pytest_lc_callbacks._recording.names import is_end, is_start
 from pytest_lc_callbacks._recording.nearest import Differences
-from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many
+from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many, count_least
 from pytest_lc_callbacks._recording.selection import Selection
 
 # So many events of a pattern's name are looked at.
 _LOOKED_AT = 50
 # So many of them are tried, the nearest first.
 _TRIED = 6
+# So many branches are held against so many runs.
+_PAIRS = 400
 # The sizes of edits: of each attribute that changes, and of what happens to an entry.
 _ATTRIBUTE, _NAME, _MOVE, _INSERT, _DELETE, _REWRITE = 1, 3, 4, 5, 6, 9
 
@@ -46,6 +48,7 @@ def edits(items: list[Item], mismatch: Mismatch, selection: Selection) -> Iterat
     # The list may have been at its end as well, where a `many` before it takes the same events.
     for index in sorted({*range(first, last + 2), len(items)}):
         yield from editor.insert(index)
+        yield from editor.insert_all(index)
     yield from editor.go_on(last)
 
 
@@ -118,13 +121,15 @@ class _Editor:
         there = self._mismatch
         if not isinstance(there, NoConcurrentRuns):
             return
-        for number, branch in enumerate(group.branches):
+        # The branch without a run first: of many branches and runs not every pair is tried.
+        numbers = sorted(range(len(group.branches)), key=lambda number: number != there.unserved)
+        pairs = itertools.islice(itertools.product(numbers, there.runs), _PAIRS)
+        for number, sent in pairs:
             others = group.branches[:number], group.branches[number + 1 :]
-            for sent in there.runs:
-                mismatch = there.read(branch, sent)
-                for edit in edits(list(branch), mismatch, sent) if mismatch is not None else ():
-                    if edit.items:
-                        yield AnyOrder((*others[0], tuple(edit.items), *others[1])), edit.size
+            mismatch = there.read(group.branches[number], sent)
+            for edit in edits(list(group.branches[number]), mismatch, sent) if mismatch is not None else ():
+                if edit.items:
+                    yield AnyOrder((*others[0], tuple(edit.items), *others[1])), edit.size
         # Of branches that may go, the last one: the others were given their runs first.
         for number in range(len(group.branches) - 1, -1, -1)[: len(group.branches) - 1]:
             yield AnyOrder((*group.branches[:number], *group.branches[number + 1 :])), _DELETE
@@ -159,6 +164,13 @@ class _Editor:
         """One name more before this *index*: first that of the event there."""
         for number, name in enumerate(self._names_there):
             yield Edit(items=[*self._items[:index], name, *self._items[index:]], size=_INSERT + min(number, 1))
+
+    def insert_all(self, index: int) -> Iterator[Edit]:
+        """The names of all events that the list before and after this *index* leaves over."""
+        at, behind = self._mismatch.at, self._items[index:]
+        names = self._selection.names[at : len(self._selection) - count_least(behind)]
+        if behind and 1 < len(names) <= _LOOKED_AT:
+            yield Edit(items=[*self._items[:index], *names, *behind], size=_INSERT + len(names))
 
     def go_on(self, index: int) -> Iterator[Edit]:
         """What matches as it is, and then the list ends, or the recorded events follow."""

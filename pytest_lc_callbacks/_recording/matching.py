@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pytest_lc_callbacks._recording.attributes import Comparison
 from pytest_lc_callbacks._recording.concurrent_runs import Budget, ConcurrentRuns
@@ -13,22 +15,27 @@ from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item
 from pytest_lc_callbacks._recording.selection import Selection
 
 
-def find_mismatch(items: Sequence[Item], selection: Selection, *, limit: int | None = None) -> Mismatch | None:
+def find_mismatch(items: Sequence[Item], selection: Selection) -> Mismatch | None:
     """
     Where *items* and the events of the *selection* part; None if they match.
 
-    Exact lists take a step per event, patterns at most one per event and item, `any_order` at most *limit*,
-    which is `SEARCH_LIMIT` if left out.
+    Exact lists take a step per event, patterns at most one per event and item, `any_order` at most `SEARCH_LIMIT`.
 
     Raises:
         SearchLimitError: If that limit was passed, with the branches that made the search long.
     """
+    parted = search(items, selection)
+    return None if parted is None else parted()
+
+
+def search(items: Sequence[Item], selection: Selection, limit: int | None = None) -> Callable[[], Mismatch] | None:
+    """As `find_mismatch`, with another *limit*; what it returns finds out where they part, which may take longer."""
     names = selection.names
     if names == list(items):
         return None
     if all(isinstance(item, str) for item in items):
-        return _exact_mismatch(items, names)
-    return _Search(_Automaton(items, len(names)), selection, _Shared(selection.log, limit)).mismatch()
+        return partial(_exact_mismatch, items, names)
+    return _Search(_Automaton(items, len(names)), selection, _Shared(selection.log, limit)).run()
 
 
 def _exact_mismatch(items: Sequence[Item], names: Sequence[str]) -> Mismatch:
@@ -183,15 +190,16 @@ class _Search:
         self._selection = selection
         self._names = selection.names
         self._shared = shared
-        self._concurrent = ConcurrentRuns(selection, shared.budget, self._read)
+        self._concurrent = ConcurrentRuns(selection, shared.budget, self._read, self._fits)
         # Step numbers to add when the search reaches an index: where an `any_order` entered earlier ends.
         self._arrivals: dict[int, set[int]] = {}
 
-    def mismatch(self) -> Mismatch | None:
-        """Where the list and the events part; None if they match."""
-        state, arrivals = self._automaton.state({0}), self._arrivals
-        furthest, reached_at = state.furthest, 0
-        for at, name in enumerate(self._names):
+    def run(self) -> Callable[[], Mismatch] | None:
+        """None if the list and the events match; otherwise what finds out where they part."""
+        first = self._count_bare()
+        state, arrivals = self._automaton.state({first}), self._arrivals
+        furthest, reached_at = state.furthest, first
+        for at, name in enumerate(itertools.islice(self._names, first, None), first):
             if state.groups and self._enter(state, at):
                 return None
             following = state.by_name.get(name) or self._follow(state, name, at)
@@ -200,7 +208,7 @@ class _Search:
             if following is state:
                 continue
             if not following.steps and not arrivals:
-                return self._stop(state, at)
+                return partial(self._stop, state, at)
             state = following
             if state.takes_all:
                 return None
@@ -208,7 +216,12 @@ class _Search:
                 furthest, reached_at = state.furthest, at + 1
         if self._automaton.end in state.steps:
             return None
-        return self._run_out(state, furthest, reached_at)
+        return partial(self._run_out, state, furthest, reached_at)
+
+    def _count_bare(self) -> int:
+        """How many names at the beginning of the list are those of the events there: a long list has many."""
+        pairs = enumerate(zip(self._automaton.items, self._names, strict=False))
+        return next((at for at, (item, name) in pairs if item != name), min(len(self._steps), len(self._names)))
 
     def _enter(self, state: _State, at: int) -> bool:
         """
@@ -283,11 +296,20 @@ class _Search:
             position=reason.why.position,
             wanted_there=reason.why.wanted,
             anywhere=anywhere,
+            unserved=reason.unserved,
             runs=reason.runs,
             read=self._read,
         )
 
     def _read(self, branch: Sequence[Item], sent: Selection) -> Mismatch | None:
         """Where a *branch* and what a run *sent* part."""
+        parted = self._search(branch, sent)
+        return None if parted is None else parted()
+
+    def _fits(self, branch: Sequence[Item], sent: Selection) -> bool:
+        """Whether a *branch* and what a run *sent* match."""
+        return self._search(branch, sent) is None
+
+    def _search(self, branch: Sequence[Item], sent: Selection) -> Callable[[], Mismatch] | None:
         automaton = self._shared.automaton(branch, self._automaton.events)
-        return _Search(automaton, sent, self._shared).mismatch()
+        return _Search(automaton, sent, self._shared).run()

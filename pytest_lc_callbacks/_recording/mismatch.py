@@ -205,8 +205,11 @@ class NoConcurrentRuns(Mismatch):
     anywhere: bool
     """Whether the list has ``...`` before `any_order`, so that the runs may begin anywhere."""
 
+    unserved: int | None
+    """The number of a branch that found no run."""
+
     runs: tuple[Selection, ...]
-    """What each run that began there sent."""
+    """What each run that began there sent; first those that no other branch has."""
 
     read: Callable[[Sequence[Item], Selection], Mismatch | None]
     """Where a branch and what a run sent part."""

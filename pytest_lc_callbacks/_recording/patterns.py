@@ -275,6 +275,11 @@ def _count_events(items: Iterable[Item]) -> tuple[int, float]:
     return least, most
 
 
+def count_least(items: Iterable[Item]) -> int:
+    """How many events *items* take at least."""
+    return _count_events(items)[0]
+
+
 def render_items(items: Iterable[Item]) -> str:
     """The list as the user would write it."""
     return f"[{', '.join(map(render_item, items))}]"

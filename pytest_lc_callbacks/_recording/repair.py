@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pytest_lc_callbacks._recording.concurrent_runs import SearchLimitError
 from pytest_lc_callbacks._recording.edits import Edit, edits
-from pytest_lc_callbacks._recording.matching import find_mismatch
+from pytest_lc_callbacks._recording.matching import search
 from pytest_lc_callbacks._recording.mismatch import Mismatch
 from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many
 from pytest_lc_callbacks._recording.selection import Selection
@@ -58,21 +58,19 @@ class _Repair:
 
     def _best(self, items: list[Item], mismatch: Mismatch) -> tuple[list[Item], Mismatch | None] | None:
         """The first edited list that passes, or else the one that gets furthest and where; None if none does."""
-        best: tuple[list[Item], Mismatch | None] | None = None
-        furthest = _progress(items, mismatch)
+        parted: list[tuple[list[Item], Callable[[], Mismatch]]] = []
         for edited in self._edited(items, mismatch):
             if self._left == 0:
                 return None
             self._left -= 1
             try:
-                left = find_mismatch(edited, self._selection, limit=_STEPS)
+                where = search(edited, self._selection, _STEPS)
             except SearchLimitError:
                 continue
-            if left is None:
+            if where is None:
                 return edited, None
-            if _progress(edited, left) > furthest:
-                best, furthest = (edited, left), _progress(edited, left)
-        return best
+            parted.append((edited, where))
+        return _furthest(parted, _progress(items, mismatch))
 
     def _edited(self, items: list[Item], mismatch: Mismatch) -> Iterator[list[Item]]:
         """*items* with one edit each, the smallest edits first."""
@@ -80,6 +78,18 @@ class _Repair:
         for edit in found:
             if _asks_something(edit.items) or not edit.items:
                 yield edit.items
+
+
+def _furthest(
+    parted: Iterable[tuple[list[Item], Callable[[], Mismatch]]], least: tuple[int, int]
+) -> tuple[list[Item], Mismatch] | None:
+    """Of lists that do not match the one that gets furthest, and where it parts; None if none gets beyond *least*."""
+    best: tuple[list[Item], Mismatch] | None = None
+    for items, where in parted:
+        mismatch = where()
+        if _progress(items, mismatch) > least:
+            best, least = (items, mismatch), _progress(items, mismatch)
+    return best
 
 
 def _progress(items: Sequence[Item], mismatch: Mismatch) -> tuple[int, int]:

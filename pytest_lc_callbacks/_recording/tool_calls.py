@@ -159,7 +159,7 @@ def _find_nearest(item: _Wanted, calls: Sequence[ToolCall]) -> str:
 
 
 def _compare_any_order(wanted: Sequence[_Wanted], calls: Sequence[ToolCall]) -> str | None:
-    unserved, served = assign([[item.accepts(call) for call in calls] for item in wanted])
+    unserved, served = assign(len(wanted), len(calls), lambda item, call: wanted[item].accepts(calls[call]))
     if unserved is not None:
         item = wanted[unserved]
         left = [call for number, call in enumerate(calls) if number not in served]

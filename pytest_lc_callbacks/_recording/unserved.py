@@ -41,8 +41,11 @@ class Reason:
 
     at: int
     why: Unserved
+    unserved: int | None = None
+    """The number of a branch that found no run."""
+
     runs: tuple[Selection, ...] = ()
-    """What each run that began there sent."""
+    """What each run that began there sent; first those that no other branch has."""
 
 
 class Sent(NamedTuple):

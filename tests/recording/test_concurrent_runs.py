@@ -267,13 +267,13 @@ def test_a_search_past_its_limit_is_loud(monkeypatch: pytest.MonkeyPatch) -> Non
     """
     A search that passes its limit raises an error that names the branches; it neither hangs nor passes.
     """
-    monkeypatch.setattr(concurrent_runs, "SEARCH_LIMIT", 500)
+    monkeypatch.setattr(concurrent_runs, "SEARCH_LIMIT", 50)
     starts = [f"tool_start t#{n}" for n in range(30)]
     handler = record(*starts, *(line.replace("start", "end") for line in starts))
     with pytest.raises(SearchLimitError) as caught:
         handler.assert_events([any_order(*[["tool_start", ..., "tool_end"]] * 29, ["tool_start", "tool_end"])])
     assert str(caught.value).splitlines() == [
-        "expected to decide any_order within 500 steps, but these branches fit too many runs:",
+        "expected to decide any_order within 50 steps, but these branches fit too many runs:",
         "  ['tool_start', ..., 'tool_end'] (29 times)",
         "  ['tool_start', 'tool_end']",
         "hint: name more of what tells the runs apart, as in event('chain_start', run='...'), and leave out",
@@ -349,3 +349,15 @@ def test_events_that_belong_to_no_run() -> None:
     assert message.splitlines()[0] == (
         "expected any_order of 1 run from event 1 on, but event 1 (text of no run) does not begin a run"
     )
+
+
+def test_many_places_before_any_order_cost_one_look_at_all_events() -> None:
+    """
+    Behind hundreds of runs that do not fit, `any_order` finds those that do, and says so where none can.
+    """
+    chains = [line for n in range(300) for line in (f"chain_start c#{n}", f"chain_end c#{n}")]
+    handler = record(*chains, "tool_start a", "tool_end a", "tool_start b", "tool_end b")
+    first, second = ["tool_start", event("tool_end", run="a")], ["tool_start", event("tool_end", run="b")]
+    handler.assert_events([..., any_order(second, first), ...])
+    text = failure(handler.assert_events, [..., any_order([..., event("tool_end", run="x"), ...], first), ...])
+    assert " branch 1 found no run: tool_end of a has run='a', not as" in text.splitlines()[0]

@@ -110,6 +110,17 @@ def test_a_branch_changes() -> None:
     )
 
 
+def test_runs_that_nothing_stands_for_are_inserted() -> None:
+    """
+    Where several events have no entry, their names come in, and the entries behind them stay.
+    """
+    wanted = event("chain_end", run="a")
+    assert to_paste(record(*TOOLS), [event("chain_start", run="a"), wanted]) == (
+        '[event("chain_start", run="a"), "tool_start", "tool_start", "tool_end", "tool_end", '
+        'event("chain_end", run="a")]'
+    )
+
+
 def test_a_branch_too_many_goes() -> None:
     """
     A branch that no run can serve goes, and the others stay.
