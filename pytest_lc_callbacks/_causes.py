@@ -439,6 +439,12 @@ ABANDONED = _cause(
     "Handlers never get the end of such a run: nothing is billed, closed or exported. Read a stream to its end or "
     "close it (contextlib.closing, aclosing), await what was begun, and join threads.",
 )
+PENDING_TASK = _cause(
+    "pending-task",
+    "LangChain waits for the method of a coroutine handler, and for nothing that the method begins: when the event "
+    "loop closes, it cancels what is left, and what that should have written is lost. Await it in the method; or keep the "
+    "tasks, and let the application await them before its loop closes.",
+)
 CANCELLED_MODEL = _cause(
     "cancelled-model",
     "LangChain sends no end for the ainvoke of a chat model that is cancelled.",

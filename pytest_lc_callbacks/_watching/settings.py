@@ -21,6 +21,7 @@ FINDINGS = {
     "orphan_run": ("warn", "a run began with no parent although its context held one"),
     "lifecycle": ("warn", "a run ended without a start, or twice"),
     "duplicate_handler": ("warn", "two instances of one handler class heard the same run"),
+    "pending_task": ("warn", "a task that a handler began was not done when its event loop closed"),
     "changed_payload": ("warn", "a spied handler wrote into what LangChain hands to all handlers"),
 }
 BLOCK = "block_real_models"

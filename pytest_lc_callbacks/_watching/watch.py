@@ -22,6 +22,7 @@ from pytest_lc_callbacks._findings.expected import is_known
 from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._findings.handler_lists import HandlerLists
 from pytest_lc_callbacks._findings.langchain_flaws import LangChainFlaws
+from pytest_lc_callbacks._findings.pending_task import PendingTasks
 from pytest_lc_callbacks._findings.stop_iteration import hanging_error
 from pytest_lc_callbacks._findings.swallowed import Swallowed
 from pytest_lc_callbacks._findings.unfinished_run import collect_garbage, runs_nothing_can_end, unfinished_runs
@@ -88,6 +89,7 @@ class WatchedTest:
         is_own_thread = threads.has_current if threads is not None else lambda: True
         self._swallowed = Swallowed(partial(is_of_earlier_test, self.observer), is_own_thread)
         self._lists = HandlerLists(partial(is_of_earlier_test, self.observer), is_own_thread)
+        self._tasks = PendingTasks(is_own_thread)
         self._flaws = LangChainFlaws(self._swallowed.propagated)
         try:
             self._listen()
@@ -98,6 +100,7 @@ class WatchedTest:
     def _listen(self) -> None:
         self._swallowed.start()
         self._lists.start()
+        self._tasks.start()
         if self._seeks_open_runs:
             self._flaws.start()
         _made.listen(self._note_made, "handler", "script", "fault")
@@ -112,6 +115,7 @@ class WatchedTest:
             steps.callback(_made.stop, self._note_made)
             steps.callback(self._swallowed.stop)
             steps.callback(self._lists.stop)
+            steps.callback(self._tasks.stop)
             steps.callback(self._flaws.stop)
             steps.callback(self.spies.stop)
 
@@ -139,6 +143,7 @@ class WatchedTest:
         found += orphan_runs(body.observed)
         found += lifecycle(body.observed)
         found += changed_payloads(self.spies.changes, body.observed)
+        found += self._tasks.findings()
         if not body.open_runs:
             found += self._unused()
             found += self._unused_faults()
@@ -154,7 +159,7 @@ class WatchedTest:
         if self._seeks_open_runs:
             collect_garbage(self._left_open)
         rest = self._snapshot = self._take_snapshot()
-        found = [*self._exhausted(), *self._unused(), *self._unused_faults()]
+        found = [*self._tasks.findings(), *self._exhausted(), *self._unused(), *self._unused_faults()]
         if rest is not self._body:
             found += rest.about_handlers(self.observer._test_thread)
             found += duplicate_events(rest.recordings, rest.observed)

@@ -21,6 +21,13 @@ class Audit(BaseCallbackHandler):
     def on_llm_end(self, response, **kwargs):
         pass
 
+class Writer(AsyncCallbackHandler):
+    async def on_llm_end(self, response, **kwargs):
+        KEPT.append(asyncio.create_task(self.write()))
+
+    async def write(self):
+        await asyncio.Event().wait()
+
 KEPT = []
 """
 
@@ -72,6 +79,10 @@ def test_it(fake_chat_model):
 def test_it(callback_scopes):
     FakeChatModel(callbacks=[Audit()]).invoke("hi", {"callbacks": [Audit()]})
 """,
+    "pending_task": """
+def test_it(fake_chat_model):
+    asyncio.run(fake_chat_model.ainvoke("hi", {"callbacks": [Writer()]}))
+""",
     "changed_payload": """
 def test_it(spy_on, fake_chat_model):
     spy_on(Writing)
@@ -96,9 +107,10 @@ SUMMARIES = {
         "expected every callback of FakeChatModel to be a handler, but Audit is a class and not an instance"
     ),
     "duplicate_handler": "expected one Audit to hear each run, but 2 instances of it heard FakeChatModel",
+    "pending_task": ("expected the task that Writer.on_llm_end began to be done, but the event loop closed first"),
     "changed_payload": (
         "expected Writing.on_chat_model_start to leave what it is handed as it is, but it wrote into tags"
     ),
 }
 ERRORS = ["handler_error", "duplicate_event", "exhausted_model", "unused_response", "not_a_handler"]
-WARNINGS = ["unfinished_run", "orphan_run", "lifecycle", "duplicate_handler", "changed_payload"]
+WARNINGS = ["unfinished_run", "orphan_run", "lifecycle", "duplicate_handler", "pending_task", "changed_payload"]
