@@ -442,8 +442,8 @@ ABANDONED = _cause(
 PENDING_TASK = _cause(
     "pending-task",
     "LangChain waits for the method of a coroutine handler, and for nothing that the method begins: when the event "
-    "loop closes, it cancels what is left, and what that should have written is lost. Await it in the method; or keep the "
-    "tasks, and let the application await them before its loop closes.",
+    "loop closes, it cancels what is left, and what that should have written is lost. Await it in the method; or keep "
+    "the tasks, and let the application await them before its loop closes.",
 )
 CANCELLED_MODEL = _cause(
     "cancelled-model",
