@@ -205,22 +205,27 @@ def test_no_real_model(run):
     result.stdout.fnmatch_lines(["*TypeError: replay(): there is no real model to ask for what is missing; *"])
 
 
-def test_workers(run, pytester):
+@pytest.mark.once
+def test_workers(run, pytester, monkeypatch):
     """
     Workers of pytest-xdist add to one file, and the summary has the sum.
     """
     pytest.importorskip("xdist")
+    # Workers begin sooner without the other plugins of the environment.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    plugins = ["-p", "xdist", "-p", "pytest_lc_callbacks.plugin"]
     source = """
-    @pytest.mark.parametrize("number", range(20))
+    @pytest.mark.parametrize("number", range(8))
     def test_a(number):
         assert model().invoke(f"question {number}").content == "Paris"
     """
-    result = run(source, "--lc-callbacks-record", "-n2")
+    result = run(source, *plugins, "--lc-callbacks-record", "-n2")
 
-    result.assert_outcomes(passed=20)
-    result.stdout.fnmatch_lines(["calls.jsonl: 20 model calls recorded"])
-    assert len(lines(pytester)) == 20
-    run(source).assert_outcomes(passed=20)
+    result.assert_outcomes(passed=8)
+    result.stdout.fnmatch_lines(["calls.jsonl: 8 model calls recorded"])
+    assert len(lines(pytester)) == 8
+    run(source, *plugins).assert_outcomes(passed=8)
 
 
 def test_calls_that_are_not_asked_for(run):

@@ -15,6 +15,8 @@ from pytest_lc_callbacks import FakeChatModel, RecordingHandler
 ChatAnthropic = partners.fetch("langchain_anthropic", "ChatAnthropic")
 ChatOpenAI = partners.fetch("langchain_openai", "ChatOpenAI")
 
+# Long enough for a slow machine to send the first piece: the tests of silence wait for it.
+TIMEOUT = 0.3
 PIECES = ["Par", "is is", " big"]
 REALS = {
     "anthropic": (ChatAnthropic, {"model": "claude-sonnet-4-6"}),
@@ -99,11 +101,11 @@ def without_ids(value):
 
 def real(provider, url):
     cls, options = REALS[provider]
-    return cls(base_url=url, api_key="test", max_retries=0, timeout=0.5, **options)
+    return cls(base_url=url, api_key="test", max_retries=0, timeout=TIMEOUT, **options)
 
 
 def fake(provider):
-    options = {"max_retries": 0, "timeout": 0.5}
+    options = {"max_retries": 0, "timeout": TIMEOUT}
     return FakeChatModel(provider=provider, model=REALS[provider][1]["model"], **options)
 
 
@@ -147,7 +149,7 @@ def test_a_stream_that_is_left(provider, act):
     """
     with broken_server(provider, ["Par"], "silence") as url:
         theirs, _ = recorded(act, real(provider, url))
-    ours, _ = recorded(act, fake(provider).respond(chunks=["Par", "is"], chunk_latency=0.2))
+    ours, _ = recorded(act, fake(provider).respond(chunks=["Par", "is"], chunk_latency=0.02))
 
     assert ours[-1][0] == "llm_error"
     assert_same(ours, theirs)

@@ -386,12 +386,12 @@ def test_a_miss_in_ci(path, monkeypatch):
 
 def test_many_calls(path):
     """
-    A prompt among a thousand is found, and a miss finds the nearest of them.
+    A prompt among three hundred is found, and a miss finds the nearest of them.
     """
     source = FakeChatModel().respond(lambda messages: messages[-1].content, always=True)
-    record(path, lambda model: model.batch([f"question {i}" for i in range(1000)], {"max_concurrency": 1}), source)
+    record(path, lambda model: model.batch([f"question {i}" for i in range(300)], {"max_concurrency": 1}), source)
     model = FakeChatModel.replay(path)
 
-    assert invoke(model, "question 777").content == "question 777"
-    with pytest.raises(FakeChatModelMiss, match="nearest is line 778"):
-        invoke(model, "question 777?")
+    assert invoke(model, "question 277").content == "question 277"
+    with pytest.raises(FakeChatModelMiss, match="nearest is line 278"):
+        invoke(model, "question 277?")
