@@ -360,4 +360,4 @@ def test_many_places_before_any_order_cost_one_look_at_all_events() -> None:
     first, second = ["tool_start", event("tool_end", run="a")], ["tool_start", event("tool_end", run="b")]
     handler.assert_events([..., any_order(second, first), ...])
     text = failure(handler.assert_events, [..., any_order([..., event("tool_end", run="x"), ...], first), ...])
-    assert " branch 1 found no run: tool_end of a has run='a', not as" in text.splitlines()[0]
+    assert " branch 1 found no run: tool_end of a has run='a', not" in text.splitlines()[0]
