@@ -25,6 +25,10 @@ class ByIdentity:
 
         noted[key] = living, value
 
+    def ids(self) -> list[int]:
+        """The ``id()`` of each object that something is noted of."""
+        return list(self._noted)
+
     def get(self, known: Any, default: Any = None) -> Any:
         """What is noted of *known*."""
         living, value = self._noted.get(id(known), (None, default))

@@ -199,6 +199,42 @@ EQUAL_HANDLERS = _cause(
     "LangChain drops a handler that equals one that is in the list already.",
     maybe="the handler's class defines __eq__, and LangChain drops a handler that equals another",
 )
+UNREAD_CONTEXT = _cause(
+    "unread-context",
+    "run() and arun() of a tool, and generate() of a model, read neither LangChain's context nor config=. Call invoke "
+    "or ainvoke, or pass callbacks=.",
+)
+DETACHED = _cause(
+    "detached-run",
+    "An empty list of callbacks detaches a run from the run around it: no inherited handler hears it. To let them hear "
+    "it, leave callbacks out of that config.",
+)
+HANDLERS_PASSED_ON = _cause(
+    "handlers-passed-on",
+    'A list of handlers, such as config["callbacks"].handlers, names no parent: the run is a root of its own to them. '
+    "Pass the config on as it is.",
+)
+CLASS_GIVEN = _cause(
+    "class-given",
+    "LangChain calls nothing on a class, and says nothing of it. Pass an instance: callbacks=[Handler()].",
+)
+UNKNOWN_KEY = _cause(
+    "unknown-key",
+    "LangChain moves a key of the config that it does not know into configurable, and says nothing of it. Handlers "
+    'belong under "callbacks", at the top of the config.',
+)
+ANOTHER_INSTANCE = _cause(
+    "another-instance",
+    "A handler hears what it is passed to itself. A second instance, or a copy (copy.deepcopy, "
+    "model_copy(deep=True)), hears in its own place: ask the one that was passed.",
+    maybe="another instance of the handler's class, or a copy of the handler, was passed: ask that one",
+)
+UNUSED_WITH_CONFIG = _cause(
+    "unused-with-config",
+    "with_config returns a new runnable and leaves the old one as it is. Use its result: "
+    "chain = chain.with_config(callbacks=[handler]).",
+    maybe="with_config(callbacks=...) on a line by itself: it returns a new runnable, and the old one stays as it is",
+)
 OVERRIDES_INVOKE = _cause(
     "overrides-invoke",
     "LangChain sends callbacks from invoke() of its base class. Leave invoke() to it, and do the work in the method "

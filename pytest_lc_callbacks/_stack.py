@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import sysconfig
 import threading
 from enum import Enum
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 _OURS = __name__.partition(".")[0]
 _STDLIB = tuple({sysconfig.get_path("stdlib") + os.sep, sysconfig.get_path("platstdlib") + os.sep})
 _PACKAGES = ("site-packages", "dist-packages")
-_LANGCHAINS = {"langchain", "langchain_core", "langchain_classic", "langgraph"}
+# Packages built on LangChain stand between its frames and the user's: langsmith wraps the hooks of a middleware.
+_LANGCHAINS = {"langchain", "langchain_core", "langchain_classic", "langgraph", "langsmith", "deepagents"}
 _FALLBACKS = "langchain_core.runnables.fallbacks"
 _RUNNERS = {"_pytest", "pytest", "pluggy", "unittest"}
 
@@ -76,6 +78,42 @@ def call_behind(frame: FrameType | None) -> CallSite:
             langchain = frame
         frame = frame.f_back
     return _call_of_thread(langchain)
+
+
+def frames_of_call(frame: FrameType | None) -> tuple[list[FrameType], FrameType | None]:
+    """
+    LangChain's frames that led to *frame*, the innermost first, and the frame of the code that called them.
+
+    Returns:
+        No such frame where a task or a thread stands between: an event loop does not tell who made a task.
+    """
+    langchain: list[FrameType] = []
+    while frame is not None:
+        kind = _kinds.get(frame.f_code.co_filename) or _classify(frame)
+        if kind is _USER:
+            return langchain, frame
+        if kind is _LOOP:
+            break
+        if kind is _LANGCHAIN:
+            langchain.append(frame)
+        frame = frame.f_back
+    return langchain, None
+
+
+def read_locals(frame: FrameType) -> dict[str, Any]:
+    """
+    The variables of a function that runs, by their names.
+
+    Until Python 3.13 a frame keeps the dict that it gives, and with it objects that the function has let go of. It is
+    emptied, unless somebody else holds it too: ``locals()`` gives the same one.
+    """
+    local = frame.f_locals
+    found = dict(local)
+    is_kept = sys.version_info < (3, 13) and frame.f_code.co_flags & inspect.CO_OPTIMIZED
+    # Its three holders are the frame, this function and the call that counts them.
+    if is_kept and sys.getrefcount(local) <= 3:
+        local.clear()
+    return found
 
 
 def _call_of_thread(langchain: FrameType | None) -> CallSite:
@@ -150,7 +188,7 @@ def _kind_of(file: str, module: str) -> _Kind:
     root = module.partition(".")[0]
     if root == _OURS or module.startswith("langchain_core.callbacks"):
         return _Kind.DISPATCH
-    if root in _LANGCHAINS or (root.startswith("langchain_") and _is_installed(file)):
+    if root in _LANGCHAINS or (root.startswith(("langchain_", "langgraph_")) and _is_installed(file)):
         return _Kind.LANGCHAIN
     if root in _RUNNERS:
         return _Kind.RUNNER

@@ -17,8 +17,8 @@ from langchain_core.outputs import LLMResult
 from pytest_lc_callbacks._patches import Patches
 from pytest_lc_callbacks._words import one_line, repr_short, truncate
 
-# Python's own: it is set by whoever uses decimals.
-_NOT_LEFT = {"decimal_context"}
+# Python's own is set by whoever uses decimals; ours by an observer that is on.
+_NOT_LEFT = {"decimal_context", "lc_callbacks_call"}
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _LANGCHAINS_LOGGER = "langchain_core.callbacks.manager"
 

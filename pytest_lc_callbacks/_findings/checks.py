@@ -10,7 +10,7 @@ from typing import Any
 from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._recording import Recording, Run, is_end, is_start
-from pytest_lc_callbacks._scopes import ObservedRuns, ScopeComparison
+from pytest_lc_callbacks._scopes import EMPTY, LIST, MANAGER, Given, ObservedRuns, ScopeComparison
 from pytest_lc_callbacks._values import ask, class_name, items
 
 _SHOWN = 5
@@ -63,19 +63,35 @@ def orphan_runs(observed: ObservedRuns) -> Iterator[Finding]:
     """A finding for each call in the test's body whose run began with no parent although its context held one."""
     found: dict[tuple[str, str, str | None], list[Run]] = {}
     for run in observed.body_runs:
-        origin, around = observed.origin(run), observed.parent_of(run)
+        origin, around, given = observed.origin(run), observed.parent_of(run), observed.given(run)
         if origin is None or origin.inside is None or around is None or observed.is_left_by_fallbacks(run):
             continue
-        found.setdefault((run.label, around.label, origin.call.place), []).append(run)
+        # callbacks=[] is a decision.
+        if given is None or given.kind != EMPTY:
+            found.setdefault((run.label, around.label, origin.place), []).append(run)
     for (label, outer, place), runs in found.items():
         times = f" ({_words.count(len(runs), 'time')})" if len(runs) > 1 else ""
-        facts = f"{label} was called with callbacks of its own, so that the handlers of {outer} do not hear it."
         yield Finding(
             name="orphan_run",
             summary=f"expected {label} to be a run under {outer}, but it began with no parent{times}",
-            details=(*([f"  called at {place}"] if place else []), _causes.REPLACED.hint(facts)),
+            details=(
+                *([f"  called at {place}"] if place else []),
+                *filter(None, [_why_orphaned(label, outer, observed.given(runs[0]))]),
+            ),
             runs=tuple(runs),
         )
+
+
+def _why_orphaned(label: str, outer: str, given: Given | None) -> str | None:
+    if given is None or given.kind in (LIST, MANAGER):
+        unheard = set() if given is None else given.outer - {handler for handler, _ in given.handlers}
+        if given is not None and given.outer and not unheard:
+            return _causes.HANDLERS_PASSED_ON.hint(f"{label} was called with the handlers of {outer}, in a list.")
+        result = f", so that {_words.count(len(unheard), 'handler')} of {outer} did not hear it" if unheard else ""
+        return _causes.REPLACED.hint(f"{label} was called with callbacks of its own{result}.")
+    if given.entry is None:
+        return None
+    return _causes.UNREAD_CONTEXT.hint(f"{label} was called with {given.entry}, and without callbacks=.")
 
 
 def lifecycle(observed: ObservedRuns) -> Iterator[Finding]:

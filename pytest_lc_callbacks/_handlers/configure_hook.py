@@ -14,6 +14,7 @@ from typing import Any
 import langchain_core.tracers.context
 from langchain_core.callbacks import BaseCallbackHandler
 
+from pytest_lc_callbacks._handlers.calls import note_call
 from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, ActiveObserver
 
 _CONTEXT = langchain_core.tracers.context.__name__
@@ -49,7 +50,7 @@ class Switchboard:
         first = max((index for index, (_, alone) in enumerate(self._on) if alone), default=0)
         observers = tuple(observer for observer, _ in self._on[first:])
         while len(self._vars) < len(observers):
-            self._vars.append(_ConfigureVar())
+            self._vars.append(_ConfigureVar(notes_calls=not self._vars))
         self._register()
         self._reloads.switch(on=bool(observers))
         for var, observer in zip_longest(self._vars, observers):
@@ -112,14 +113,19 @@ class _ConfigureVar:
     call.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, notes_calls: bool) -> None:
         self.observer: ActiveObserver | None = None
+        self._notes_calls = notes_calls
+        """Whether it notes each call for the observers: one of the variables does."""
 
     def get(self) -> ActiveObserver | None:
         """The observer that hears the run, or None."""
         observer = self.observer
         if observer is not None:
-            observer._note_config(sys._getframe(1))
+            frame = sys._getframe(1)
+            observer._note_config(frame)
+            if self._notes_calls:
+                note_call(frame)
         return observer
 
 

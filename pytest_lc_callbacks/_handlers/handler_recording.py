@@ -91,6 +91,14 @@ class HandlerRecording(RecordingHandler):
     def _is_made(self) -> None:
         """Tell nobody: the spy knows its recordings."""
 
+    @property
+    def _handler_class(self) -> type:
+        return type(self._handler)
+
+    @property
+    def _handler_ids(self) -> frozenset[int]:
+        return frozenset({id(self._handler)})
+
     def _declines(self, name: str) -> bool:
         return declines(self._handler, name)
 

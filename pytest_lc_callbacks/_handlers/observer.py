@@ -13,12 +13,13 @@ from typing import Any
 
 from langchain_core.runnables.config import var_child_runnable_config
 
+from pytest_lc_callbacks._handlers.calls import current_call
 from pytest_lc_callbacks._handlers.configure_hook import SWITCHBOARD
 from pytest_lc_callbacks._handlers.earlier_runs import EarlierRuns
 from pytest_lc_callbacks._handlers.recorder import RecordingHandler
 from pytest_lc_callbacks._handlers.tool_fault import ToolFault
 from pytest_lc_callbacks._recording import Recording, Run, Selection, id_key, is_start
-from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, ObservedRuns, Origin, ScopeTable, compare_recordings
+from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, Given, ObservedRuns, Origin, ScopeTable, compare_recordings
 from pytest_lc_callbacks._stack import call_behind, is_called_by_fallbacks
 from pytest_lc_callbacks._threads import OwnThreads
 from pytest_lc_callbacks._values import ask, entry
@@ -43,6 +44,10 @@ class Observer(RecordingHandler):
         self._phases: list[tuple[int, str, float]] = []
         self._sections: list[_Section] = []
         self._origins: dict[Any, list[Origin]] = {}
+        self._callers: dict[Any, tuple[str, str | None]] = {}
+        """By the ids of the runs that a handler called: its method and the line."""
+        self._constructed: dict[Any, Given] = {}
+        """By the ids of the runs inside others that have constructor callbacks."""
         self._earlier = EarlierRuns()
         self._configurable: set[str] = set()
         self._cleared: float | None = None
@@ -106,7 +111,7 @@ class Observer(RecordingHandler):
         super().clear()
         self._cleared = time.perf_counter()
         self._phases = [(0, phase, self._cleared) for _, phase, _ in self._phases[-1:]]
-        self._origins = {}
+        self._origins, self._callers, self._constructed = {}, {}, {}
         self._configurable.clear()
         for section in self._sections:
             section._restart(self)
@@ -143,10 +148,20 @@ class Observer(RecordingHandler):
     def _is_made(self) -> None:
         """Tell nobody: no test made it to check what it receives."""
 
-    def _root_begins(self, run_id: Any) -> None:
-        """Note where a run without parent begins, as long as the stack and LangChain's context show it."""
+    def _run_begins(self, run_id: Any, parent_run_id: Any) -> None:
+        """Note where a run without parent begins, and which handler called it, as long as the stack shows it."""
         if not self._on:
             return
+        made = current_call()
+        if made is not None and made.inside is not None:
+            self._callers.setdefault(id_key(run_id), made.inside)
+        given = None if made is None else made.given
+        if parent_run_id is None:
+            self._root_begins(run_id, given)
+        elif given is not None:
+            self._constructed[id_key(run_id)] = given
+
+    def _root_begins(self, run_id: Any, given: Given | None) -> None:
         manager: Any = (var_child_runnable_config.get() or {}).get("callbacks")
         inside = ask(manager, "parent_run_id")
         frame = sys._getframe(1)
@@ -155,7 +170,7 @@ class Observer(RecordingHandler):
         thread = threading.current_thread().name if elsewhere else None
         by_fallbacks = None if inside is None else is_called_by_fallbacks(frame, inside)
         self._origins.setdefault(id_key(run_id), []).append(
-            Origin(inside, thread, call, by_fallbacks, self._threads is None or self._threads.has_current())
+            Origin(inside, thread, call, by_fallbacks, self._threads is None or self._threads.has_current(), given)
         )
         if inside is not None and is_of_earlier_test(self, inside, manager.handlers):
             self._earlier.tell(id_key(run_id))
@@ -185,6 +200,8 @@ class Observer(RecordingHandler):
             in_scope=[run for run in runs if run not in places],
             parents=parents,
             origins=origins,
+            constructed={run: self._constructed[run._id_key] for run in runs if run._id_key in self._constructed},
+            callers={run: self._callers[run._id_key] for run in runs if run._id_key in self._callers},
             phases=phases,
             places=places,
             limit=limit,

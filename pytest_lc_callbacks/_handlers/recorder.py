@@ -101,8 +101,8 @@ def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]
         values = [*map(_copy, args), *map(_copy, kwargs.values())]
         if "messages" in names:
             values[names.index("messages")] = _copy_batches(values[names.index("messages")])
-        if starts and parent_run_id is None:
-            self._root_begins(run_id)
+        if starts:
+            self._run_begins(run_id, parent_run_id)
         if is_of_langgraph:
             # langgraph sends the id of the run inside the event.
             run_id = run_id or getattr(dict(zip(names, values, strict=True)).get("event"), "run_id", None)
@@ -186,8 +186,8 @@ class RecordingHandler(ScopedRecording, _HandlerBase):
         """Tell whoever listens. The observer and the spy's recordings do not: no test made them."""
         _made.tell("handler", self)
 
-    def _root_begins(self, run_id: Any) -> None:
-        """A run without parent begins; the observer notes where."""
+    def _run_begins(self, run_id: Any, parent_run_id: Any) -> None:
+        """A run begins; the observer notes where."""
 
     def __copy__(self) -> RecordingHandler:
         """Itself: LangChain and pydantic copy models together with their handlers."""

@@ -117,6 +117,11 @@ class Spy(ScopedRecording):
     def _handler_class(self) -> type:
         return self._target if isinstance(self._target, type) else type(self._target)
 
+    @property
+    def _handler_ids(self) -> frozenset[int]:
+        made = self._made.ids() if isinstance(self._target, type) else [id(self._target)]
+        return frozenset({*made, *self._by_handler})
+
     def _listens_to(self, handler: Any) -> bool:
         if not isinstance(self._target, type):
             return handler is self._target

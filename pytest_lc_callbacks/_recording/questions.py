@@ -138,6 +138,11 @@ class Questions:
         """The class of the handler whose events these are; a spy's handler is not the spy itself."""
         return type(self)
 
+    @property
+    def _handler_ids(self) -> frozenset[int]:
+        """The ``id()`` of each handler whose events these are."""
+        return frozenset({id(self)})
+
     def _declines(self, name: str) -> bool:
         """Whether the handler declines events of this *name*: with ``ignore_llm = True`` it declines ``llm_end``."""
         return False

@@ -340,6 +340,10 @@ class _FrozenRecording(Recording):
     def _handler_class(self) -> type:
         return self._of._handler_class
 
+    @property
+    def _handler_ids(self) -> frozenset[int]:
+        return self._of._handler_ids
+
     def _declines(self, name: str) -> bool:
         return self._of._declines(name)
 

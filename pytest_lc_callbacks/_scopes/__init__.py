@@ -2,12 +2,19 @@
 
 from pytest_lc_callbacks._scopes.assertions import ScopedRecording
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison
+from pytest_lc_callbacks._scopes.given import EMPTY, INHERITED, LIST, MANAGER, NONE, Given
 from pytest_lc_callbacks._scopes.observed_runs import ACTIVE_OBSERVERS, ActiveObserver, ObservedRuns, Origin
 from pytest_lc_callbacks._scopes.table import ScopeTable, compare_recordings
 
 __all__ = [
     "ACTIVE_OBSERVERS",
+    "EMPTY",
+    "INHERITED",
+    "LIST",
+    "MANAGER",
+    "NONE",
     "ActiveObserver",
+    "Given",
     "ObservedRuns",
     "Origin",
     "ScopeComparison",

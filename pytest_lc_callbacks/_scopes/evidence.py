@@ -7,10 +7,11 @@ from typing import Any
 
 from pytest_lc_callbacks._recording import Run
 from pytest_lc_callbacks._scopes.comparison import Hearing, ScopeComparison
+from pytest_lc_callbacks._scopes.given import Given
 from pytest_lc_callbacks._scopes.observed_runs import Origin
 from pytest_lc_callbacks._scopes.target import Target
 from pytest_lc_callbacks._stack import CallSite
-from pytest_lc_callbacks._values import ask, entry, is_empty
+from pytest_lc_callbacks._values import ask, class_name, entry, is_empty
 
 # The names of runs of LangChain's own chains, whose constructors take no callbacks.
 _NO_CONSTRUCTOR_CALLBACKS = ("Runnable", "LangGraph", "Pregel")
@@ -53,6 +54,25 @@ class Evidence:
         """Whether the handler's class defines ``__eq__``."""
         cls: Any = self._recording._handler_class
         return cls.__eq__ is not object.__eq__
+
+    @property
+    def handler_ids(self) -> frozenset[int]:
+        """The ``id()`` of the handler; of a spied class, of each instance that is known."""
+        return self._recording._handler_ids
+
+    @property
+    def handler_name(self) -> str:
+        """The name of the handler's class."""
+        return class_name(self._recording._handler_class)
+
+    def given(self, run: Run) -> Given | None:
+        """What the call of *run* was given, where that is certain."""
+        return self.observed.given(run)
+
+    def missed_calls(self) -> list[tuple[Run, Given]]:
+        """The missed runs without parent, the first of each call, with what that call was given."""
+        roots = self.one_per_call(run for run in self.missed if run in self.observed.origins)
+        return [(run, given) for run in roots if (given := self.given(run)) is not None]
 
     def hearing(self, run: Run) -> Hearing:
         """How the handler heard *run*."""
@@ -131,9 +151,8 @@ class Evidence:
         held = getattr(given.callbacks, "handlers", given.callbacks) or ()
         return any(handler is self._recording for handler in held)
 
-    def _call_of(self, run: Run) -> tuple[str, str | None, int]:
-        call = self.origin(run).call
-        return run.label, call.file, call.line
+    def _call_of(self, run: Run) -> tuple[str, str | None]:
+        return run.label, self.origin(run).place
 
     def _outermost(self, run: Run) -> Run:
         while (around := self.around(run)) is not None:

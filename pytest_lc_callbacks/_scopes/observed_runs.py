@@ -12,6 +12,7 @@ from uuid import UUID
 
 from pytest_lc_callbacks._causes import FALLBACKS
 from pytest_lc_callbacks._recording import Run
+from pytest_lc_callbacks._scopes.given import Given
 from pytest_lc_callbacks._stack import CallSite
 from pytest_lc_callbacks._values import entries, entry, is_a, items
 
@@ -34,6 +35,14 @@ class Origin(NamedTuple):
     is_own: bool = True
     """Whether its thread is the test's own, as `OwnThreads` knows it."""
 
+    given: Given | None = None
+    """What the call was given; None where that is not certain, as in a batch."""
+
+    @property
+    def place(self) -> str | None:
+        """The line of the call: ``test_chain.py:12``."""
+        return self.call.place or (None if self.given is None else self.given.place)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ObservedRuns:
@@ -55,6 +64,12 @@ class ObservedRuns:
 
     origins: Mapping[Run, Origin]
     """See `origin`."""
+
+    constructed: Mapping[Run, Given]
+    """The runs inside others that have constructor callbacks."""
+
+    callers: Mapping[Run, tuple[str, str | None]]
+    """The runs that a handler called: its method, ``Judge.on_llm_end``, and the line."""
 
     phases: Mapping[Run, str]
     """See `phase_of`."""
@@ -84,6 +99,11 @@ class ObservedRuns:
     def origin(self, run: Run) -> Origin | None:
         """What the observer noted when *run* began, if it has no parent; else None."""
         return self.origins.get(run)
+
+    def given(self, run: Run) -> Given | None:
+        """What *run* was given, if it has no parent or has constructor callbacks; None where that is not certain."""
+        origin = self.origin(run)
+        return self.constructed.get(run) if origin is None else origin.given
 
     def is_left_by_fallbacks(self, run: Run) -> bool:
         """

@@ -7,6 +7,18 @@ from collections.abc import Iterable, Iterator
 from pytest_lc_callbacks import _causes
 from pytest_lc_callbacks._causes import AT_RUN_TIME, Cause
 from pytest_lc_callbacks._recording import Run
+from pytest_lc_callbacks._scopes.call_proofs import (
+    is_heard_by_another,
+    prove_another_instance,
+    prove_callbacks_as_option,
+    prove_class_given,
+    prove_config_in_reach,
+    prove_detached,
+    prove_ignored_constructor,
+    prove_unknown_key,
+    prove_unread_context,
+    prove_unused_with_config,
+)
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 from pytest_lc_callbacks._scopes.evidence import (
     Evidence,
@@ -15,6 +27,7 @@ from pytest_lc_callbacks._scopes.evidence import (
     takes_constructor_callbacks,
     thread_of,
 )
+from pytest_lc_callbacks._scopes.given import EMPTY, NONE, Given, graphs_replace
 from pytest_lc_callbacks._scopes.observed_runs import Origin
 from pytest_lc_callbacks._scopes.target import Target, is_kind
 from pytest_lc_callbacks._words import listing, possible
@@ -96,20 +109,15 @@ def prove_double(evidence: Evidence) -> Iterator[str]:
     )
 
 
-def prove_callbacks_as_option(evidence: Evidence) -> Iterator[str]:
-    """A model was called with ``callbacks=`` among its options."""
-    swallowed = [run for run in evidence.missed if has_option(run, "callbacks")]
-    if swallowed:
-        yield _causes.CALLBACKS_AS_OPTION.hint(f"{names(swallowed)} was called with callbacks= among its options.")
-
-
 def prove_replaced_callbacks(evidence: Evidence) -> Iterator[str]:
     """A run began without a parent although its context held a run that the handler heard."""
     for run in evidence.missed:
         origin, around = evidence.origin(run), evidence.around(run)
         if origin.inside is None or around is None or not evidence.hearing(around).heard:
             continue
-        if not evidence.observed.is_left_by_fallbacks(run):
+        # call_proofs.py knows what it means that there were none.
+        has_none = origin.given is not None and origin.given.kind in (NONE, EMPTY)
+        if not has_none and not evidence.observed.is_left_by_fallbacks(run):
             facts = f"{run.label} was called inside {around.label}{_at(origin)} with callbacks of its own."
             yield _causes.REPLACED.hint(facts)
 
@@ -229,7 +237,7 @@ def prove_not_inherited(evidence: Evidence) -> Iterator[str]:
     )
 
 
-def prove_ignored_constructor(evidence: Evidence) -> Iterator[str]:
+def prove_ignoring_target(evidence: Evidence) -> Iterator[str]:
     """The runnable that was passed as ``of=`` is of a kind that ignores constructor callbacks."""
     kinds = {"BasePromptTemplate": "prompt", "BaseRetriever": "retriever"}
     target = evidence.target
@@ -274,7 +282,11 @@ def _is_own_call(evidence: Evidence, run: Run) -> bool:
 # The most certain first.
 _PROOFS = (
     prove_double,
+    prove_class_given,
     prove_callbacks_as_option,
+    prove_unknown_key,
+    prove_unread_context,
+    prove_detached,
     prove_replaced_callbacks,
     prove_no_context_inside,
     prove_manager_by_hand,
@@ -284,7 +296,11 @@ _PROOFS = (
     prove_one_component,
     prove_not_inherited,
     prove_ignored_constructor,
+    prove_ignoring_target,
     prove_not_in_constructor,
+    prove_unused_with_config,
+    prove_config_in_reach,
+    prove_another_instance,
     prove_own_call,
 )
 
@@ -315,30 +331,60 @@ def _list_causes_of_silence(evidence: Evidence) -> str:
 
 def _called_at(evidence: Evidence) -> str:
     roots = [run for run in evidence.missed if evidence.around(run) is None]
-    place = evidence.origin(roots[0]).call.place if len(roots) == 1 else None
-    return f" {roots[0].label} was called at {place}." if place else ""
+    origin = evidence.origin(roots[0]) if len(roots) == 1 else None
+    if origin is None or origin.place is None:
+        return ""
+    return f" {roots[0].label} was called at {origin.place}{_with_callbacks(origin.given)}."
+
+
+def _with_callbacks(given: Given | None) -> str:
+    """``, without callbacks``, or whose they were."""
+    if given is None:
+        return ""
+    others = listing(name for _, name in given.handlers)
+    return f", with callbacks of {others}" if others else ", without callbacks"
 
 
 def _causes_of_silence(evidence: Evidence) -> Iterator[Cause]:
     yield _causes.NOT_IN_CONSTRUCTOR if evidence.constructor else _causes.NOT_PASSED
-    if evidence.has_own_equality:
+    others = _has_others(evidence)
+    if evidence.has_own_equality and others:
         yield _causes.EQUAL_HANDLERS
+    if any(
+        given is not None and is_heard_by_another(evidence, given) for given in map(evidence.given, evidence.missed)
+    ):
+        yield _causes.ANOTHER_INSTANCE
     if evidence.constructor:
         yield _causes.ANOTHER_OBJECT
         return
+    yield _causes.UNUSED_WITH_CONFIG
     yield _causes.CONFIG_NOT_PASSED_ON
     if any(has_option(run, *_TOOL_OPTIONS) for run in evidence.missed):
         yield _causes.CONFIG_DROPPED
-    if any(run.run_type in ("prompt", "retriever") for run in evidence.missed):
+    if any(run.run_type in ("prompt", "retriever", "parser") for run in evidence.missed):
         yield _causes.NO_CONSTRUCTOR_CALLBACKS
-    yield _causes.WITH_CONFIG_TWICE
-    if any("langgraph_step" in run.metadata for run in evidence.missed):
-        yield _causes.GRAPH_CONFIG
-    yield _causes.CALLBACKS_AS_OPTION
+    if others:
+        if any(given is None or given.bound for given in map(evidence.given, _roots(evidence))):
+            yield _causes.WITH_CONFIG_TWICE
+        if graphs_replace() and any("langgraph_step" in run.metadata for run in evidence.missed):
+            yield _causes.GRAPH_CONFIG
+    if any(given is None or given.place is None for given in map(evidence.given, _roots(evidence))):
+        # The frames of the call would have shown the keyword.
+        yield _causes.CALLBACKS_AS_OPTION
+
+
+def _has_others(evidence: Evidence) -> bool:
+    """Whether a missed call had handlers, as far as that is known."""
+    found = [evidence.given(run) for run in _roots(evidence)]
+    return not found or any(given is None or given.handlers for given in found)
+
+
+def _roots(evidence: Evidence) -> list[Run]:
+    return [run for run in evidence.missed if evidence.around(run) is None]
 
 
 def _at(origin: Origin) -> str:
-    return f" at {origin.call.place}" if origin.call.place else ""
+    return f" at {origin.place}" if origin.place else ""
 
 
 def _describe_thread(name: str) -> str:

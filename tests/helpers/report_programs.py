@@ -10,6 +10,8 @@ from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import FakeListChatModel
+from langchain_core.runnables import RunnableLambda
+from langchain_core.tools import tool
 
 from pytest_lc_callbacks import RecordingHandler
 from pytest_lc_callbacks._watching.watch import WatchedTest
@@ -86,6 +88,32 @@ def at(handler: Any) -> Any:
 def hears_all(heard: Any) -> None:
     """The check that a handler heard every run."""
     heard.assert_runtime_scope()
+
+
+@tool
+async def dispatch(q: str) -> str:
+    """Dispatch a subagent."""
+    return str((await model().ainvoke(q)).content)
+
+
+def _calls_tool(call: Callable[..., Any]) -> Callable[[Any], Any]:
+    async def program(handler: Any) -> Any:
+        async def evaluate(x: str, config: Any) -> Any:
+            return await call({"q": x}, config=config)
+
+        return await RunnableLambda(evaluate, name="eval").ainvoke("a", at(handler))
+
+    return program
+
+
+report(
+    name="tool.arun(config=)",
+    buggy=_calls_tool(dispatch.arun),
+    good=_calls_tool(dispatch.ainvoke),
+    check=hears_all,
+    says=("arun() of a tool", "neither the context nor config="),
+    never=("callbacks of its own", "replaces the inherited"),
+)
 
 
 class SharedState(BaseCallbackHandler):

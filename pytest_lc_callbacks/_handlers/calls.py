@@ -1,0 +1,188 @@
+"""What LangChain's frames show of a call, while they make the callback manager of the run that it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
+from types import FrameType
+from typing import Any
+
+from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
+from langchain_core.callbacks.manager import handle_event
+from langchain_core.runnables.config import CONFIG_KEYS, var_child_runnable_config
+
+from pytest_lc_callbacks._scopes import EMPTY, INHERITED, LIST, MANAGER, NONE, Given
+from pytest_lc_callbacks._stack import frames_of_call, read_locals, render_place
+from pytest_lc_callbacks._values import ask, bases, class_name, entries, entry, is_a, items
+
+_HANDLE_EVENT = handle_event.__code__
+_CONFIGURE = "_configure"
+# The components whose methods of these names take callbacks= alone, and what they are called in a message.
+_KINDS = {"BaseTool": "a tool", "BaseChatModel": "a chat model", "BaseLLM": "an LLM", "BaseRetriever": "a retriever"}
+
+
+# They hand the keywords of a call to the user's own function.
+_PASSING_KEYWORDS = ("RunnableLambda", "RunnableGenerator")
+
+
+class Call:
+    """
+    A run that is about to begin.
+
+    LangChain makes the manager of each run, calls the hook of the observer for it, then sends the start. Between them a
+    context variable holds the `Call`: the start may be sent in a task or thread, in a copy of that context.
+    """
+
+    __slots__ = ("_frame_id", "_instruction", "ambiguous", "given", "inside", "used")
+
+    def __init__(self, frame: FrameType, given: Given | None, inside: tuple[str, str | None] | None) -> None:
+        self._frame_id, self._instruction = id(frame), frame.f_lasti
+        self.given = given
+        """What it was given, of a run without parent or with constructor callbacks."""
+        self.inside = inside
+        """The handler's method that made it, ``Judge.on_llm_end``, and the line; None if no handler did."""
+        self.used = False
+        """Whether the start has come."""
+        self.ambiguous = False
+        """Whether another manager was made with something else before the start came, as in a batch with configs."""
+
+    def is_of(self, frame: FrameType) -> bool:
+        """Whether *frame* is the one it was noted in, further down: LangChain calls the hook twice for each run."""
+        return id(frame) == self._frame_id and frame.f_lasti > self._instruction and not self.used
+
+
+_CALL: ContextVar[Call | None] = ContextVar("lc_callbacks_call", default=None)
+
+
+def note_call(frame: FrameType) -> None:
+    """Note the call that leads to *frame*, in which LangChain makes the manager of a run and calls the hook."""
+    before = _CALL.get()
+    if before is not None and before.is_of(frame):
+        return
+    if frame.f_code.co_name != _CONFIGURE:
+        _CALL.set(None)
+        return
+    call = _read(frame)
+    if before is not None and not before.used:
+        call.ambiguous = before.ambiguous or (before.given, before.inside) != (call.given, call.inside)
+    _CALL.set(call)
+
+
+def current_call() -> Call | None:
+    """The call whose run begins at this moment; None where that is not certain."""
+    call = _CALL.get()
+    if call is None:
+        return None
+    call.used = True
+    return None if call.ambiguous else call
+
+
+def _read(frame: FrameType) -> Call:
+    local = read_locals(frame)
+    passed, manager = local.get("inheritable_callbacks"), local.get("callback_manager")
+    inside = _handler_around(frame)
+    own = [handler for handler in getattr(manager, "handlers", ()) if not _is_observer(handler)]
+    if getattr(manager, "parent_run_id", None) is None:
+        return Call(frame, _given(frame, passed, own), inside)
+    # What a child inherits, its root tells.
+    given = Given(kind=INHERITED, handlers=_named(own)) if local.get("local_callbacks") else None
+    return Call(frame, given, inside)
+
+
+def _named(handlers: Iterable[Any]) -> tuple[tuple[int, str], ...]:
+    return tuple((id(handler), class_name(type(handler))) for handler in handlers)
+
+
+def _given(frame: FrameType, passed: Any, own: list[Any]) -> Given:
+    langchain, user = frames_of_call(frame)
+    outer: Any = (var_child_runnable_config.get() or {}).get("callbacks")
+    return Given(
+        kind=NONE if passed is None else MANAGER if not is_a(passed, list) else LIST if passed else EMPTY,
+        handlers=_named(own),
+        outer=frozenset(id(handler) for handler in getattr(outer, "handlers", ()) if not _is_observer(handler)),
+        classes=tuple(class_name(handler) for handler in own if issubclass(type(handler), type)),
+        place=None if user is None else render_place(user.f_code.co_filename, user.f_lineno),
+        file=None if user is None else user.f_code.co_filename,
+        line=0 if user is None else user.f_lineno,
+        entry=_entry(langchain[-1]) if user is not None and langchain else None,
+        options=tuple(_options(langchain)),
+        unknown_keys=tuple(dict.fromkeys(key for each in langchain for key in _unknown_keys(each))),
+        bound=any(_has_bound_callbacks(each) for each in langchain),
+        in_reach=frozenset() if user is None else frozenset(_in_reach(user)),
+    )
+
+
+def _is_observer(handler: Any) -> bool:
+    return any("_observed_runs" in vars(base) for base in bases(type(handler)))
+
+
+def _handler_around(frame: FrameType) -> tuple[str, str | None] | None:
+    """The innermost callback method of a handler among the callers of *frame*, and its line that leads there."""
+    below: FrameType | None = None
+    around: FrameType | None = frame.f_back
+    while around is not None:
+        code = around.f_code
+        if code is _HANDLE_EVENT and below is not None:
+            local = read_locals(around)
+            return _method(local.get("handler"), str(local.get("event_name")), below)
+        if code.co_name.startswith("on_") and code.co_argcount:
+            this = read_locals(around).get(code.co_varnames[0])
+            if is_a(this, BaseCallbackHandler):
+                return _method(this, code.co_name, around)
+        below, around = around, around.f_back
+    return None
+
+
+def _method(handler: Any, name: str, frame: FrameType) -> tuple[str, str | None]:
+    return f"{class_name(type(handler))}.{name}", render_place(frame.f_code.co_filename, frame.f_lineno)
+
+
+def _entry(frame: FrameType) -> str | None:
+    """``arun() of a tool``: the method of LangChain's that runs in *frame*."""
+    classes = {class_name(base) for base in bases(type(read_locals(frame).get("self")))}
+    kind = next((words for base, words in _KINDS.items() if base in classes), None)
+    return None if kind is None else f"{frame.f_code.co_name}() of {kind}"
+
+
+def _options(langchain: list[FrameType]) -> Iterator[tuple[str, frozenset[int]]]:
+    """The keywords of the call, and of bind(), that hold callbacks, with the ids of these."""
+    for frame in langchain:
+        this = read_locals(frame).get("self")
+        if any(class_name(base) == "RunnableBindingBase" for base in bases(type(this))):
+            yield from _holding(entries(ask(this, "kwargs")))
+    if langchain and class_name(type(read_locals(langchain[-1]).get("self"))) not in _PASSING_KEYWORDS:
+        yield from _holding(entries(read_locals(langchain[-1]).get("kwargs")))
+
+
+def _has_bound_callbacks(frame: FrameType) -> bool:
+    """Whether the runnable of *frame* has callbacks from ``with_config``."""
+    return entry(ask(read_locals(frame).get("self"), "config"), "callbacks") is not None
+
+
+def _unknown_keys(frame: FrameType) -> Iterator[tuple[str, frozenset[int]]]:
+    """The keys of the config in *frame* that LangChain does not know, or has moved into ``configurable``."""
+    config = entries(read_locals(frame).get("config"))
+    yield from _holding((key, value) for key, value in config if not is_a(key, str) or key not in CONFIG_KEYS)
+    yield from _holding(pair for key, value in config if key == "configurable" for pair in entries(value))
+
+
+def _holding(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, frozenset[int]]]:
+    """The keys of those values that hold handlers, with the ids of these."""
+    for key, value in pairs:
+        ids = frozenset(_ids(value))
+        if ids and is_a(key, str):
+            yield str.__str__(key), ids
+
+
+def _ids(value: Any) -> Iterator[int]:
+    """The ids of the handlers in a list of callbacks or a manager, or of the one handler itself."""
+    held = list(value.handlers) if is_a(value, BaseCallbackManager) else items(value)
+    return (id(each) for each in (held or [value]) if is_a(each, BaseCallbackHandler) and not _is_observer(each))
+
+
+def _in_reach(frame: FrameType) -> Iterator[int]:
+    """The ids of the handlers in the configs among the variables of *frame*."""
+    for config in list(read_locals(frame).values()):
+        for key, value in entries(config) if is_a(config, dict) else ():
+            if key == "callbacks":
+                yield from _ids(value)
