@@ -92,10 +92,6 @@ class HandlerRecording(RecordingHandler):
         """Tell nobody: the spy knows its recordings."""
 
     @property
-    def _handler_class(self) -> type:
-        return type(self._handler)
-
-    @property
     def _handler_ids(self) -> frozenset[int]:
         return frozenset({id(self._handler)})
 

@@ -111,7 +111,7 @@ report(
     buggy=_calls_tool(dispatch.arun),
     good=_calls_tool(dispatch.ainvoke),
     check=hears_all,
-    says=("arun() of a tool", "neither the context nor config="),
+    says=("arun() of a tool", "neither LangChain's context nor config="),
     never=("callbacks of its own", "replaces the inherited"),
 )
 
