@@ -223,6 +223,7 @@ def pytest_runtest_makereport(
     report = yield
     with of_item.guarded_test(item):
         of_item.show(item, call, report)
+        of_item.place(item, report, __file__)
     add_tracebacks(item, report)
     return report
 

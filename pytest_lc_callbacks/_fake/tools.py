@@ -15,6 +15,7 @@ Schemas = Mapping[str, Schema | None]
 """The schema of each bound tool's arguments by the tool's name; None where the tool does not say."""
 
 _SHOWN_TOOLS = 20
+_SHOWN_MISFITS = 5
 
 
 def bound_schemas(tools: Iterable[Any] | None) -> dict[str, Schema | None]:
@@ -104,6 +105,12 @@ def call_problem(name: str, args: Mapping[str, Any], schemas: Schemas, *, is_aut
 def bound_tools_line(schemas: Schemas) -> str:
     """The line of a message that names the bound tools."""
     return f"  bound tools: {listing(schemas, _SHOWN_TOOLS) or 'none'}"
+
+
+def misfits(args: Mapping[str, Any], schemas: Schemas) -> str:
+    """Whole lines that say why *args* fit none of the tools; the first tools alone."""
+    shown = [(name, schema) for name, schema in schemas.items() if schema is not None][:_SHOWN_MISFITS]
+    return "".join(f"  {name}: {problem}\n" for name, schema in shown if (problem := schema.problem(args)))
 
 
 def _disobeys(expected: str, said: str, remedy: str) -> str:

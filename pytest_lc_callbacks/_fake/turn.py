@@ -40,6 +40,7 @@ from pytest_lc_callbacks._fake.tools import (
     choice_problem,
     forbids_tools,
     forced_tool,
+    misfits,
 )
 from pytest_lc_callbacks._words import hint
 
@@ -215,7 +216,11 @@ class Turn:
             return data.as_call(str(candidates[0]))
         raise ValueError(
             f"expected an object for one of the bound tools, but {data} fits {len(fitting) or 'none'} of them\n"
-            f"{bound_tools_line(schemas)}\n{hint('name the tool, .respond(tool_calls=[(name, {...})])')}"
+            f"{bound_tools_line(schemas)}\n{'' if fitting else misfits(data.fields, schemas)}"
+            + hint(
+                "name the tool, .respond(tool_calls=[(name, {...})]); to test a model whose arguments do not fit, add "
+                "check_tools=False to that"
+            )
         )
 
 

@@ -4,6 +4,7 @@ from pytest_lc_callbacks._recording.events import Event, Run
 from pytest_lc_callbacks._recording.names import EVENT_NAMES, EventName, is_end, is_start
 from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport
 from pytest_lc_callbacks._recording.patterns import any_order, event, many
+from pytest_lc_callbacks._recording.questions import is_control_flow
 from pytest_lc_callbacks._recording.recording import Recording
 from pytest_lc_callbacks._recording.records import id_key, payload_fields
 from pytest_lc_callbacks._recording.selection import Selection
@@ -22,6 +23,7 @@ __all__ = [
     "any_order",
     "event",
     "id_key",
+    "is_control_flow",
     "is_end",
     "is_start",
     "many",

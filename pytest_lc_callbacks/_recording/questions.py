@@ -166,10 +166,10 @@ class Questions:
         """The events that end a run badly, without those by which langgraph steers a graph."""
         selection = self._selection
         ends = [index for index, name in enumerate(selection.names) if name.endswith("_error")]
-        return [event for event in selection.at(ends).events() if not _is_control_flow(event.error)]
+        return [event for event in selection.at(ends).events() if not is_control_flow(event.error)]
 
 
-def _is_control_flow(error: BaseException | None) -> bool:
+def is_control_flow(error: BaseException | None) -> bool:
     """Whether langgraph raised it to steer a graph, as it does for an interrupt."""
     classes = bases(type(error))
     return any(class_name(c) == "GraphBubbleUp" and module_name(c).startswith("langgraph.") for c in classes)

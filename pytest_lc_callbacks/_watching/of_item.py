@@ -94,6 +94,14 @@ def show(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestRepor
         del item.stash[watched_key]
 
 
+def place(item: pytest.Item, report: pytest.TestReport, raised_in: str) -> None:
+    """Let a failure that we raised, in the file *raised_in*, stand at the line of its test."""
+    if report.failed:
+        from pytest_lc_callbacks._watching.outcome import point_at_test
+
+        point_at_test(item, report, raised_in)
+
+
 def close(item: pytest.Item) -> None:
     """Listen and refuse no more. What was seen stays until the last report is made."""
     watched, threads = item.stash.get(watched_key, None), item.stash.get(threads_key, None)

@@ -84,6 +84,23 @@ def add_section(item: pytest.Item, watched: JudgedTest, report: pytest.TestRepor
         report.sections.append((_LATER if report.when == "teardown" else _SECTION, text))
 
 
+def point_at_test(item: pytest.Item, report: pytest.TestReport, raised_in: str) -> None:
+    """
+    Let a failure that we raised stand at the line of its test, for ``--tb=line``, JUnit and annotations.
+
+    Args:
+        item: The test.
+
+        report: The report of one of its phases.
+
+        raised_in: The path of the file in which we raise.
+    """
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None and crash.path == raised_in:
+        path, line, _ = item.reportinfo()
+        crash.path, crash.lineno = str(path), (line or 0) + 1
+
+
 def _failure(texts: list[str]) -> BaseException:
     first, *rest = texts
     if rest:

@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from pytest_lc_callbacks import _words
-from pytest_lc_callbacks._recording import Event, Run, RunTree
-from pytest_lc_callbacks._values import ask, is_a, text_of
+from pytest_lc_callbacks._recording import Event, Run, RunTree, is_control_flow
+from pytest_lc_callbacks._values import ask, class_name, entry, is_a, items, text_of
 from pytest_lc_callbacks._watching.redacted import Redacted
 
 _RUNS = 40
@@ -118,6 +118,8 @@ def _end(write: Redacted, run: Run) -> str:
         return "open"
     if is_a(run.error, GeneratorExit):
         return "left before its end"
+    if is_control_flow(run.error):
+        return _control_flow(write, run.error)
     if run.error is not None:
         # The run that raised it says what it is, and those around it only that they failed.
         inside = any(other.error is run.error for other in run.subtree() if other is not run)
@@ -129,6 +131,18 @@ def _end(write: Redacted, run: Run) -> str:
         return f"answered with an error: {write.value(ask(last.payload.get('output'), 'content'), 80)}"
     calls = [call for event in run.events for call in event.tool_calls]
     return f"calls {', '.join(map(write.tool_call, calls[:3]))}{' ...' if len(calls) > 3 else ''}" if calls else ""
+
+
+def _control_flow(write: Redacted, error: BaseException) -> str:
+    """What langgraph steered a graph with: ``interrupted: "Book it?"``, ``interrupted: book(hotel='Ritz')``."""
+    kind = class_name(type(error))
+    if kind != "GraphInterrupt":
+        return f"left by langgraph: {write.name(kind)}"
+    asked = [ask(each, "value") for each in items(next(iter(error.args), None))]
+    # The middleware of LangChain that asks a human names the calls of tools that it asks about.
+    calls = [call for value in asked for call in items(entry(value, "action_requests"))]
+    said = list(map(write.tool_call, calls)) or [write.value(value, 80) for value in asked]
+    return f"interrupted: {', '.join(said[:3])}{' ...' if len(said) > 3 else ''}" if said else "interrupted"
 
 
 def _last_call(write: Redacted, runs: Sequence[Run]) -> list[str]:

@@ -46,6 +46,16 @@ def test_refusals_show_the_test(spy_on, recording_handler):
         spy_on(3)
     spy_on(BaseCallbackHandler)
 """
+FINDING = """
+from langchain_core.callbacks import BaseCallbackHandler
+
+class Broken(BaseCallbackHandler):
+    def on_llm_end(self, response, **kwargs):
+        raise KeyError("token_usage")
+
+def test_a_finding(fake_chat_model):
+    fake_chat_model.invoke("a", {"callbacks": [Broken()]})
+"""
 NOTHING_RAN = "no LangChain run began in this test"
 
 
@@ -119,6 +129,18 @@ def test_a_refusal_shows_the_test_alone(printed):
     """
     assert "spy_on(BaseCallbackHandler)" in printed["test_refusals_show_the_test"]
     assert "spy.py" not in printed["test_refusals_show_the_test"]
+
+
+def test_a_finding_stands_at_its_test(pytester):
+    """
+    The line that `--tb=line` gives for a finding is the test's, and not one of the plugin's.
+    """
+    path = pytester.makepyfile(FINDING)
+    line = FINDING.splitlines().index("def test_a_finding(fake_chat_model):")
+
+    result = pytester.runpytest_inprocess("--tb=line")
+
+    result.stdout.fnmatch_lines([f"{path}:{line}: Failed: expected Broken.on_llm_end to return*"])
 
 
 def test_events_that_are_no_list():

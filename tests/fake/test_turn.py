@@ -239,7 +239,8 @@ def test_an_object_becomes_text(model, bound):
         (
             {"town": "Oslo"},
             [search, book],
-            "expected an object for one of the bound tools, but {'town': 'Oslo'} fits none",
+            "expected an object for one of the bound tools, but {'town': 'Oslo'} fits none of them\n"
+            "  bound tools: search, book\n  search: ",
         ),
         ({"city": "Oslo"}, [Answer, book], "{'city': 'Oslo'} fits 2 of them\n  bound tools: Answer, book"),
         ({"town": "Oslo"}, [Answer], "expected arguments that fit the tool 'Answer', but 'city' is missing"),

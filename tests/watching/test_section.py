@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import pytest
 from langchain.agents import create_agent
@@ -11,6 +12,8 @@ from langchain_core.messages import HumanMessage
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import ToolException, tool
+from langgraph.errors import GraphInterrupt
+from langgraph.types import Interrupt
 
 from pytest_lc_callbacks import FakeChatModel, observe_callbacks
 from pytest_lc_callbacks._handlers.observer import observed_runs
@@ -214,3 +217,32 @@ def test_hostile_payloads():
 
     text = section_of(lambda: take.invoke({"value": "a\n├── b"}))
     assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("Book it?", "interrupted: 'Book it?'"),
+        ({"action_requests": [{"name": "book", "args": {"hotel": "Ritz"}}]}, "interrupted: book(hotel='Ritz')"),
+    ],
+    ids=["a question", "tools"],
+)
+def test_an_interrupt(value, shown):
+    """
+    A node that interrupts its graph is interrupted, with what it asks; one that raises has failed.
+    """
+
+    def stop(_):
+        raise GraphInterrupt([Interrupt(value=value)])
+
+    def fail(_):
+        raise ValueError(value)
+
+    for body, expected in ((stop, shown), (fail, "failed: ValueError: ")):
+        assert expected in section_of(lambda body=body: quietly(RunnableLambda(body, name="book")))
+
+
+def quietly(runnable):
+    """Invoke *runnable*, whatever it raises."""
+    with suppress(GraphInterrupt, ValueError):
+        runnable.invoke("x")
