@@ -421,6 +421,12 @@ HISTORY_KEY = _cause(
     "RunnableWithMessageHistory saves a turn in a handler of LangChain's own: where a key names nothing, LangChain "
     "swallows the KeyError, and the history stays as it was. Look at output_messages_key and input_messages_key.",
 )
+HANDLER_THREAD = _cause(
+    "handler-thread",
+    "LangChain calls handlers in threads of an executor: those of an agent's tools and of a batch, and a plain handler "
+    "in any async run. What belongs to one thread (threading.local, a connection, an event loop) is not there: take it "
+    "in __init__, or use what may be used in any thread.",
+)
 ASSERT_IN_HANDLER = _cause(
     "assert-in-handler",
     "LangChain swallows an AssertionError like any other exception: an assert inside a handler checks nothing. Record "

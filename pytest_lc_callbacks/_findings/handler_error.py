@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_lc_callbacks import _words
 from pytest_lc_callbacks._findings.finding import Finding
-from pytest_lc_callbacks._findings.handler_exception import HandlerError, users_lines
+from pytest_lc_callbacks._findings.handler_exception import HandlerError, is_langchain, users_lines
 from pytest_lc_callbacks._findings.handler_hints import hints
 from pytest_lc_callbacks._findings.package_of import package_of
 from pytest_lc_callbacks._recording import id_key
@@ -84,7 +84,7 @@ def _describe_thread(failed: HandlerError, test_thread: int) -> list[str]:
     """LangChain calls a plain handler of an async run, and those of an agent's tools, in threads of an executor."""
     if not test_thread or failed.thread_id in (0, test_thread):
         return []
-    return [f"  LangChain called it in the thread {failed.thread}, not in the test's thread"]
+    return [f"  LangChain called it in {failed.where}, not in the test's thread"]
 
 
 def _and_others(first: HandlerError, others: list[list[HandlerError]]) -> str:
@@ -122,10 +122,11 @@ def _led_to(failed: HandlerError, called_at: Callable[[Any], str | None]) -> lis
 
 
 def places(error: BaseException) -> list[str]:
-    """The handler's line, and the line that raised if that is another."""
+    """The handler's line, and the line that raised if that is another; LangChain's lines are nobody's to mend."""
     found = users_lines(error)
+    outside = [line for line in found[1:] if not is_langchain(line)]
     text = []
-    for line in [found[0], found[-1]] if len(found) > 1 else found:
+    for line in [*found[:1], *outside[-1:]]:
         text.append(f"    {render_place(line.file, line.number)}: in {line.frame.f_code.co_name}")
         if line.source:
             text.append(f"      {_words.safe(line.source)}")

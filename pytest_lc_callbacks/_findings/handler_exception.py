@@ -9,7 +9,7 @@ from traceback import walk_tb
 from types import FrameType
 from typing import Any, NamedTuple
 
-from pytest_lc_callbacks._stack import is_standard_library
+from pytest_lc_callbacks._stack import is_library, is_standard_library
 from pytest_lc_callbacks._values import traceback_of
 
 # Frames of these packages, and of ours, stand between LangChain's call of a handler and the user's code.
@@ -53,13 +53,18 @@ class HandlerError:
     """How many instances of the handler's class were sent the event, as far as LangChain's frame shows."""
 
     thread_id: int = 0
-    """The ``threading.get_ident()`` of the thread that called it; 0 where that is not known."""
+    """The ``threading.get_ident()`` of the thread that called it; 0 where nothing is known, -1 for an executor's."""
 
     thread: str | None = None
-    """The name of that thread."""
+    """The name of that thread, where it is known."""
 
     late: str | None = None
     """The facts where its run began after the parent run had ended: ``bot had ended before ask began``."""
+
+    @property
+    def where(self) -> str:
+        """``the thread ThreadPoolExecutor-0_0``."""
+        return f"the thread {self.thread}" if self.thread else "a thread of the event loop's executor"
 
     @property
     def run_id(self) -> Any:
@@ -96,6 +101,11 @@ def users_lines(error: BaseException) -> list[Line]:
         for line in lines
         if _package(line.frame) not in (_OURS, *_LIBRARIES) and not is_standard_library(line.file)
     ]
+
+
+def is_langchain(line: Line) -> bool:
+    """Whether *line* is in an installed package of LangChain's."""
+    return is_library(line.file) and _package(line.frame).startswith(("langchain", "langgraph", "langsmith"))
 
 
 def _package(frame: FrameType) -> str:

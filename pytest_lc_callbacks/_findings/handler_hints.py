@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from inspect import signature
 from traceback import walk_tb
+from types import FrameType
 from typing import Any
+
+from langchain_core.callbacks import BaseCallbackHandler
 
 from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._causes import Cause
 from pytest_lc_callbacks._findings.handler_exception import HandlerError, users_lines
-from pytest_lc_callbacks._values import ask, bases, class_name, entry, equal, is_a, is_true, items, traceback_of
+from pytest_lc_callbacks._values import (
+    ask,
+    bases,
+    class_name,
+    entries,
+    entry,
+    equal,
+    is_a,
+    is_true,
+    items,
+    text_of,
+    traceback_of,
+)
 from pytest_lc_callbacks._words import string
 
 _ABSENT = object()
@@ -106,7 +123,49 @@ def _explain_signature(failed: HandlerError) -> str | None:
     is_refused = "argument" in _words.error_text(failed.error) and not users_lines(failed.error)
     if not is_a(failed.error, TypeError) or not is_refused:
         return None
-    return _causes.SIGNATURE.hint(f"{failed.name}.{failed.event} does not take what LangChain sends.")
+    named = [f"{name}=" for name in failed.kwargs]
+    called = ", ".join([*_positional(failed), *named])
+    facts = f"{failed.name}.{failed.event} does not take what LangChain calls it with: {failed.event}({called})."
+    return _causes.SIGNATURE.hint(facts)
+
+
+def _positional(failed: HandlerError) -> list[str]:
+    """LangChain's names of the arguments that were passed by position."""
+    method = getattr(BaseCallbackHandler, failed.event, None)
+    names = list(signature(method).parameters)[1:] if method is not None else []
+    return names[: len(failed.args)] + ["..."] * (len(failed.args) - len(names))
+
+
+def _explain_thread(failed: HandlerError) -> str | None:
+    """A value of the test's thread was looked up in another one."""
+    # The test is judged in its own thread.
+    if failed.thread_id in (0, threading.get_ident()):
+        return None
+    if not (_is_kept_by_thread(failed.error) or _is_bound_to_thread(failed.error)):
+        return None
+    facts = f"{failed.name}.{failed.event} was called in {failed.where}, not in the test's thread."
+    return _causes.HANDLER_THREAD.hint(facts)
+
+
+def _is_kept_by_thread(error: BaseException) -> bool:
+    """Whether the thread that judges the test has what a threading.local did not have in the handler's thread."""
+    local, name = ask(error, "obj"), text_of(ask(error, "name"))
+    is_missing = is_a(error, AttributeError) and is_a(local, threading.local) and name is not None
+    return is_missing and ask(local, name or "", _ABSENT) is not _ABSENT
+
+
+def _is_bound_to_thread(error: BaseException) -> bool:
+    """Whether Python itself refuses the handler's thread, as a connection of sqlite3 and a signal do."""
+    text = _words.error_text(error)
+    return any(word in text for word in _BOUND_TO_THREAD)
+
+
+_BOUND_TO_THREAD = (
+    "can only be used in that same thread",
+    "only works in main thread",
+    "no current event loop in thread",
+    "no running event loop",
+)
 
 
 def _explain_token(failed: HandlerError) -> str | None:
@@ -137,7 +196,19 @@ def _explain_history(failed: HandlerError) -> str | None:
     is_langchains = bool(saves) and saves[-1].f_globals.get("__name__") == "langchain_core.runnables.history"
     if not is_langchains or not is_a(failed.error, KeyError):
         return None
-    return _causes.HISTORY_KEY.hint("the turn was not saved in the message history.")
+    return _causes.HISTORY_KEY.hint(f"the turn was not saved: {_wrong_key(failed, saves[-1])}.")
+
+
+def _wrong_key(failed: HandlerError, frame: FrameType) -> str:
+    """Which key of the RunnableWithMessageHistory names nothing."""
+    history, run = frame.f_locals.get("self"), frame.f_locals.get("run")
+    missing = (items(ask(failed.error, "args")) or [None])[0]
+    for name, there in (("output_messages_key", "outputs"), ("input_messages_key", "inputs")):
+        if is_a(missing, str) and equal(ask(history, name), missing):
+            keys = _words.listing(repr(key) for key, _ in entries(ask(run, there)))
+            has = f", which has {keys}" if keys else ""
+            return f"{name}={missing!r} names no key of the {there.removesuffix('s')}{has}"
+    return f"{_words.error_line(failed.error)} was raised while it was saved"
 
 
 _HINTS: tuple[Callable[[HandlerError], str | None], ...] = (
@@ -146,6 +217,7 @@ _HINTS: tuple[Callable[[HandlerError], str | None], ...] = (
     _explain_assertion,
     _explain_stop_iteration,
     _explain_signature,
+    _explain_thread,
     _explain_token,
     _explain_loop,
     _explain_raise_error,

@@ -68,8 +68,11 @@ class Swallowed:
 
     def _note(self, error: BaseException, frame: FrameType) -> None:
         """Keep *error*, with what the frame that caught it knows."""
-        thread = threading.current_thread()
-        read = replace(_read_frame(error, frame), thread_id=threading.get_ident(), thread=thread.name)
+        read = _read_frame(error, frame)
+        if _is_of_executor(error):
+            read = replace(read, thread_id=-1)
+        else:
+            read = replace(read, thread_id=threading.get_ident(), thread=threading.current_thread().name)
         if self._is_of_earlier_test(read.run_id, frame.f_locals.get("handlers", ())):
             return
         read = replace(read, in_own_thread=self._is_own_thread())
@@ -83,6 +86,17 @@ class Swallowed:
             self.propagated.add(id_key(read.run_id))
         elif not _is_flaw_of_langchain(read):
             self.errors.append(read)
+
+
+def _is_of_executor(error: BaseException) -> bool:
+    """Whether LangChain had handed the handler to the executor of an event loop, and waited for it in the loop."""
+    for frame, _ in walk_tb(traceback_of(error)):
+        # The handler may have an executor of its own.
+        if frame.f_code.co_name.startswith("on_"):
+            return False
+        if frame.f_globals.get("__name__") == "concurrent.futures.thread":
+            return True
+    return False
 
 
 def _warn(link: list[Swallowed], warning: Any, /, *args: Any, **kwargs: Any) -> Any:

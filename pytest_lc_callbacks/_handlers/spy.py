@@ -398,7 +398,10 @@ def _refuse(target: Any) -> None:
 
 def _why_not(target: Any, cls: type) -> str | None:
     if cls.__module__.startswith("unittest.mock"):
-        return "a mock keeps its calls itself: ask it, as in handler.on_llm_end.call_args_list, or pass a real handler"
+        return (
+            "a mock keeps its calls itself: ask it, as in handler.on_llm_end.call_args_list, or use recording_handler "
+            "instead of the mock"
+        )
     if issubclass(cls, RecordingHandler):
         return "a RecordingHandler records what it receives: ask it directly"
     if issubclass(cls, Recording):

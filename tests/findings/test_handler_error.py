@@ -112,7 +112,10 @@ class LoopBound(AsyncCallbackHandler):
         (Parent, "Parent looked up the parent run, and does not know it. .* [unheard-parent]"),
         (Unheard, "Unheard looked up a run whose start it has not kept. .* [unheard-start]"),
         (Asserting, "LangChain swallows an AssertionError like any other exception: .* [assert-in-handler]"),
-        (Short, "Short.on_llm_end does not take what LangChain sends. .* **kwargs). [handler-signature]"),
+        (
+            Short,
+            "Short.on_llm_end does not take what LangChain calls it with: on_llm_end(response, .* [handler-signature]",
+        ),
         (Stopping, "A bare next() raises StopIteration when nothing is left. .* [stop-iteration]"),
         (LoopBound, "In a sync run LangChain gives every call of a coroutine handler an event loop .* [loop-per-call]"),
     ],

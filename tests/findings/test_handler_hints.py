@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import threading
 
 import pytest
@@ -200,7 +201,7 @@ def test_a_message_history_that_is_not_saved():
     said = told(lambda: _talk("answer"))
 
     assert "KeyError('answer')" in said
-    assert "hint: the turn was not saved in the message history." in said
+    assert "hint: the turn was not saved: output_messages_key='answer' names no key of the output, which has" in said
     assert "[history-key]" in said
 
 
@@ -224,3 +225,99 @@ def test_the_thread_of_a_handler():
 
     assert "  LangChain called it in the thread worker-7, not in the test's thread" in told(in_a_thread)
     assert "LangChain called it in the thread" not in told(lambda: ask(Forgetful()))
+
+
+PAGE = threading.local()
+CONNECTION: list[sqlite3.Connection] = []
+
+
+class Draws(BaseCallbackHandler):
+    """Draws on what the test's thread has."""
+
+    def on_llm_end(self, response, **kwargs):
+        PAGE.lines.append(1)
+
+
+class Stores(BaseCallbackHandler):
+    """Stores in a connection of the test's thread."""
+
+    def on_llm_end(self, response, **kwargs):
+        CONNECTION[0].execute("select 1")
+
+
+class Schedules(BaseCallbackHandler):
+    """Needs a running loop."""
+
+    def on_llm_end(self, response, **kwargs):
+        asyncio.get_running_loop()
+
+
+def awaited(handler):
+    asyncio.run(FakeChatModel().ainvoke("q", {"callbacks": [handler]}))
+
+
+def threaded(handler):
+    thread = threading.Thread(target=ask, args=[handler], name="worker-7")
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("run", "where"), [(awaited, "a thread of the event loop's executor"), (threaded, "the thread worker-7")]
+)
+@pytest.mark.parametrize("handler", [Draws, Stores, Schedules])
+def test_what_belongs_to_the_thread_of_the_test(handler, run, where):
+    """
+    A handler that needs what the test's thread has is told in which thread it was called.
+    """
+    PAGE.lines = []
+    CONNECTION[:] = [sqlite3.connect(":memory:")]
+    try:
+        said = " ".join(told(lambda: run(handler())).split())
+    finally:
+        CONNECTION.pop().close()
+
+    assert f"hint: {handler.__name__}.on_llm_end was called in {where}, not in the test's thread." in said
+    assert "[handler-thread]" in said
+
+
+@pytest.mark.parametrize("run", [ask, awaited])
+def test_what_no_thread_has(run):
+    """
+    What the test's thread has not either, the thread of the handler does not explain.
+    """
+    PAGE.__dict__.clear()
+
+    assert "[handler-thread]" not in told(lambda: run(Draws()))
+    assert "[handler-thread]" not in told(lambda: ask(Schedules()))
+
+
+class Short(BaseCallbackHandler):
+    """Takes less than LangChain sends."""
+
+    def on_chat_model_start(self, serialized, messages):
+        """Never called."""
+
+
+def test_the_arguments_that_langchain_sends():
+    """
+    Where the arguments do not fit, the hint shows the call as LangChain made it.
+    """
+    said = " ".join(told(lambda: ask(Short())).split())
+
+    assert "does not take what LangChain calls it with: on_chat_model_start(serialized, messages, run_id=," in said
+
+
+def test_a_second_place_in_langchain():
+    """
+    A line of LangChain's, in which what the handler called raised, is not shown.
+    """
+
+    class Prompts(BaseCallbackHandler):
+        def on_llm_end(self, response, **kwargs):
+            ChatPromptTemplate.from_template("{x}").invoke({})
+
+    said = told(lambda: ask(Prompts()))
+
+    assert "in on_llm_end" in said
+    assert "langchain_core" not in said.replace("langchain_core.callbacks", "")
