@@ -176,8 +176,8 @@ def test_real_changes(pytester, capsys, change):
 
 @pytest.mark.parametrize(
     "options",
-    [["-n", "2"], ["-n", "2", "--dist", "worksteal"], ["-p", "no:randomly", "--reverse"]],
-    ids=["xdist", "steal", "order"],
+    [["-n", "2", "--dist", "worksteal"], ["-p", "no:randomly", "--reverse"]],
+    ids=["workers", "order"],
 )
 def test_the_same_suite(pytester, capsys, options):
     """

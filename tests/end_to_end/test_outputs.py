@@ -188,7 +188,7 @@ def test_what_a_line_says(suite):
     assert tests["test_plain"]["watched"] is False
 
 
-@pytest.mark.parametrize("dist", ["load", "loadscope", "loadfile", "loadgroup", "worksteal"])
+@pytest.mark.parametrize("dist", ["load", "loadgroup"])
 def test_workers(suite, dist):
     """
     pytest-xdist's workers give the same lines as a plain run, up to order and times.
