@@ -11,7 +11,7 @@ import pytest
 from pytest_lc_callbacks._contract.session import ContractResults
 from pytest_lc_callbacks._patches import put_back
 from pytest_lc_callbacks._redaction import PROJECT
-from pytest_lc_callbacks._watching import blocking, of_item
+from pytest_lc_callbacks._watching import blocking, of_item, trace_block
 from pytest_lc_callbacks._watching.guard import add_tracebacks, has_given_up
 from pytest_lc_callbacks._watching.made_in_test import MadeInTests
 from pytest_lc_callbacks._watching.recording import add_option, begin_recording
@@ -36,6 +36,7 @@ _INI = {
         "every test that starts with LangChain imported, 'off' none."
     ),
     f"lc_callbacks_{BLOCK}": "Whether calls of models from provider packages (langchain_openai, ...) fail.",
+    trace_block.SETTING: "Whether LangSmith's tracer is kept from being added to runs.",
     "lc_callbacks_junit": "Whether a JUnit file gets the numbers of model calls, tool calls, tokens and findings.",
     "lc_callbacks_real_model_packages": "Further packages whose models are real, for lc_callbacks_block_real_models.",
     **{
@@ -43,10 +44,16 @@ _INI = {
         for name, (default, means) in FINDINGS.items()
     },
 }
-_TYPES = {f"lc_callbacks_{BLOCK}": "bool", "lc_callbacks_junit": "bool", "lc_callbacks_real_model_packages": "args"}
+_TYPES = {
+    f"lc_callbacks_{BLOCK}": "bool",
+    trace_block.SETTING: "bool",
+    "lc_callbacks_junit": "bool",
+    "lc_callbacks_real_model_packages": "args",
+}
 _DEFAULTS: dict[str, Any] = {
     "lc_callbacks_observe": "auto",
     f"lc_callbacks_{BLOCK}": False,
+    trace_block.SETTING: False,
     "lc_callbacks_junit": False,
     "lc_callbacks_real_model_packages": [],
     # A level that is not set is told from one that is: see Settings.level.
@@ -118,14 +125,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         with of_item.guarded_test(item):
             of_item.close(item)
     blocking.stop(config)
+    trace_block.stop(config)
     put_back()
     if _rules_key in config.stash:
         PROJECT.end(config.stash[_rules_key])
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Block real models from now on, where the project says so."""
+    """Block real models and uploads of traces from now on, where the project says so."""
     blocking.begin_session(session.config)
+    trace_block.begin(session.config)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -14,6 +14,7 @@ from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackH
 from pytest_lc_callbacks import _words
 from pytest_lc_callbacks._by_identity import ByIdentity
 from pytest_lc_callbacks._findings.handler_state import handler_state
+from pytest_lc_callbacks._findings.trace_upload import uploading_tracer
 from pytest_lc_callbacks._patches import Patches, Shown, own
 from pytest_lc_callbacks._recording import Recording, id_key
 from pytest_lc_callbacks._stack import call_behind
@@ -80,6 +81,8 @@ class HandlerLists:
     ) -> None:
         self.strangers: list[Stranger] = []
         self.doubled: list[Start] = []
+        self.traced: tuple[Any, str] | None = None
+        """The tracer that sends the runs of this test to LangSmith, and the name of the first of these runs."""
         self.begun: set[Any] = set()
         """The ids, as `id_key` gives them, of the runs whose start LangChain sent to any list of handlers."""
         self._known = ByIdentity()
@@ -115,6 +118,8 @@ class HandlerLists:
             elif self._known.get(handler) is None:
                 state = handler_state(handler) if _may_be_doubled(kind) else None
                 self._known.note(handler, Known(run_id=run_id, state=state))
+        if self.traced is None and (tracer := uploading_tracer(handlers)) is not None and self._is_own_thread():
+            self.traced = tracer, _label(given)
         together = self._together(handlers, given) if is_async and len(handlers) == 1 else handlers
         if len(together) > 1 and _has_doubled(together):
             heard = [handler for handler in together if not (declined_by and is_true(ask(handler, declined_by)))]

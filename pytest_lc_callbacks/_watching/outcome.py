@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _SECTION = "LangChain callbacks"
 # pytest prints sections of a tear-down below a failure only if their names say so.
 _LATER = "LangChain callbacks after teardown"
+_uploads_told_key: pytest.StashKey[bool] = pytest.StashKey()
 SECTIONS = (_SECTION, _LATER)
 
 
@@ -56,7 +57,7 @@ def failure_of(
         level, problem = _level(item, finding, usual)
         if problem:
             texts.append(problem)
-        if level == "off":
+        if level == "off" or _is_told_already(item, finding, level):
             continue
         watched.found.append((finding, level))
         if watched.failure is not None:
@@ -67,6 +68,17 @@ def failure_of(
         watched.problems += texts
         return None
     return _failure(texts) if texts else None
+
+
+def _is_told_already(item: pytest.Item, finding: Finding, level: str) -> bool:
+    """Whether a test asks for what the finding says, or an earlier one was warned of what is the same in every test."""
+    if finding.name != "trace_upload":
+        return False
+    if item.get_closest_marker("langsmith") is not None:
+        return True
+    is_told = item.config.stash.get(_uploads_told_key, False)
+    item.config.stash[_uploads_told_key] = True
+    return is_told and level == "warn"
 
 
 def add_section(item: pytest.Item, watched: JudgedTest, report: pytest.TestReport) -> None:

@@ -22,6 +22,7 @@ FINDINGS = {
     "lifecycle": ("warn", "a run ended without a start, or twice"),
     "duplicate_handler": ("warn", "two instances of one handler class heard the same run"),
     "pending_task": ("warn", "a task that a handler began was not done when its event loop closed"),
+    "trace_upload": ("warn", "LangSmith's tracer sent runs of a test, since an environment variable says so"),
     "changed_payload": ("warn", "a spied handler wrote into what LangChain hands to all handlers"),
 }
 BLOCK = "block_real_models"

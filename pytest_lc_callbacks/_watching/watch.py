@@ -25,6 +25,7 @@ from pytest_lc_callbacks._findings.langchain_flaws import LangChainFlaws
 from pytest_lc_callbacks._findings.pending_task import PendingTasks
 from pytest_lc_callbacks._findings.stop_iteration import hanging_error
 from pytest_lc_callbacks._findings.swallowed import Swallowed
+from pytest_lc_callbacks._findings.trace_upload import trace_uploads, tracing_variable
 from pytest_lc_callbacks._findings.unfinished_run import collect_garbage, runs_nothing_can_end, unfinished_runs
 from pytest_lc_callbacks._handlers.observer import (
     Observer,
@@ -90,6 +91,8 @@ class WatchedTest:
         self._swallowed = Swallowed(partial(is_of_earlier_test, self.observer), is_own_thread)
         self._lists = HandlerLists(partial(is_of_earlier_test, self.observer), is_own_thread)
         self._tasks = PendingTasks(is_own_thread)
+        # A fixture of the test's that sets it asks for it.
+        self._tracing_variable = tracing_variable()
         self._flaws = LangChainFlaws(self._swallowed.propagated)
         try:
             self._listen()
@@ -144,6 +147,8 @@ class WatchedTest:
         found += lifecycle(body.observed)
         found += changed_payloads(self.spies.changes, body.observed)
         found += self._tasks.findings()
+        if self._lists.traced is not None:
+            found += trace_uploads(*self._lists.traced, self._tracing_variable)
         if not body.open_runs:
             found += self._unused()
             found += self._unused_faults()

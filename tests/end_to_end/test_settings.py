@@ -30,6 +30,9 @@ def test_the_defaults():
         "orphan_run",
         "lifecycle",
         "changed_payload",
+        "duplicate_handler",
+        "pending_task",
+        "trace_upload",
     }
     assert all(settings.level(name) in ("warn", "error") for name in FINDINGS)
     assert not settings.block_real_models
