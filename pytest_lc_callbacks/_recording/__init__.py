@@ -9,6 +9,7 @@ from pytest_lc_callbacks._recording.recording import Recording
 from pytest_lc_callbacks._recording.records import id_key, payload_fields
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.tree import RunTree
+from pytest_lc_callbacks._recording.unsent import find_remarks
 
 __all__ = [
     "EVENT_NAMES",
@@ -22,6 +23,7 @@ __all__ = [
     "Selection",
     "any_order",
     "event",
+    "find_remarks",
     "id_key",
     "is_control_flow",
     "is_end",

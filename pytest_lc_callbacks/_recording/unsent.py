@@ -11,7 +11,7 @@ from pytest_lc_callbacks import _causes
 from pytest_lc_callbacks._causes import Proof
 from pytest_lc_callbacks._recording.attributes import Comparison
 from pytest_lc_callbacks._recording.events import Event, Run
-from pytest_lc_callbacks._recording.names import TOKENS
+from pytest_lc_callbacks._recording.names import EVENT_NAMES, TOKENS
 from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport
 from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many
 from pytest_lc_callbacks._recording.questions import Questions
@@ -21,6 +21,7 @@ from pytest_lc_callbacks._words import listing, repr_short
 
 _MODELS = ("chat_model", "llm")
 _AGENT_EVENTS = ("agent_action", "agent_finish")
+_USAGE = {"usage", "usage_metadata", "input_tokens", "total_tokens"}
 _OF_GRAPHS = ("interrupt", "resume")
 
 
@@ -261,6 +262,31 @@ def explain_same_failure(runs: Iterable[Run]) -> Proof | None:
             facts = f"{failed[-1].label} raised {repr_short(error)}, and {around} around it failed with it."
             return Proof(_causes.ONE_FAILURE, facts)
     return None
+
+
+def find_remarks(words: Collection[str], recording: Questions, report: ObserverReport) -> Iterator[Proof]:
+    """
+    What is proven about a *recording* of which a failing test speaks in these *words*.
+
+    Args:
+        words: Names of events and of attributes.
+
+        recording: What a handler heard.
+
+        report: What the observer knows.
+    """
+    recorded, runs = set(recording._selection.names), recording.runs
+    lacking = [EventPattern(word) for word in sorted(words) if word in EVENT_NAMES and word not in recorded]
+    proofs = [explain_unsent([pattern], recording, report=report) for pattern in lacking]
+    if "metadata" in words:
+        proofs.append(explain_configurable(sorted(words), runs, report.configurable))
+    if "tool_call_id" in words:
+        proofs.append(explain_bare_arguments([run for run in runs if run.run_type == "tool"]))
+    if not _USAGE.isdisjoint(words):
+        proofs.append(explain_usage(run for run in runs if run.run_type in _MODELS))
+    if any(word in recorded and word.endswith("_error") for word in words):
+        proofs.append(explain_same_failure(runs))
+    yield from filter(None, proofs)
 
 
 def _labels(runs: Iterable[Run]) -> str:

@@ -4,6 +4,7 @@ from pytest_lc_callbacks._scopes.assertions import ScopedRecording
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 from pytest_lc_callbacks._scopes.given import EMPTY, INHERITED, LIST, MANAGER, NONE, Given
 from pytest_lc_callbacks._scopes.observed_runs import ACTIVE_OBSERVERS, ActiveObserver, ObservedRuns, Origin
+from pytest_lc_callbacks._scopes.report import report
 from pytest_lc_callbacks._scopes.table import ScopeTable, compare_recordings
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "ScopeTable",
     "ScopedRecording",
     "compare_recordings",
+    "report",
 ]

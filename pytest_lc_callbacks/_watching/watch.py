@@ -40,6 +40,7 @@ from pytest_lc_callbacks._recording import Recording, Run
 from pytest_lc_callbacks._threads import OwnThreads
 from pytest_lc_callbacks._values import class_name
 from pytest_lc_callbacks._watching.nothing_ran import nothing_ran
+from pytest_lc_callbacks._watching.plain_assert import remarks
 from pytest_lc_callbacks._watching.section import section
 from pytest_lc_callbacks._watching.snapshot import Snapshot
 
@@ -181,7 +182,9 @@ class WatchedTest:
             return "\n\n".join(findings)
         # A subtest reports in the middle of the body, and a test whose set-up failed is never judged.
         snapshot = self.snapshot()
-        return "\n\n".join(filter(None, [self._runs_text(snapshot, clean), clean(snapshot.others()), *findings]))
+        proven = "\n".join(remarks(self.failure, snapshot.recordings, lambda: snapshot.observed))
+        texts = [self._runs_text(snapshot, clean), clean(snapshot.others()), clean(proven), *findings]
+        return "\n\n".join(filter(None, texts))
 
     def snapshot(self) -> Snapshot:
         """What was known when the test was judged last, or is known at this moment if it was not."""

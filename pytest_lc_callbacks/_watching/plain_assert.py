@@ -1,0 +1,113 @@
+"""What the facts prove after a plain ``assert``, which asks no recording: from the names in the line that failed."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from itertools import dropwhile
+from traceback import walk_tb
+from types import FrameType
+from typing import NamedTuple
+
+from pytest_lc_callbacks._recording import EVENT_NAMES, Recording, find_remarks
+from pytest_lc_callbacks._scopes import ObservedRuns, ScopeComparison, report
+from pytest_lc_callbacks._stack import is_library
+from pytest_lc_callbacks._values import is_a, traceback_of
+from pytest_lc_callbacks._words import hint
+
+_PACKAGE = __name__.partition(".")[0]
+_LANGCHAINS = ("langchain", "langgraph", _PACKAGE)
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_MOST = 3
+
+
+def remarks(
+    failure: BaseException | None, recordings: Mapping[str, Recording], observed: Callable[[], ObservedRuns]
+) -> list[str]:
+    """
+    Hints for a test that failed with a plain assertion; none where the *failure* has its own, or is the program's.
+
+    Args:
+        failure: What the test failed with.
+
+        recordings: What the handlers of the test heard.
+
+        observed: Gives what the observer knows.
+    """
+    words = None if failure is None else _words_of(failure)
+    if words is None:
+        return []
+    found: dict[str, None] = {}
+    for recording in recordings.values():
+        found |= dict.fromkeys(_about(recording, words, observed()))
+    return list(found)[:_MOST]
+
+
+class _Words(NamedTuple):
+    """The names that a test speaks of."""
+
+    line: Set[str]
+    """In the statement that failed."""
+
+    around: Set[str]
+    """In the function around it."""
+
+
+def _words_of(failure: BaseException) -> _Words | None:
+    """The words of the test, where it failed by itself: an exception out of LangChain says what it is."""
+    if not is_a(failure, AssertionError, LookupError, AttributeError, TypeError):
+        return None
+    # pytest's frames, and ours among them, come before the test's.
+    lines = list(dropwhile(lambda line: not _is_users(line[0]), walk_tb(traceback_of(failure))))
+    if not lines or any(_module(frame).startswith(_LANGCHAINS) for frame, _ in lines):
+        return None
+    frame, number = next(line for line in reversed(lines) if _is_users(line[0]))
+    source = linecache.getlines(frame.f_code.co_filename, frame.f_globals)
+    try:
+        nodes = [node for node in ast.walk(ast.parse("".join(source))) if isinstance(node, ast.stmt)]
+    except (SyntaxError, ValueError):
+        return None
+    around = sorted(filter(lambda node: _holds(node, number), nodes), key=_size)
+    functions = [node for node in around if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    if not around:
+        return None
+    return _Words(_read(source, around[0]), _read(source, (functions or around)[0]))
+
+
+def _is_users(frame: FrameType) -> bool:
+    return not is_library(frame.f_code.co_filename) and not _module(frame).startswith(_PACKAGE)
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def _holds(node: ast.stmt, number: int) -> bool:
+    return node.lineno <= number <= (node.end_lineno or node.lineno)
+
+
+def _size(node: ast.stmt) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno
+
+
+def _read(source: list[str], node: ast.stmt) -> Set[str]:
+    found = _WORD.findall("".join(source[node.lineno - 1 : node.end_lineno]))
+    return {word.removeprefix("on_") for word in found} | set(found)
+
+
+def _about(recording: Recording, words: _Words, observed: ObservedRuns) -> Iterator[str]:
+    """What is proven about a *recording* of which a test speaks in these words."""
+    known = report(ScopeComparison(recording, observed), None)
+    wanted = words.line if _events_in(words.line) else words.around
+    yield from (hint(proof.remark) for proof in find_remarks(wanted, recording, known))
+    # A run that the handler missed explains the failure where it sent what the test asks for.
+    lacking = [name for name in _events_in(wanted) if name in words.line or name not in recording]
+    if lacking and known.missed:
+        yield from report(ScopeComparison(recording, observed), lacking).hints
+
+
+def _events_in(words: Iterable[str]) -> list[str]:
+    """The names of events among *words*."""
+    return [word for word in words if word in EVENT_NAMES]
