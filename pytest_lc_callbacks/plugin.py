@@ -89,7 +89,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check the ini settings and register the marker."""
     config.addinivalue_line(
         "markers",
-        "lc_callbacks(finding=level, ..., block_real_models=bool): watch every LangChain run of this test. Levels are "
+        "lc_callbacks(finding=level, ..., block_real_models=bool, max_model_calls=int, max_total_tokens=int): watch "
+        "every LangChain run of this test. Levels are "
         f"{', '.join(LEVELS)}; findings are {', '.join(FINDINGS)}.",
     )
     config.stash[of_item.tests_key] = []

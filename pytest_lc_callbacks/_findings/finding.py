@@ -33,10 +33,13 @@ class Finding:
     is_quiet: bool = field(default=False, compare=False)
     """Whether it is reported only where the project or a marker sets its level."""
 
+    allowed_by: str = field(default="", compare=False)
+    """The marker that allows it, where a level does not: ``@pytest.mark.lc_callbacks(max_model_calls=5)``."""
+
     def __repr__(self) -> str:
         return f"<Finding {self.name}: {self.summary}>"
 
     def __str__(self) -> str:
         mark, setting = f'@pytest.mark.lc_callbacks({self.name}="off")', f"lc_callbacks_{self.name} = off"
-        relax = f"to allow this: {mark}, or {setting} for the project"
+        relax = f"to allow this: {self.allowed_by or f'{mark}, or {setting} for the project'}"
         return "\n".join([f"{self.summary}  [{self.name}]", *self.details, relax])

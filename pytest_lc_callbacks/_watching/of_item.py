@@ -73,10 +73,11 @@ def judge(item: pytest.Item, what: str) -> BaseException | None:
     from pytest_lc_callbacks._watching.fixture_values import living_objects
     from pytest_lc_callbacks._watching.outcome import failure_of
 
-    findings = watched.judge_body() if what == "body" else watched.judge_rest(lambda: living_objects(item))
-    if not findings:
-        return None
-    return failure_of(item, watched, findings, settings(item))
+    if what == "body":
+        findings = watched.judge_body(settings(item).budgets)
+    else:
+        findings = watched.judge_rest(lambda: living_objects(item))
+    return failure_of(item, watched, findings, settings(item)) if findings else None
 
 
 def show(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
@@ -158,7 +159,8 @@ def _give_up(item: pytest.Item) -> None:
 def _read_settings(item: pytest.Item) -> BaseException | None:
     """Read the settings of a test, its markers included. Returns the failure to raise for a wrong marker."""
     try:
-        item.stash[_settings_key] = Settings.of(item.config.getini, item.iter_markers("lc_callbacks"))
+        read = item.stash[_settings_key] = Settings.of(item.config.getini, item.iter_markers("lc_callbacks"))
+        read.refuse_budgets_without(item.config.getini("lc_callbacks_observe"))
     except ValueError as error:
         return pytest.fail.Exception(f"{item.nodeid}: @pytest.mark.{error}", pytrace=False)
     return None

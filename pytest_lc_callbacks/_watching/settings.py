@@ -26,6 +26,8 @@ FINDINGS = {
     "changed_payload": ("warn", "a spied handler wrote into what LangChain hands to all handlers"),
 }
 BLOCK = "block_real_models"
+# What a marker may allow at most, of all that the observer saw begin in the test's body.
+BUDGETS = ("max_model_calls", "max_total_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,9 @@ class Settings:
 
     block_real_models: bool = False
     """Whether models of provider packages must not be called."""
+
+    budgets: Mapping[str, int] = field(default_factory=dict)
+    """What the test may do at most: ``{"max_model_calls": 3}``."""
 
     @classmethod
     def of(cls, ini: Callable[[str], Any], markers: Iterable[Any]) -> Settings:
@@ -50,12 +55,24 @@ class Settings:
         levels = {
             name: read_level(f"lc_callbacks_{name} =", level) for name, level in set_.items() if level is not None
         }
+        budgets: dict[str, int] = {}
         block: Any = bool(ini(f"lc_callbacks_{BLOCK}"))
         for marker in reversed(list(markers)):
             said = read_marker(marker.args, marker.kwargs)
             block = said.get(BLOCK, block)
-            levels |= {name: level for name, level in said.items() if name != BLOCK}
-        return cls(levels, block_real_models=block)
+            levels |= {name: level for name, level in said.items() if name in FINDINGS}
+            budgets |= {name: most for name, most in said.items() if name in BUDGETS}
+        return cls(levels, block_real_models=block, budgets=budgets)
+
+    def refuse_budgets_without(self, observe: str) -> None:
+        """
+        Refuse a budget that nobody can hold.
+
+        Raises:
+            ValueError: If there is one, and *observe* is ``"off"``.
+        """
+        for budget in self.budgets if observe == "off" else ():
+            raise ValueError(f"lc_callbacks({budget}=...) needs the observer, and lc_callbacks_observe = off")
 
     def level(self, finding: str, *, is_asked_for: bool = True) -> str:
         """
@@ -67,7 +84,8 @@ class Settings:
             is_asked_for: Whether the test itself asks to be watched. One that does not hears of a finding at ``"warn"``
                 at most, unless somebody set another level.
         """
-        default = FINDINGS[finding][0]
+        # An exceeded budget is none of these: who sets one means it.
+        default = FINDINGS[finding][0] if finding in FINDINGS else "error"
         return self.levels.get(finding, default if is_asked_for or default != "error" else "warn")
 
 
@@ -99,10 +117,14 @@ def read_marker(args: Iterable[Any], kwargs: Mapping[str, Any]) -> dict[str, Any
             said[name] = value
         elif name == BLOCK:
             raise ValueError(f"lc_callbacks({name}={repr_short(value)}): expected True or False")
+        elif name in BUDGETS and type(value) is int and value >= 0:
+            said[name] = value
+        elif name in BUDGETS:
+            raise ValueError(f"lc_callbacks({name}={repr_short(value)}): expected a number from 0 on")
         elif name in FINDINGS:
             said[name] = read_level(f"lc_callbacks({name}=...):", value)
         else:
-            known = (*FINDINGS, BLOCK)
+            known = (*FINDINGS, BLOCK, *BUDGETS)
             raise ValueError(f"lc_callbacks({name}=...): expected one of {', '.join(known)}{did_you_mean(name, known)}")
     return said
 

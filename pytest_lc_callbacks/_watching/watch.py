@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ from pytest_lc_callbacks._findings.expected import is_known
 from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._findings.handler_lists import HandlerLists
 from pytest_lc_callbacks._findings.langchain_flaws import LangChainFlaws
+from pytest_lc_callbacks._findings.over_budget import over_budget
 from pytest_lc_callbacks._findings.pending_task import PendingTasks
 from pytest_lc_callbacks._findings.stop_iteration import hanging_error
 from pytest_lc_callbacks._findings.swallowed import Swallowed
@@ -138,8 +139,8 @@ class WatchedTest:
         finally:
             self._in_wider_fixture -= 1
 
-    def judge_body(self) -> list[Finding]:
-        """The findings that are certain when the body is over."""
+    def judge_body(self, budgets: Mapping[str, int] | None = None) -> list[Finding]:
+        """The findings that are certain when the body is over; *budgets* are what it may do at most."""
         self.in_body = False
         body = self._snapshot = self._body = self._take_snapshot()
         found = [*body.about_handlers(self.observer._test_thread), *duplicate_events(body.recordings, body.observed)]
@@ -148,6 +149,7 @@ class WatchedTest:
         found += lifecycle(body.observed)
         found += changed_payloads(self.spies.changes, body.observed)
         found += self._tasks.findings()
+        found += over_budget(body.observed, budgets or {})
         if self._lists.traced is not None:
             found += trace_uploads(*self._lists.traced, self._tracing_variable)
         if not body.open_runs:

@@ -57,10 +57,10 @@ def test_the_closest_wins():
     [
         (
             mark(handler_eror="off"),
-            r"lc_callbacks\(handler_eror=...\): expected one of handler_error, duplicate_event, .* block_real_models "
+            r"lc_callbacks\(handler_eror=...\): expected one of handler_error, duplicate_event, .* max_total_tokens "
             r"\(did you mean 'handler_error'\?\)",
         ),
-        (mark(xyz=1), r"lc_callbacks\(xyz=...\): expected one of handler_error, [^(]*block_real_models$"),
+        (mark(xyz=1), r"lc_callbacks\(xyz=...\): expected one of handler_error, [^(]*block_real_models, [^(]*_tokens$"),
         (
             mark(lifecycle="eror"),
             r"lc_callbacks\(lifecycle=...\): eror: expected one of off, warn, error \(did you mean",
