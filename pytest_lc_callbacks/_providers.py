@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import FunctionType
 from typing import Any
 from weakref import WeakSet
@@ -16,6 +16,20 @@ _NO_PROVIDERS = frozenset(
 _FAKES = frozenset(["fake", "fakes", "testing", "tests"])
 
 
+# What the projects name whose tests run; pytest may run inside pytest, and then the innermost has the word.
+_projects: list[Sequence[str]] = []
+
+
+def begin_project(packages: Sequence[str]) -> None:
+    """Count *packages* as those of providers, until `end_project`."""
+    _projects.append(packages)
+
+
+def end_project(packages: Sequence[str]) -> None:
+    """Count them no more."""
+    _projects[:] = [each for each in _projects if each is not packages]
+
+
 def is_of_provider(cls: type, packages: Iterable[str] = ()) -> bool:
     """
     Whether a provider's package defines *cls*: ``langchain_openai.chat_models.base.ChatOpenAI`` is of one.
@@ -23,9 +37,9 @@ def is_of_provider(cls: type, packages: Iterable[str] = ()) -> bool:
     Args:
         cls: The class of a model.
 
-        packages: What else counts as a provider's package: ``["acme.models"]``.
+        packages: What else counts as a provider's package, beside what the project names: ``["acme.models"]``.
     """
-    return is_providers_module(str(cls.__module__), packages)
+    return is_providers_module(str(cls.__module__), (*packages, *(_projects[-1] if _projects else ())))
 
 
 def is_providers_module(module: str, packages: Iterable[str] = ()) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_lc_callbacks._contract.session import ContractResults
 from pytest_lc_callbacks._patches import put_back
+from pytest_lc_callbacks._providers import begin_project, end_project
 from pytest_lc_callbacks._redaction import PROJECT
 from pytest_lc_callbacks._watching import blocking, of_item, trace_block
 from pytest_lc_callbacks._watching.guard import add_tracebacks, has_given_up
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _OBSERVE = ("auto", "all", "off")
 _rules_key: pytest.StashKey[Callable[[], Iterable[Rule]]] = pytest.StashKey()
+_packages_key: pytest.StashKey[Sequence[str]] = pytest.StashKey()
 
 _INI = {
     "lc_callbacks_observe": (
@@ -38,7 +40,7 @@ _INI = {
     f"lc_callbacks_{BLOCK}": "Whether calls of models from provider packages (langchain_openai, ...) fail.",
     trace_block.SETTING: "Whether LangSmith's tracer is kept from being added to runs.",
     "lc_callbacks_junit": "Whether a JUnit file gets the numbers of model calls, tool calls, tokens and findings.",
-    "lc_callbacks_real_model_packages": "Further packages whose models are real, for lc_callbacks_block_real_models.",
+    "lc_callbacks_real_model_packages": "Further packages whose models are real, for the block and stand_in_for().",
     **{
         f"lc_callbacks_{name}": f"How strict to be when {means}: {', '.join(LEVELS)}; {default} unless set."
         for name, (default, means) in FINDINGS.items()
@@ -99,6 +101,8 @@ def pytest_configure(config: pytest.Config) -> None:
     rules: Callable[[], Iterable[Rule]] = partial(_project_rules, config)
     config.stash[_rules_key] = rules
     PROJECT.begin(rules)
+    config.stash[_packages_key] = list(config.getini("lc_callbacks_real_model_packages"))
+    begin_project(config.stash[_packages_key])
     config.pluginmanager.register(ContractResults(), "lc_callbacks_contract")
     observe = config.getini("lc_callbacks_observe")
     if observe not in _OBSERVE:
@@ -130,6 +134,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     put_back()
     if _rules_key in config.stash:
         PROJECT.end(config.stash[_rules_key])
+        end_project(config.stash[_packages_key])
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -11,7 +11,7 @@ from langchain_core.language_models import BaseLanguageModel
 
 from pytest_lc_callbacks._fake.providers import PAYLOADS
 from pytest_lc_callbacks._fake.providers.real_openai import RealOpenAIPayloads
-from pytest_lc_callbacks._providers import is_of_provider
+from pytest_lc_callbacks._providers import is_of_provider, is_providers_module
 
 if TYPE_CHECKING:
     from pytest_lc_callbacks._fake.providers.plain import Payloads
@@ -57,8 +57,8 @@ class RealModel:
 
 def payloads_of(model: Any, options: Mapping[str, Any]) -> Payloads:
     """What handlers get from *model*: in its integration's shape where we have it, else plainly."""
-    providers = (cls for cls in type(model).__mro__ if is_of_provider(cls))
-    package = next((cls.__module__.partition(".")[0] for cls in providers), "")
+    modules = (str(cls.__module__) for cls in type(model).__mro__)
+    package = next((module.partition(".")[0] for module in modules if is_providers_module(module)), "")
     shape = _SHAPES.get(package)
     return RealOpenAIPayloads(options) if shape == "openai" else PAYLOADS[shape]
 
@@ -81,6 +81,26 @@ def read_classes(classes: Sequence[Any], bases: tuple[type, ...], fake: str) -> 
         if not isinstance(cls, type) or not issubclass(cls, bases) or cls in bases:
             raise TypeError(f"stand_in_for(): {_refusal(cls, bases, fake)}")
     return tuple(classes)
+
+
+def implements(cls: type, base: type, name: str, *, inherited: bool) -> bool:
+    """
+    Whether a stand-in replaces the method *name* in *cls*.
+
+    Args:
+        cls: The class of a model.
+
+        base: LangChain's base of such models, whose own methods ask no network.
+
+        name: The name of the method.
+
+        inherited: Whether a method counts that *cls* has from another class of a provider, where it is replaced too.
+    """
+    owner = next((each for each in cls.__mro__ if name in vars(each)), base)
+    if issubclass(base, owner):
+        return False
+    # A provider's class may have its own from LangChain: LLM and SimpleChatModel ask for nothing but a _call.
+    return inherited or owner is cls or not (issubclass(owner, base) and is_of_provider(owner))
 
 
 def decision_models() -> list[Any]:

@@ -205,6 +205,16 @@ def _count_tokens(replaced: Replaced) -> Any:
     return get_num_tokens_from_messages
 
 
+class HiddenMethod:
+    """In the place of a method that LangChain does without where a model has none: None while a stand-in answers."""
+
+    def __init__(self, replaced: Replaced) -> None:
+        self._replaced = replaced
+
+    def __get__(self, model: Any, cls: type) -> Any:
+        return None if self._replaced.is_on else self._replaced.original(cls if model is None else model)
+
+
 CHAT_METHODS: Mapping[str, Callable[[Replaced], Any]] = {
     "_generate": _generate,
     "_agenerate": _agenerate,
@@ -214,6 +224,9 @@ CHAT_METHODS: Mapping[str, Callable[[Replaced], Any]] = {
     "get_num_tokens_from_messages": _count_tokens,
 }
 """What makes the methods that replace those of a chat model."""
+
+EVENT_METHODS = {"_stream_chat_model_events": "_stream", "_astream_chat_model_events": "_astream"}
+"""The methods with which a chat model makes protocol events itself, and those of whose chunks LangChain makes them."""
 
 TEXT_METHODS: Mapping[str, Callable[[Replaced], Any]] = {
     "_generate": _generate_texts,

@@ -9,8 +9,8 @@ from langchain_core.language_models.llms import BaseLLM
 
 from pytest_lc_callbacks import _made
 from pytest_lc_callbacks._fake.keys import with_keys
-from pytest_lc_callbacks._fake.real_models import decision_models, read_classes, refuse_decision
-from pytest_lc_callbacks._fake.replaced import CHAT_METHODS, TEXT_METHODS, Replaced
+from pytest_lc_callbacks._fake.real_models import decision_models, implements, read_classes, refuse_decision
+from pytest_lc_callbacks._fake.replaced import CHAT_METHODS, EVENT_METHODS, TEXT_METHODS, HiddenMethod, Replaced
 from pytest_lc_callbacks._patches import Patches, put_back, subclasses
 from pytest_lc_callbacks._providers import is_of_provider, note_offline
 
@@ -82,10 +82,13 @@ class StandIn:
     def _replace(self, cls: type, *, inherited: bool) -> None:
         """Replace the methods that *cls* implements: itself, or by what it has *inherited* too."""
         is_chat = issubclass(cls, BaseChatModel)
-        base = BaseChatModel if is_chat else BaseLLM
-        for name, make in (CHAT_METHODS if is_chat else TEXT_METHODS).items():
-            implements = getattr(cls, name, None) is not getattr(base, name, None) if inherited else name in vars(cls)
-            if implements:
+        methods, base = (CHAT_METHODS, BaseChatModel) if is_chat else (TEXT_METHODS, BaseLLM)
+        hidden = {name for name in EVENT_METHODS if implements(cls, base, name, inherited=inherited)}
+        made_of_chunks = {EVENT_METHODS[name] for name in hidden}
+        for name in hidden:
+            self._patches.replace(cls, name, HiddenMethod(Replaced(self, cls, name)))
+        for name, make in methods.items():
+            if name in made_of_chunks or implements(cls, base, name, inherited=inherited):
                 self._patches.replace(cls, name, note_offline(make(Replaced(self, cls, name))))
         self._patches.replace(cls, "__init__", with_keys(Replaced(self, cls, "__init__")))
 
