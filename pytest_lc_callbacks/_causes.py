@@ -214,10 +214,6 @@ HANDLERS_PASSED_ON = _cause(
     'A list of handlers, such as config["callbacks"].handlers, names no parent: the run is a root of its own to them. '
     "Pass the config on as it is.",
 )
-CLASS_GIVEN = _cause(
-    "class-given",
-    "LangChain calls nothing on a class, and says nothing of it. Pass an instance: callbacks=[Handler()].",
-)
 UNKNOWN_KEY = _cause(
     "unknown-key",
     "LangChain moves a key of the config that it does not know into configurable, and says nothing of it. Handlers "
@@ -276,6 +272,16 @@ INHERITED = _cause(
     "Callbacks that are passed at run time or with with_config are inherited by every run inside. Constructor "
     "callbacks hear the component's own runs only; with_config(callbacks=[handler]) on a step hears that step and what "
     "runs inside it.",
+)
+CALLED_IN_HANDLER = _cause(
+    "called-in-handler",
+    "What a handler calls becomes part of the run that it listens to, since LangChain's context still holds that run, "
+    'and every handler of the run hears it. Call it with config={"callbacks": []}.',
+)
+ANOTHER_CALL = _cause(
+    "another-call",
+    "A handler hears each call whose callbacks hold it, also through a CallbackManager or a list that it was added to "
+    "before. Make a list for each call, or add the handler to a copy: manager.copy().",
 )
 OTHER_COMPONENTS = _cause(
     "other-components",

@@ -118,6 +118,10 @@ class Spy(ScopedRecording):
         return self._target if isinstance(self._target, type) else type(self._target)
 
     @property
+    def _instances(self) -> list[HandlerRecording]:
+        return self.handlers
+
+    @property
     def _handler_ids(self) -> frozenset[int]:
         made = self._made.ids() if isinstance(self._target, type) else [id(self._target)]
         return frozenset({*made, *self._by_handler})

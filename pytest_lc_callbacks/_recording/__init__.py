@@ -2,7 +2,7 @@
 
 from pytest_lc_callbacks._recording.events import Event, Run
 from pytest_lc_callbacks._recording.names import EVENT_NAMES, EventName, is_end, is_start
-from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport
+from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport, Surplus
 from pytest_lc_callbacks._recording.patterns import any_order, event, many
 from pytest_lc_callbacks._recording.questions import is_control_flow
 from pytest_lc_callbacks._recording.recording import Recording
@@ -21,6 +21,7 @@ __all__ = [
     "Run",
     "RunTree",
     "Selection",
+    "Surplus",
     "any_order",
     "event",
     "find_remarks",

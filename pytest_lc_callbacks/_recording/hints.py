@@ -20,6 +20,9 @@ from pytest_lc_callbacks._recording.unsent import explain_same_failure, explain_
 from pytest_lc_callbacks._values import is_a
 from pytest_lc_callbacks._words import listing, possible, repr_short
 
+# Of a longer recording nobody looks which runs are too many.
+_SEARCHED = 20_000
+
 NOTHING_RECORDED = possible(
     "the handler heard nothing.",
     map(str, (_causes.NOT_PASSED, _causes.NOTHING_RAN, _causes.NO_CONSTRUCTOR_CALLBACKS)),
@@ -77,7 +80,7 @@ def _explain_double_there(failure: _Failure) -> str | None:
     there = failure.there
     if there is None or there.run is None or not _is_sent_once(there.name):
         return None
-    return _twice(there.name, there.run) if there.run.names.count(there.name) > 1 else None
+    return _twice(failure, there.name, there.run) if there.run.names.count(there.name) > 1 else None
 
 
 def _explain_same_failure(failure: _Failure) -> str | None:
@@ -145,15 +148,16 @@ def _explain_double_before(failure: _Failure) -> str | None:
     if find_mismatch(failure.items, rest) is not None:
         return None
     run, name = next(iter(doubles.values()))
-    return _twice(name, run)
+    return _twice(failure, name, run)
 
 
 def _is_sent_once(name: str) -> bool:
     return is_start(name) or is_end(name)
 
 
-def _twice(name: str, run: Run) -> str:
-    return _causes.TWICE.hint(f"the handler got {name!r} of the same {run.label} run more than once.")
+def _twice(failure: _Failure, name: str, run: Run) -> str:
+    known = failure.report.doubles.get(run._id_key)
+    return known or _causes.TWICE.hint(f"the handler got {name!r} of the same {run.label} run more than once.")
 
 
 def _explain_one_component(failure: _Failure) -> str | None:
@@ -176,6 +180,19 @@ def _is_about_run_around(failure: _Failure, tops: Sequence[Run]) -> bool:
     if not wanted or not all(name.startswith("chain_") for name in wanted):
         return False
     return failure.there is None or failure.there.run in tops
+
+
+def _explain_surplus(failure: _Failure) -> str | None:
+    """Without runs that were heard for a reason of their own, the recorded events are the expected ones."""
+    selection = failure.selection
+    if not failure.report.surplus or len(selection) > _SEARCHED:
+        return None
+    keys = [None if run is None else run._id_key for run in selection.run_of_each()]
+    for surplus in failure.report.surplus:
+        kept = [index for index, key in enumerate(keys) if key not in surplus.run_ids]
+        if len(kept) < len(keys) and find_mismatch(failure.items, selection.at(kept)) is None:
+            return surplus.hint
+    return None
 
 
 def _explain_concurrent(failure: _Failure) -> str | None:
@@ -215,6 +232,7 @@ _PROOFS: tuple[Callable[[_Failure], str | None], ...] = (
     _explain_error,
     _explain_tokens,
     _explain_double_before,
+    _explain_surplus,
     _explain_unsent,
     _explain_concurrent,
 )

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+class Surplus(NamedTuple):
+    """Runs that a handler heard for a reason of its own: where the rest is what was expected, that is the cause."""
+
+    run_ids: frozenset[Any]
+    """Their ids, as `id_key` gives them."""
+
+    hint: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +25,12 @@ class ObserverReport:
 
     hints: Sequence[str] = ()
     """Why it missed them: paragraphs that begin with ``hint:``."""
+
+    surplus: Sequence[Surplus] = ()
+    """The runs that a test may not have expected, and why they were heard."""
+
+    doubles: Mapping[Any, str] = field(default_factory=dict)
+    """By the ids of runs whose events were heard more than once: the hint, where it is known."""
 
     configurable: Collection[str] = ()
     """The keys that stand in ``config["configurable"]`` of a call."""

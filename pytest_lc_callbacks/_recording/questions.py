@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any, Unpack, cast
 
@@ -137,6 +137,11 @@ class Questions:
     def _handler_class(self) -> type:
         """The class of the handler whose events these are; a spy's handler is not the spy itself."""
         return type(self)
+
+    @property
+    def _instances(self) -> Sequence[Questions]:
+        """The recordings of the single handlers whose events these are."""
+        return [self]
 
     @property
     def _handler_ids(self) -> frozenset[int]:

@@ -23,7 +23,7 @@ from pytest_lc_callbacks._recording.tool_calls import (
     read_tool_calls,
     render_calls,
 )
-from pytest_lc_callbacks._recording.tree import RunTreeText
+from pytest_lc_callbacks._recording.tree import RunTree, RunTreeText
 from pytest_lc_callbacks._recording.unsent import explain_same_failure, explain_unsent
 from pytest_lc_callbacks._values import is_a
 from pytest_lc_callbacks._words import count, hint, listing, repr_short, shown
@@ -247,7 +247,12 @@ class Recording(Questions):
         recorded = RunTreeText.of(self.tree)
         difference = wanted.difference(recorded, any_order=any_order)
         if difference:
-            raise AssertionError(_join(difference, self._ask_observer().hints))
+            report = self._ask_observer()
+            for surplus in report.surplus:
+                rest = RunTree([run for run in self.runs if run._id_key not in surplus.run_ids])
+                if wanted.difference(RunTreeText.of(rest), any_order=any_order) is None:
+                    raise AssertionError(_join(difference, [surplus.hint]))
+            raise AssertionError(_join(difference, report.hints))
 
     def assert_tool_calls(self, expected: Sequence[ExpectedToolCall], *, any_order: bool = False) -> None:
         """

@@ -19,9 +19,9 @@ def prove_class_given(evidence: Evidence) -> Iterator[str]:
     """The list of callbacks holds the handler's class, and nothing of the handler itself."""
     for run, given in evidence.missed_calls():
         if evidence.handler_name in given.classes and not _has(evidence, given):
-            yield _causes.CLASS_GIVEN.hint(
-                f"{_called(run, given)} with the class {evidence.handler_name} in the list of callbacks, and no "
-                "instance of it."
+            yield _causes.CLASS_AS_HANDLER.hint(
+                f"{_called(run, given)} with the class {evidence.handler_name} in place of an instance. Pass "
+                f"{evidence.handler_name}()."
             )
 
 

@@ -37,6 +37,7 @@ class Evidence:
     def __init__(
         self, comparison: ScopeComparison, runs: Sequence[Run], target: Target | None, *, constructor: bool = False
     ) -> None:
+        self.comparison = comparison
         self.observed = comparison.observed
         self.runs = runs
         self.target = target

@@ -133,6 +133,11 @@ class ObservedRuns:
             return None
         return f"{parent.label} had ended before {run.label} began"
 
+    def remark(self, run: Run) -> str | None:
+        """What a run tree says of *run* beside how it ended: where its beginning was no ordinary one; else None."""
+        called = f"called inside {self.callers[run][0]}" if run in self.callers else None
+        return self.orphan_remark(run) or called or self.late_remark(run)
+
     def phase_of(self, run: Run) -> str | None:
         """The phase of the test that *run* began in: ``"call"``; None for an observer outside pytest's phases."""
         return self.phases.get(run)

@@ -29,6 +29,7 @@ from pytest_lc_callbacks._scopes.evidence import (
 )
 from pytest_lc_callbacks._scopes.given import EMPTY, NONE, Given, graphs_replace
 from pytest_lc_callbacks._scopes.observed_runs import Origin
+from pytest_lc_callbacks._scopes.surplus import find_doubles
 from pytest_lc_callbacks._scopes.target import Target, is_kind
 from pytest_lc_callbacks._words import listing, possible
 
@@ -94,6 +95,9 @@ def _heard_around(name: str) -> str:
 def prove_double(evidence: Evidence) -> Iterator[str]:
     """The handler heard events more than once."""
     doubled = [run for run in evidence.runs if evidence.hearing(run).surplus]
+    several = find_doubles(evidence.comparison) if doubled else {}
+    yield from list(dict.fromkeys(several[run._id_key] for run in doubled if run._id_key in several))[:1]
+    doubled = [run for run in doubled if run._id_key not in several]
     if not doubled:
         return
     children = evidence.children(doubled)

@@ -9,6 +9,7 @@ from pytest_lc_callbacks._recording import ObserverReport
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 from pytest_lc_callbacks._scopes.evidence import Evidence
 from pytest_lc_callbacks._scopes.reasons import explain_missed_runs
+from pytest_lc_callbacks._scopes.surplus import find_doubles, find_surplus
 from pytest_lc_callbacks._words import possible
 
 
@@ -29,7 +30,13 @@ def report(comparison: ScopeComparison, wanted: Collection[str] | None) -> Obser
     explaining = [run for run in missed if wanted is None or not set(wanted).isdisjoint(run.names)]
     why = explain_missed_runs(Evidence(comparison, comparison.in_scope, None)) if explaining else []
     labels = list(dict.fromkeys(run.label for run in missed))
-    return ObserverReport(missed=labels, hints=why, configurable=configurable)
+    return ObserverReport(
+        missed=labels,
+        hints=why,
+        surplus=find_surplus(comparison),
+        doubles=find_doubles(comparison),
+        configurable=configurable,
+    )
 
 
 def _explain_that_nothing_ran(comparison: ScopeComparison) -> str:

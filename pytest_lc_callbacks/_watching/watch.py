@@ -198,7 +198,7 @@ class WatchedTest:
             return nothing_ran(self.failure) if self.is_asked_for and self._body_began else ""
         still_open = [run for run in runs if not run.ended]
         remarks = {run: str(cause) for run, cause in self._flaws.causes(still_open, runs).items()}
-        remarks |= {run: remark for run in runs if (remark := observed.orphan_remark(run))}
+        remarks |= {run: remark for run in runs if (remark := observed.remark(run))}
         return section(runs, observed.parent_of, clean=clean, remarks=remarks)
 
     def _take_snapshot(self) -> Snapshot:
