@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from types import FrameType
 from typing import Any
 
@@ -52,6 +52,19 @@ class Call:
 
 
 _CALL: ContextVar[Call | None] = ContextVar("lc_callbacks_call", default=None)
+
+
+def begin_noting() -> Token[Call | None]:
+    """Note no call of before; what it returns is for `end_noting`."""
+    return _CALL.set(None)
+
+
+def end_noting(token: Token[Call | None]) -> None:
+    """Leave the context as it was before `begin_noting`; in another context, forget the last call."""
+    try:
+        _CALL.reset(token)
+    except ValueError:
+        _CALL.set(None)
 
 
 def note_call(frame: FrameType) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from langchain_core.runnables.config import var_child_runnable_config
 
-from pytest_lc_callbacks._handlers.calls import current_call
+from pytest_lc_callbacks._handlers.calls import begin_noting, current_call, end_noting
 from pytest_lc_callbacks._handlers.configure_hook import SWITCHBOARD
 from pytest_lc_callbacks._handlers.earlier_runs import EarlierRuns
 from pytest_lc_callbacks._handlers.recorder import RecordingHandler
@@ -44,6 +44,7 @@ class Observer(RecordingHandler):
         self._phases: list[tuple[int, str, float]] = []
         self._sections: list[_Section] = []
         self._origins: dict[Any, list[Origin]] = {}
+        self._noting = begin_noting()
         self._callers: dict[Any, tuple[str, str | None]] = {}
         """By the ids of the runs that a handler called: its method and the line."""
         self._constructed: dict[Any, Given] = {}
@@ -123,6 +124,8 @@ class Observer(RecordingHandler):
         Runs that are still open keep a reference to this observer and go on calling it. When a run begins inside one of
         them, it tells the observers that are on then that this run belongs to an earlier test.
         """
+        if self._on:
+            end_noting(self._noting)
         self._on = False
         self._extend = _tell_later_observers
 

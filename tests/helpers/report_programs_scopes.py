@@ -227,6 +227,9 @@ report(
 class Tracer(BaseCallbackHandler):
     """A tracer, as an integration adds one."""
 
+    def on_chat_model_start(self, serialized: Any, messages: Any, **kwargs: Any) -> None:
+        """Begin a span."""
+
     def on_llm_end(self, response: Any, **kwargs: Any) -> None:
         """Write a span."""
 
