@@ -357,6 +357,19 @@ NO_GRAPH_HANDLER = _cause(
     "1.1 and later).",
     source="measured, langgraph 1.1 to 1.2",
 )
+RECOVERED = _cause(
+    "recovered-error",
+    "A retry, a fallback, langgraph's error_handler= or an except in the program dealt with it: the run that failed "
+    "reports its error all the same. Leave it out by its class, assert_no_errors(ignore=...), or ask for the error.",
+)
+LOOP_CLOSED = _cause(
+    "loop-closed",
+    'The iterator of a chat model\'s astream_events(version="v3") ends before its llm_end is sent. Where the event loop '
+    "closes at once, the run ends with a CancelledError instead: await the stream as well, await stream.",
+    source="measured, langchain-core 1.4 to 1.8",
+    maybe="the event loop closed right after the last piece of a v3 stream was read, and LangChain sends llm_end later: "
+    "await the stream as well, await stream",
+)
 CONFIGURABLE = _cause(
     "configurable",
     'Since langchain-core 1.3 no value of config["configurable"] is copied into the metadata, but for model and '

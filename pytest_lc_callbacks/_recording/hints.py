@@ -17,7 +17,7 @@ from pytest_lc_callbacks._recording.patterns import Item
 from pytest_lc_callbacks._recording.questions import Questions
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.unsent import explain_same_failure, explain_unsent, patterns_in
-from pytest_lc_callbacks._values import is_a
+from pytest_lc_callbacks._values import class_name, entry, is_a, text_of
 from pytest_lc_callbacks._words import listing, possible, repr_short
 
 # Of a longer recording nobody looks which runs are too many.
@@ -107,6 +107,35 @@ def _explain_error(failure: _Failure) -> str | None:
         return explain_left_stream(there)
     label = there.run.label if there.run else "a run"
     return _causes.RAISED.hint(f"{label} raised {repr_short(there.error)}.")
+
+
+def explain_failures(failed: Sequence[Event]) -> list[str]:
+    """The hint for a test that expects no errors, and has these events of runs that *failed*."""
+    first = failed[0]
+    if is_a(first.error, GeneratorExit):
+        return [explain_left_stream(first)]
+    if first.run is not None and _was_read_to_its_end(first):
+        facts = f"{first.run.label} was cancelled when it had finished a block of its answer."
+        return [possible(facts, [str(_causes.LOOP_CLOSED)])]
+    recovered = [_ended_around(event.run) for event in failed if event.run is not None and event.error is not None]
+    if len(recovered) < len(failed) or not all(recovered) or first.run is None:
+        return []
+    return [_causes.RECOVERED.hint(f"{first.run.label} failed, and {recovered[0]} around it ended well.")]
+
+
+def _was_read_to_its_end(event: Event) -> bool:
+    """Whether a v3 stream was cancelled after what may be its last piece."""
+    if class_name(type(event.error)) != "CancelledError" or event.run is None:
+        return False
+    pieces = event.run._where(lambda name: name == "stream_event")
+    last = event.run._log.entry(pieces[-1], "event") if pieces else None
+    return text_of(entry(last, "event")) in ("content-block-finish", "message-finish")
+
+
+def _ended_around(run: Run) -> str | None:
+    """The innermost run around *run* that did not fail with it, and ended."""
+    around = next((each for each in run.ancestors() if each.status != "failed"), None)
+    return around.label if around is not None and around.status == "ended" else None
 
 
 def explain_left_stream(event: Event) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Never, Unpack, overload
 from pytest_lc_callbacks._recording.attributes import Attributes
 from pytest_lc_callbacks._recording.events import Event
 from pytest_lc_callbacks._recording.expectation import expectation
-from pytest_lc_callbacks._recording.hints import NOTHING_RECORDED, explain, explain_left_stream, names_in
+from pytest_lc_callbacks._recording.hints import NOTHING_RECORDED, explain, explain_failures, names_in
 from pytest_lc_callbacks._recording.matching import find_mismatch
 from pytest_lc_callbacks._recording.message import event_lines, not_reached, tree_lines, window
 from pytest_lc_callbacks._recording.names import EventName, MethodName, event_name
@@ -203,7 +203,7 @@ class Recording(Questions):
         failed += [event for event in self._select(EventPattern("tool_end")).events() if event.tool_failed]
         if failed:
             lines = [*event_lines(failed), "  the runs:", *tree_lines(self.tree)]
-            lines += [explain_left_stream(failed[0])] if is_a(failed[0].error, GeneratorExit) else []
+            lines += explain_failures(failed)
             raise AssertionError(_join(f"expected no errors, but {_describe_failure(failed[0])}", lines))
 
     def assert_finished(self) -> None:

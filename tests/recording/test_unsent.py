@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -251,3 +252,51 @@ def test_configurable_values() -> None:
     assert "hint: 'session_id' stands in config[\"configurable\"], and in no run's metadata." in " ".join(said.split())
     assert "[configurable]" in said
     assert "[configurable]" not in other
+
+
+def failing_once(error: Exception) -> Callable[[str], str]:
+    """A function that raises the first time."""
+    left = [error]
+
+    def ask(question: str) -> str:
+        if left:
+            raise left.pop()
+        return question
+
+    return ask
+
+
+def test_an_error_that_was_dealt_with() -> None:
+    """
+    `assert_no_errors` says that the run around the failed one ended well, and does not where it failed too.
+    """
+    retried = RunnableLambda(failing_once(ValueError("busy"))).with_retry(wait_exponential_jitter=False)
+
+    said = failure(heard(retried.invoke, "q").assert_no_errors)
+
+    assert "hint: ask failed, and ask around it ended well." in " ".join(said.split())
+    assert "[recovered-error]" in said
+    for broken in (heard(DIVIDE.invoke, 0), record("chain_start a", "chain_start b < a", "chain_error b < a")):
+        assert "[recovered-error]" not in failure(broken.assert_no_errors)
+
+
+def test_a_loop_that_closes_at_the_end_of_a_v3_stream() -> None:
+    """
+    A v3 stream that was read to its end may be cancelled by its loop; one that is awaited ends well.
+    """
+    pytest.importorskip("langchain_core.language_models.chat_model_stream", reason="v3 streams: langchain-core 1.4")
+    closed, awaited = RecordingHandler(), RecordingHandler()
+
+    async def read(handler: RecordingHandler, *, waits: bool) -> None:
+        model: Any = FakeListChatModel(responses=["abc"])
+        stream = await model.astream_events("q", {"callbacks": [handler]}, version="v3")
+        async for _ in stream:
+            pass
+        if waits:
+            await stream
+
+    asyncio.run(read(closed, waits=False))
+    asyncio.run(read(awaited, waits=True))
+
+    assert "[loop-closed]" in failure(closed.assert_no_errors)
+    awaited.assert_no_errors()
