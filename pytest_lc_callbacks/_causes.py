@@ -364,11 +364,11 @@ RECOVERED = _cause(
 )
 LOOP_CLOSED = _cause(
     "loop-closed",
-    'The iterator of a chat model\'s astream_events(version="v3") ends before its llm_end is sent. Where the event loop '
-    "closes at once, the run ends with a CancelledError instead: await the stream as well, await stream.",
+    'The iterator of a v3 stream, astream_events(version="v3"), ends before the model\'s llm_end is sent. Where the '
+    "event loop closes at once, the run ends with a CancelledError instead: await the stream as well, await stream.",
     source="measured, langchain-core 1.4 to 1.8",
-    maybe="the event loop closed right after the last piece of a v3 stream was read, and LangChain sends llm_end later: "
-    "await the stream as well, await stream",
+    maybe="the event loop closed right after the last piece of a v3 stream was read, and LangChain sends llm_end "
+    "later: await the stream as well, await stream",
 )
 CONFIGURABLE = _cause(
     "configurable",

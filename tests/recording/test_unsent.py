@@ -183,6 +183,7 @@ def test_one_error_of_several_runs() -> None:
     assert "[one-failure]" not in failure(heard(DIVIDE.batch, [0, 0]).one, "chain_start")
 
 
+@pytest.mark.filterwarnings("ignore:.*is in beta:langchain_core._api.beta_decorator.LangChainBetaWarning")
 def test_v3_streams() -> None:
     """
     A v3 stream sends ``stream_event``, and other streams do not.
@@ -280,6 +281,7 @@ def test_an_error_that_was_dealt_with() -> None:
         assert "[recovered-error]" not in failure(broken.assert_no_errors)
 
 
+@pytest.mark.filterwarnings("ignore:.*is in beta:langchain_core._api.beta_decorator.LangChainBetaWarning")
 def test_a_loop_that_closes_at_the_end_of_a_v3_stream() -> None:
     """
     A v3 stream that was read to its end may be cancelled by its loop; one that is awaited ends well.
