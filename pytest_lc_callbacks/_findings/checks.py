@@ -95,7 +95,8 @@ def _why_orphaned(label: str, outer: str, given: Given | None) -> str | None:
 
 
 def lifecycle(observed: ObservedRuns) -> Iterator[Finding]:
-    """A finding for each run that ended without a start, or more often than it started."""
+    """A finding for each run that ended without a start or too often, or that began after its parent's end."""
+    yield from _late_runs(observed)
     for run in observed.own_runs:
         starts, ends = sum(map(is_start, run.names)), [name for name in run.names if is_end(name)]
         if len(ends) <= starts or _is_flaw_of_langchain(run, ends):
@@ -106,6 +107,27 @@ def lifecycle(observed: ObservedRuns) -> Iterator[Finding]:
             summary=f"expected {run.label} to start and end once, but it had {what}: {', '.join(run.names[:_SHOWN])}",
             details=(_causes.EXTRA_END.hint(),),
             runs=(run,),
+        )
+
+
+def _late_runs(observed: ObservedRuns) -> Iterator[Finding]:
+    """
+    A finding for the runs that began after their parent had ended.
+
+    Where the parent failed, or its stream was closed, LangChain itself lets the branches beside the failure go on.
+    """
+    found: dict[str, list[Run]] = {}
+    for run in observed.own_runs:
+        remark = observed.late_remark(run)
+        if remark is not None and run.parent is not None and run.parent.status == "ended":
+            found.setdefault(remark, []).append(run)
+    for remark, runs in found.items():
+        times = f" ({_words.count(len(runs), 'time')})" if len(runs) > 1 else ""
+        yield Finding(
+            name="lifecycle",
+            summary=f"expected {runs[0].label} to begin before its parent ended, but {remark}{times}",
+            details=(_causes.PARENT_ENDED.hint(),),
+            runs=tuple(runs),
         )
 
 

@@ -315,8 +315,11 @@ class Run:
 
     @property
     def label(self) -> str:
-        """The name for people, in one line; ``(start not heard)`` where nobody heard a name."""
-        return label(self.name) if self.name else "(start not heard)"
+        """The name for people, in one line; ``(unnamed)`` where LangChain gave none, or ``(start not heard)``."""
+        if self.name:
+            return label(self.name)
+        # LangGraph names no lambda that is a conditional edge, in an async run.
+        return "(unnamed)" if self.started else "(start not heard)"
 
     @property
     def events(self) -> list[Event]:

@@ -19,7 +19,7 @@ FINDINGS = {
     "not_a_handler": ("error", "what stands in a list of callbacks cannot be called, such as a class"),
     "unfinished_run": ("warn", "a run began in the test's body and had not ended when its fixtures were gone"),
     "orphan_run": ("warn", "a run began with no parent although its context held one"),
-    "lifecycle": ("warn", "a run ended without a start, or twice"),
+    "lifecycle": ("warn", "a run ended without a start, or twice, or began after its parent had ended"),
     "duplicate_handler": ("warn", "two instances of one handler class heard the same run"),
     "pending_task": ("warn", "a task that a handler began was not done when its event loop closed"),
     "trace_upload": ("warn", "LangSmith's tracer sent runs of a test, since an environment variable says so"),

@@ -223,7 +223,7 @@ def test_orphans_are_told_with_the_call(run):
     result = run("""
 def inside(text):
     for _ in range(3):
-        FakeChatModel().invoke(text, {"callbacks": []})
+        FakeChatModel().invoke(text, {"callbacks": [RecordingHandler()]})
     return text
 
 def test_it(fake_chat_model):
@@ -277,6 +277,55 @@ def test_it(callback_scopes):
 """)
 
     result.stdout.fnmatch_lines(["*expected (start not heard) to start and end once, but it had no start: chain_end*"])
+
+
+LATE = """
+@pytest.mark.parametrize("wait", [False, True])
+def test_it(callback_scopes, wait):
+    async def later():
+        await go.wait()
+        await FakeChatModel(name="late").ainvoke("hi")
+
+    async def bot(text):
+        tasks.append(asyncio.create_task(later()))
+        if wait:
+            go.set()
+            await tasks[0]
+
+    async def program():
+        await RunnableLambda(bot).ainvoke("hi")
+        go.set()
+        await tasks[0]
+
+    tasks, go = [], asyncio.Event()
+    asyncio.run(program())
+    assert wait or not {fails}
+"""
+
+
+def test_a_run_that_began_after_its_parent_had_ended(run):
+    """
+    A task that outlives the run that began it is found; one that is waited for is not.
+    """
+    result = run(LATE.format(fails=False))
+
+    result.assert_outcomes(passed=2, warnings=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*Warning: expected late to begin before its parent ended, but bot had ended before *[[]lifecycle]",
+            "*[[]parent-ended]",
+        ]
+    )
+
+
+def test_the_tree_marks_a_late_run(run):
+    """
+    The run tree of a failing test says which run began after its parent had ended.
+    """
+    result = run(LATE.format(fails=True))
+
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*late * (bot had ended before late began)"])
 
 
 LIBRARY = """

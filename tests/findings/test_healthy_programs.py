@@ -331,6 +331,60 @@ def test_a_graph_that_asks_a_human(recording_handler):
     compiled.invoke(Command(resume="yes"), config)
 
 
+def test_branches_that_go_on_after_one_failed():
+    """
+    Where one branch of an async parallel fails, LangChain lets the others go on and begin runs under what has failed.
+    """
+
+    async def slow(value):
+        await go.wait()
+        return await model().ainvoke(value)
+
+    async def program():
+        both = RunnableParallel(bad=RunnableLambda(boom), slow=RunnableLambda(slow))
+        with pytest.raises(ValueError, match="x"):
+            await both.ainvoke("x")
+        go.set()
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
+
+    go = asyncio.Event()
+    asyncio.run(program())
+
+
+@pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
+def test_callbacks_that_are_emptied(mode):
+    """
+    A call with `callbacks=[]` means to be a run of its own.
+    """
+
+    def inside(value):
+        return model().invoke(value, {"callbacks": []})
+
+    async def inside_async(value):
+        return await model().ainvoke(value, {"callbacks": []})
+
+    runnable = RunnableLambda(inside, afunc=inside_async)
+    if mode == "invoke":
+        runnable.invoke("x", {"callbacks": [RecordingHandler()]})
+    else:
+        asyncio.run(runnable.ainvoke("x", {"callbacks": [RecordingHandler()]}))
+
+
+def test_what_a_handler_asks_when_a_run_ends(recording_handler):
+    """
+    A handler that calls a model when a run ends begins that run under the run around it, which is open.
+    """
+
+    class Judge(BaseCallbackHandler):
+        def on_chain_end(self, outputs, **kwargs):
+            if outputs == "inner":
+                model().invoke("good?")
+
+    inner = RunnableLambda(lambda value: "inner", name="inner")
+    RunnableLambda(lambda value: inner.invoke(value) and "outer", name="outer").invoke("x", {"callbacks": [Judge()]})
+    inner.invoke("x", {"callbacks": [Judge(), recording_handler]})
+
+
 @pytest.fixture(scope="module")
 def shared_model():
     """A script for several tests."""

@@ -272,3 +272,13 @@ def test_interrupts_belong_to_their_run() -> None:
         pytest.skip("this langgraph has no interrupt event")
     handler.on_interrupt(SimpleNamespace(run_id=run_id("graph")))  # type: ignore[arg-type]  # as much as is needed
     assert [event.run_name for event in handler.events] == ["graph", "graph"]
+
+
+def test_a_run_without_a_name():
+    """
+    A run whose start was heard and has no name, such as a lambda as conditional edge, is unnamed.
+    """
+    named = Recording([Event(name="chain_start", run_id=1), Event(name="chain_end", run_id=1)])
+    unheard = Recording([Event(name="chain_end", run_id=1)])
+
+    assert [run.label for run in (*named.runs, *unheard.runs)] == ["(unnamed)", "(start not heard)"]
