@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 # pytest shows the line of the test, not our way to the message.
 __tracebackhide__ = True
+
+
+ANSWERS: Counter[str] = Counter()
+"""How often stand-ins have answered in this process."""
 
 
 class ModelStandIn(Protocol):
@@ -42,9 +47,14 @@ class Replaced:
 
     def __init__(self, stand_in: ModelStandIn, cls: type, name: str) -> None:
         self.stand_in = stand_in
-        self._cls = cls
+        self.cls = cls
         self._name = name
         self._own: Any = vars(cls).get(name)
+
+    @property
+    def words(self) -> str:
+        """``SupportChat._generate (app.models)``."""
+        return f"{self.cls.__name__}.{self._name} ({self.cls.__module__})"
 
     @property
     def is_on(self) -> bool:
@@ -53,16 +63,18 @@ class Replaced:
 
     def original(self, model: Any) -> Any:
         """The method as it was before, bound to *model*."""
-        return getattr(super(self._cls, model), self._name) if self._own is None else self._own.__get__(model)
+        return getattr(super(self.cls, model), self._name) if self._own is None else self._own.__get__(model)
 
     def answering(self, model: Any, options: Mapping[str, Any]) -> Answering:
         """What answers the calls of a chat model."""
+        ANSWERS["chat"] += 1
         fake = self.stand_in.fake
         settings, payloads = RealModel(model, options, fake), payloads_of(model, options)
         return Answering(fake.script, settings, payloads, model, original=lambda name: getattr(model, name))
 
     def texts(self, model: Any, options: Mapping[str, Any]) -> TextAnswering:
         """What answers the prompts of a text LLM."""
+        ANSWERS["text"] += 1
         fake = self.stand_in.fake
         # The functions of a script get what the fake model is made for: messages, or a text.
         call = Call if hasattr(fake, "bind_tools") else TextCall

@@ -38,6 +38,8 @@ class Script:
         self.is_automatic: bool = False
         self.replay: Replay | None = None
         self.exhausted: list[FakeChatModelExhausted | FakeChatModelMiss] = []
+        self.passed_by: Counter[str] = Counter()
+        """Methods of an application's models that a stand-in was on for, and that did not ask it; each how often."""
         self._calls: list[Call] = []
         self._given: Counter[str] = Counter()
         self._lock = threading.Lock()

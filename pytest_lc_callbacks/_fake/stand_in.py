@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models.chat_models import BaseChatModel
@@ -9,6 +10,7 @@ from langchain_core.language_models.llms import BaseLLM
 
 from pytest_lc_callbacks import _made
 from pytest_lc_callbacks._fake.keys import with_keys
+from pytest_lc_callbacks._fake.own_methods import OWN_METHODS
 from pytest_lc_callbacks._fake.real_models import decision_models, implements, read_classes, refuse_decision
 from pytest_lc_callbacks._fake.replaced import CHAT_METHODS, EVENT_METHODS, TEXT_METHODS, HiddenMethod, Replaced
 from pytest_lc_callbacks._patches import Patches, put_back, subclasses
@@ -75,9 +77,19 @@ class StandIn:
         self._patches.tell_of_subclasses(base, self._cover)
 
     def _cover(self, cls: type) -> None:
-        # An application's subclass keeps its own methods, which reach ours by super().
         if is_of_provider(cls):
             self._replace(cls, inherited=False)
+        elif cls not in self._classes and any(map(self._is_covered, cls.__mro__)):
+            self._tell_of_own(cls)
+
+    def _is_covered(self, cls: type) -> bool:
+        return cls in self._classes if self._classes else is_of_provider(cls)
+
+    def _tell_of_own(self, cls: type) -> None:
+        """Let an application's subclass keep its own methods, which reach ours by super(), and tell of the others."""
+        for name, make in OWN_METHODS.items():
+            if isinstance(vars(cls).get(name), FunctionType):
+                self._patches.replace(cls, name, make(Replaced(self, cls, name)))
 
     def _replace(self, cls: type, *, inherited: bool) -> None:
         """Replace the methods that *cls* implements: itself, or by what it has *inherited* too."""

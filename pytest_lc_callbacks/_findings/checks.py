@@ -174,14 +174,15 @@ def exhausted_models(
         )
 
 
-def unused_responses(scripts: Iterable[tuple[Sequence[str], int]]) -> Iterator[Finding]:
+def unused_responses(scripts: Iterable[tuple[Sequence[str], int, Iterable[str]]]) -> Iterator[Finding]:
     """
     A finding for each script that was not used up.
 
     Args:
-        scripts: For each fake model the responses that it never gave, in words, and how often it was called.
+        scripts: For each fake model the responses that it never gave, in words, how often it was called, and which
+            methods of models that it stands in for ran without asking it.
     """
-    for unused, calls in scripts:
+    for unused, calls, passed_by in scripts:
         if not unused:
             continue
         responses = f"{_words.count(len(unused), 'response')} {'was' if len(unused) == 1 else 'were'}"
@@ -192,9 +193,17 @@ def unused_responses(scripts: Iterable[tuple[Sequence[str], int]]) -> Iterator[F
             details=(
                 *_words.first_lines([f"  {line}" for line in unused], _SHOWN, "  "),
                 f"  the model {called}",
-                _words.hint("script what is asked for, or say .respond(..., optional=True)."),
+                *(f"  {method} ran without asking it" for method in passed_by),
+                _words.hint(_left_over(passed_by)),
             ),
         )
+
+
+def _left_over(passed_by: Iterable[str]) -> str:
+    own = [method.partition(".")[0] for method in passed_by]
+    if own:
+        return f"where the fake model is to answer for such a class, name it: stand_in_for({_words.listing(own)})."
+    return "script what is asked for, or say .respond(..., optional=True)."
 
 
 def unused_faults(faults: Iterable[str]) -> Iterator[Finding]:

@@ -64,7 +64,7 @@ class MadeInTest:
         scripts = self._scripts if self.failure is None else ()
         return [
             *exhausted_models((list(script.exhausted) for script in self._scripts), self._is_known),
-            *unused_responses((script.unused, len(script.calls)) for script in scripts),
+            *unused_responses((s.unused, len(s.calls), list(s.passed_by)) for s in scripts),
             *unused_recordings(script.unused_recordings for script in scripts),
         ]
 

@@ -255,7 +255,7 @@ class WatchedTest:
     def _unused(self) -> Iterator[Finding]:
         # A test that failed half-way has not used what comes after.
         scripts = self.scripts if self.failure is None else ()
-        yield from unused_responses((script.unused, len(script.calls)) for script in scripts)
+        yield from unused_responses((s.unused, len(s.calls), list(s.passed_by)) for s in scripts)
         yield from unused_recordings(script.unused_recordings for script in scripts)
 
     def _unused_faults(self) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ def test_a_script_with_much_left_over():
     """
     unused = [f"response {number}: text" for number in range(7)]
 
-    [finding] = unused_responses([([], 3), (unused, 1_234)])
+    [finding] = unused_responses([([], 3, []), (unused, 1_234, [])])
 
     assert finding.summary == "expected the script of the fake model to be used up, but 7 responses were never given"
     assert finding.details[:7] == (
@@ -41,3 +41,13 @@ def test_one_expected_exception_speaks_for_its_script():
 
     assert finding.summary == "expected the script to have a response for every call, but it had none for 2 calls"
     assert finding.error is hidden
+
+
+def test_a_model_that_was_not_asked():
+    """
+    Where a method of an application's model ran without asking the fake that stands in, that is named.
+    """
+    [finding] = unused_responses([(["'Paris'"], 0, ["Support._generate (app.models)"])])
+
+    assert "  Support._generate (app.models) ran without asking it" in finding.details
+    assert finding.details[-1].endswith("is to answer for such a class, name it: stand_in_for(Support).")
