@@ -185,9 +185,11 @@ def _explain_raise_error(failed: HandlerError) -> str | None:
 
 def _explain_input_str(failed: HandlerError) -> str | None:
     lines = users_lines(failed.error)
-    is_read = failed.event == "on_tool_start" and bool(lines) and "input_str" in lines[-1].source
-    is_no_json = class_name(type(failed.error)) == "JSONDecodeError"
-    return _causes.INPUT_STR.hint() if is_read and is_no_json else None
+    if failed.event != "on_tool_start" or class_name(type(failed.error)) != "JSONDecodeError":
+        return None
+    sent, read = text_of(failed.args[1] if len(failed.args) > 1 else None), text_of(ask(failed.error, "doc"))
+    is_read = (bool(lines) and "input_str" in lines[-1].source) or (sent is not None and sent == read)
+    return _causes.INPUT_STR.hint() if is_read else None
 
 
 def _explain_history(failed: HandlerError) -> str | None:
