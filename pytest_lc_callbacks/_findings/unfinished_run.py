@@ -9,7 +9,7 @@ import sys
 import threading
 import types
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,9 @@ _SHOWN = 5
 _MOST_OBJECTS = 200_000
 # Modules whose objects `_reach` does not follow: pytest's lead to everything there is, and hold no run of their own.
 _NOT_FOLLOWED = ("_pytest.", "pluggy.", "pytest_lc_callbacks.", "xdist.")
+
+
+_BY_HAND = "the program drives a callback manager itself, and has not told it that the run ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,9 @@ def collect_garbage(still_open: Callable[[], list[Run]]) -> list[Run]:
     return still_open()
 
 
-def runs_nothing_can_end(runs: list[Run], living: Iterable[object]) -> list[OpenRun]:
+def runs_nothing_can_end(
+    runs: list[Run], living: Iterable[object], by_hand: Container[Any] = frozenset()
+) -> list[OpenRun]:
     """
     Those of *runs* that neither the *living* objects nor an event loop or thread that goes on can reach.
 
@@ -69,13 +74,19 @@ def runs_nothing_can_end(runs: list[Run], living: Iterable[object]) -> list[Open
         runs: The open runs.
 
         living: The objects that are still alive when the test is over, such as the values of fixtures of a session.
+
+        by_hand: The ids, as `id_key` gives them, of the runs of a callback manager that the program drives itself.
     """
     found = _search({run._id_key for run in runs})
     roots = [*living, *(root for loop in found.loops for root in _roots_of(loop))]
     reached = _reach(roots)
     if reached is None:
         return []
-    return [OpenRun(run, _reason(run, found)) for run in runs if not _may_end(reached, run, found)]
+    return [
+        OpenRun(run, _BY_HAND if run._id_key in by_hand else _reason(run, found))
+        for run in runs
+        if not _may_end(reached, run, found)
+    ]
 
 
 def unfinished_runs(open_runs: Collection[OpenRun]) -> Iterator[Finding]:

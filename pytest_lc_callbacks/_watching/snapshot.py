@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -35,6 +36,12 @@ class Snapshot:
     doubled: Sequence[Start]
     """The starts of runs that several instances of one class were sent."""
 
+    begun: AbstractSet[Any]
+    """The ids, as `id_key` gives them, of the runs whose start LangChain sent to any list of handlers."""
+
+    body_began: float
+    """When the test's body began, in seconds of ``time.perf_counter()``."""
+
     recordings: Mapping[str, Recording]
     """What the test's handlers received, by their names."""
 
@@ -45,6 +52,22 @@ class Snapshot:
     def open_runs(self) -> list[Run]:
         """The test's own runs that began in its body and are open."""
         return [run for run in self.observed.body_runs if run.started and not run.ended]
+
+    @cached_property
+    def open_by_hand(self) -> list[Run]:
+        """
+        The runs that began in the test's body, are open, and that its own handlers alone heard.
+
+        The program drives a callback manager itself that it did not get from ``CallbackManager.configure``. A method of
+        a handler that a test calls itself begins no run.
+        """
+        heard = {run._id_key for run in self.observed.runs} | self.observed.earlier_run_ids
+        unheard = self.begun - heard
+        found: dict[Any, Run] = {}
+        for run in [run for recording in self.recordings.values() for run in recording.runs] if unheard else []:
+            if run._id_key in unheard and run.started and not run.ended and run.time >= self.body_began:
+                found.setdefault(run._id_key, run)
+        return list(found.values())
 
     def about_handlers(self, test_thread: int) -> Iterator[Finding]:
         """

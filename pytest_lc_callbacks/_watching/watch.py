@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -70,7 +71,7 @@ class WatchedTest:
         self.failure: BaseException | None = None
         """The first exception that the test failed or was skipped with. The test then keeps its own outcome."""
         self.in_body = False
-        self._body_began = False
+        self._body_began = 0.0
         self.reported: list[Finding] = []
         """The findings for the report's section: those that are neither a warning nor the failure."""
         self.found: list[tuple[Finding, str]] = []
@@ -127,7 +128,8 @@ class WatchedTest:
     def begin(self, phase: str) -> None:
         """Begin a phase of the test: ``"setup"``, ``"call"`` or ``"teardown"``."""
         self.in_body = phase == "call"
-        self._body_began |= self.in_body
+        if self.in_body and not self._body_began:
+            self._body_began = time.perf_counter()
         begin_phase(self.observer, phase)
 
     @contextmanager
@@ -218,6 +220,8 @@ class WatchedTest:
             errors=errors,
             strangers=strangers,
             doubled=list(self._lists.doubled),
+            begun=set(self._lists.begun),
+            body_began=self._body_began,
             recordings=recordings,
             observed=frozen_runs(self.observer),
         )
@@ -233,8 +237,10 @@ class WatchedTest:
 
     def _left_open(self) -> list[Run]:
         """The runs that were open when the body was over, and are open at this moment."""
-        left = self._body.open_runs if self._body is not None else []
-        return [run for run in left if (now := self._at_this_moment(run)) is not None and not now.ended]
+        if self._body is None:
+            return []
+        left = [run for run in self._body.open_runs if (now := self._at_this_moment(run)) is not None and not now.ended]
+        return [*left, *self._body.open_by_hand]
 
     def _at_this_moment(self, run: Run) -> Run | None:
         """What has become of a *run* of a snapshot; None if the observer has forgotten it since."""
@@ -242,12 +248,17 @@ class WatchedTest:
         return log.run(run._first) if len(log) > run._first else None
 
     def _unfinished(self, rest: Snapshot, living: Callable[[], Iterable[Any]]) -> Iterator[Finding]:
-        left = {run._first for run in self._body.open_runs} if self._body is not None else set()
-        still_open = [run for run in rest.open_runs if run._first in left]
+        if self._body is None:
+            return
+        first = {run._first for run in self._body.open_runs}
+        by_hand = {run._id_key for run in self._body.open_by_hand}
+        still_open = [run for run in rest.open_runs if run._first in first]
+        still_open += [run for run in rest.open_by_hand if run._id_key in by_hand]
         if still_open:
             causes = self._flaws.causes(still_open, rest.observed.runs)
             open_runs = [run for run in still_open if run not in causes]
-            yield from unfinished_runs(runs_nothing_can_end(open_runs, [*living(), *self._kept_exceptions(rest)]))
+            found = runs_nothing_can_end(open_runs, [*living(), *self._kept_exceptions(rest)], by_hand)
+            yield from unfinished_runs(found)
 
     def _exhausted(self) -> Iterator[Finding]:
         return exhausted_models((list(script.exhausted) for script in self.scripts), self._is_known)
