@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import sys
 import sysconfig
 import threading
 from enum import Enum
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -192,9 +195,27 @@ def _kind_of(file: str, module: str) -> _Kind:
         return _Kind.LANGCHAIN
     if root in _RUNNERS:
         return _Kind.RUNNER
+    if _is_installed(file) and _is_built_on_langchain(root):
+        return _Kind.LANGCHAIN
     if file.startswith("<frozen") or (file.startswith(_STDLIB) and not _is_installed(file)):
         return _Kind.LOOP if root == "asyncio" else _Kind.OTHER
     return _Kind.USER
+
+
+@lru_cache(maxsize=1000)
+def _is_built_on_langchain(root: str) -> bool:
+    """
+    Whether the package of this name came from an index and needs LangChain.
+
+    What was installed from a folder, a file or a repository may be the user's own: pip notes where it came from.
+    """
+    try:
+        found = distribution(root)
+        needs = [needed for needed in found.requires or () if "extra ==" not in needed]
+        is_from_index = found.read_text("direct_url.json") is None
+    except (PackageNotFoundError, OSError, ValueError):
+        return False
+    return is_from_index and any(re.match(r"lang(chain|graph)\b", needed) for needed in needs)
 
 
 def _is_installed(file: str) -> bool:

@@ -140,3 +140,67 @@ def test_a_thread_of_langchains_own_is_not_taken_for_a_raw_one(looker):
     RunnableLambda(len, name="length").batch(["a", "b"], {"callbacks": [looker]})
 
     assert [call.nested for call in looker.calls] == [None, None]
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Installs a package with a function that calls what it is given; gives the function."""
+
+    def installed(name, needs, **files):
+        folder = tmp_path / "site-packages"
+        metadata = folder / f"{name}-1.0.dist-info"
+        metadata.mkdir(parents=True)
+        lines = [
+            "Metadata-Version: 2.1",
+            f"Name: {name}",
+            "Version: 1.0",
+            *(f"Requires-Dist: {need}" for need in needs),
+        ]
+        metadata.joinpath("METADATA").write_text("\n".join(lines) + "\n")
+        for file, text in files.items():
+            metadata.joinpath(f"{file}.json").write_text(text)
+        folder.joinpath(f"{name}.py").write_text(
+            "def call(runnable, config):\n    return runnable.invoke('hi', config)\n"
+        )
+        monkeypatch.syspath_prepend(folder)
+        return __import__(name).call
+
+    return installed
+
+
+@pytest.mark.parametrize(
+    ("name", "needs", "files", "is_users"),
+    [
+        ("agents_core", ["langchain-core>=1.0"], {}, False),
+        ("agents_graph", ["httpx", "langgraph (>=1)"], {}, False),
+        ("agents_none", ["httpx"], {}, True),
+        ("agents_extra", ['langchain-core ; extra == "langchain"'], {}, True),
+        ("agents_near", ["langchainish"], {}, True),
+        ("agents_own", ["langchain"], {"direct_url": "{}"}, True),
+    ],
+    ids=["core", "graph", "without LangChain", "as an extra", "another name", "the user's own"],
+)
+def test_packages_that_are_built_on_langchain(looker, installed, name, needs, files, is_users):
+    """
+    A package that came from an index and needs LangChain stands between it and the user; the user's own does not.
+    """
+    call = installed(name, needs, **files)
+
+    line = sys._getframe().f_lineno + 1
+    call(MODEL, {"callbacks": [looker]})
+
+    [found] = looker.calls
+    assert (found.file.endswith(f"{name}.py"), found.line == line) == (is_users, not is_users)
+
+
+def test_a_package_that_nobody_has_installed(looker, installed, tmp_path):
+    """
+    A module in site-packages that belongs to no installed package is taken for the user's.
+    """
+    call = installed("agents_bare", ["langchain"])
+    tmp_path.joinpath("site-packages", "agents_bare-1.0.dist-info", "METADATA").unlink()
+    tmp_path.joinpath("site-packages", "agents_bare-1.0.dist-info").rmdir()
+
+    call(MODEL, {"callbacks": [looker]})
+
+    assert looker.calls[0].file.endswith("agents_bare.py")
