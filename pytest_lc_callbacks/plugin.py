@@ -234,8 +234,14 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the section *LangChain callbacks* to the report of a test that fails."""
+    """Show the user's frames of what the plugin raised; add the section *LangChain callbacks* to a failing test."""
+    whole, folded = call.excinfo, None
+    with of_item.guarded_test(item):
+        folded = call.excinfo = of_item.shown_of(item, whole)
     report = yield
+    if call.excinfo is folded:
+        # A debugger has all frames.
+        call.excinfo = whole
     with of_item.guarded_test(item):
         of_item.show(item, call, report)
         of_item.place(item, report, __file__)

@@ -95,6 +95,21 @@ def show(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestRepor
         del item.stash[watched_key]
 
 
+def shown_of(
+    item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException] | None
+) -> pytest.ExceptionInfo[BaseException] | None:
+    """What pytest is to show of an exception: without LangChain's frames where the plugin raised it."""
+    if excinfo is None or item.config.getoption("fulltrace", False):
+        return excinfo
+    from pytest_lc_callbacks._watching.traceback import LEFT_OUT, without_langchain
+
+    folded = without_langchain(excinfo)
+    watched = item.stash.get(watched_key, None)
+    if folded is not None and watched is not None:
+        watched.problems.append(LEFT_OUT)
+    return folded or excinfo
+
+
 def place(item: pytest.Item, report: pytest.TestReport, raised_in: str) -> None:
     """Let a failure that we raised, in the file *raised_in*, stand at the line of its test."""
     if report.failed:

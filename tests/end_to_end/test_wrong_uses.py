@@ -56,6 +56,31 @@ class Broken(BaseCallbackHandler):
 def test_a_finding(fake_chat_model):
     fake_chat_model.invoke("a", {"callbacks": [Broken()]})
 """
+INSIDE_LANGCHAIN = """
+import pytest
+from langchain.agents import create_agent
+from langchain_core.prompts import ChatPromptTemplate
+
+def search(query: str) -> str:
+    \"\"\"Search.\"\"\"
+    raise TimeoutError("mine")
+
+def test_exhausted(fake_chat_model):
+    chain = ChatPromptTemplate.from_template("{q}") | fake_chat_model.respond("one")
+    chain.batch([{"q": "a"}, {"q": "b"}])
+
+def test_unknown_tool(fake_chat_model):
+    fake_chat_model.respond(tool_calls=[("serach", {"query": "a"})])
+    create_agent(fake_chat_model, [search]).invoke({"messages": [("user", "a")]})
+
+def test_scripted_error(fake_chat_model):
+    chain = ChatPromptTemplate.from_template("{q}") | fake_chat_model.respond(TimeoutError("slow"))
+    chain.invoke({"q": "a"})
+
+def test_own_error(fake_chat_model):
+    fake_chat_model.respond(tool_calls=[("search", {"query": "a"})]).respond("two", optional=True)
+    create_agent(fake_chat_model, [search]).invoke({"messages": [("user", "a")]})
+"""
 NOTHING_RAN = "no LangChain run began in this test"
 
 
@@ -141,6 +166,36 @@ def test_a_finding_stands_at_its_test(pytester):
     result = pytester.runpytest_inprocess("--tb=line")
 
     result.stdout.fnmatch_lines([f"{path}:{line}: Failed: expected Broken.on_llm_end to return*"])
+
+
+@pytest.mark.parametrize("test", ["test_exhausted", "test_unknown_tool", "test_scripted_error"])
+def test_what_the_fake_raises_shows_the_users_lines(pytester, test):
+    """
+    An exception of the fake model takes one screen, names what is left out, and has LangChain's frames if asked for.
+    """
+    pytester.makepyfile(INSIDE_LANGCHAIN)
+
+    folded = pytester.runpytest_inprocess("-k", test, "-p", "no:randomly").stdout.str()
+    whole = pytester.runpytest_inprocess("-k", test, "--full-trace").stdout.str()
+
+    shown = folded.partition(" FAILURES ")[2].partition("short test summary")[0].splitlines()
+    assert len(shown) <= 40
+    assert "generate_prompt" not in folded
+    assert "the frames of LangChain are left out of the traceback; --full-trace shows them" in folded
+    assert "generate_prompt" in whole
+    assert "are left out" not in whole
+
+
+def test_what_a_program_raises_keeps_its_frames(pytester):
+    """
+    The traceback of an exception of the program's own is pytest's.
+    """
+    pytester.makepyfile(INSIDE_LANGCHAIN)
+
+    result = pytester.runpytest_inprocess("-k", "test_own_error")
+
+    result.stdout.fnmatch_lines(["*langgraph*", '>*raise TimeoutError("mine")'])
+    result.stdout.no_fnmatch_line("*are left out*")
 
 
 def test_events_that_are_no_list():
