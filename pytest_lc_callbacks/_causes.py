@@ -391,6 +391,11 @@ USAGE_ADDED = _cause(
 
 # A handler raised.
 
+MANAGER_IN_CONFIG = _cause(
+    "manager-in-config",
+    'Inside a function, config["callbacks"] is a callback manager and no list. To add a handler, pass '
+    'merge_configs(config, {"callbacks": [handler]}), from langchain_core.runnables.config.',
+)
 SERIALIZED_NONE = _cause(
     "serialized-none",
     'LangChain sends serialized=None for almost every chain and retriever. The name of the run is in kwargs["name"].',
@@ -467,6 +472,11 @@ TOKEN_BY_KEYWORD = _cause(
     "token-by-keyword",
     "In sync runs LangChain passes the token by keyword (token=...), in async runs by position. Name it in the "
     "signature: def on_llm_new_token(self, token, **kwargs).",
+)
+CONTEXT_PER_EVENT = _cause(
+    "context-per-event",
+    "LangChain copies the context for each event of an async run: what a handler sets in a ContextVar is gone at the "
+    "next event. Keep it in a dict, under the run_id.",
 )
 LOOP_PER_CALL = _cause(
     "loop-per-call",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from inspect import signature
 from traceback import walk_tb
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -173,6 +174,19 @@ def _explain_token(failed: HandlerError) -> str | None:
     return _causes.TOKEN_BY_KEYWORD.hint() if is_a(failed.error, IndexError) and by_keyword else None
 
 
+def _explain_context(failed: HandlerError) -> str | None:
+    """A ContextVar that the handler sets is unset in a later event of an async run, or its token of another context."""
+    callers = {frame.f_code.co_name for frame, _ in walk_tb(traceback_of(failed.error))}
+    given = items(ask(failed.error, "args"))
+    is_unset = is_a(failed.error, LookupError) and bool(given) and is_a(given[0], ContextVar)
+    is_elsewhere = "was created in a different Context" in _words.error_text(failed.error)
+    functions = [value for base in bases(type(failed.handler)) for value in vars(base).values()]
+    sets = any("set" in value.__code__.co_names for value in functions if is_a(value, FunctionType))
+    if "_ahandle_event_for_handler" not in callers or not sets or not (is_unset or is_elsewhere):
+        return None
+    return _causes.CONTEXT_PER_EVENT.hint(f"{failed.name} sets a ContextVar, in an async run.")
+
+
 def _explain_loop(failed: HandlerError) -> str | None:
     text = _words.error_text(failed.error)
     return _causes.LOOP_PER_CALL.hint() if "different" in text and "loop" in text else None
@@ -221,6 +235,7 @@ _HINTS: tuple[Callable[[HandlerError], str | None], ...] = (
     _explain_signature,
     _explain_thread,
     _explain_token,
+    _explain_context,
     _explain_loop,
     _explain_raise_error,
     _explain_input_str,

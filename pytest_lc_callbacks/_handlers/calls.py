@@ -194,8 +194,10 @@ def _ids(value: Any) -> Iterator[int]:
 
 
 def _in_reach(frame: FrameType) -> Iterator[int]:
-    """The ids of the handlers in the configs among the variables of *frame*."""
-    for config in list(read_locals(frame).values()):
+    """The ids of the handlers in the configs among the variables of *frame*, and the attributes of its ``self``."""
+    local = read_locals(frame)
+    attributes = [value for _, value in entries(ask(local.get("self"), "__dict__"))]
+    for config in (*local.values(), *attributes):
         for key, value in entries(config) if is_a(config, dict) else ():
             if key == "callbacks":
                 yield from _ids(value)

@@ -19,10 +19,19 @@ from pytest_lc_callbacks._handlers.earlier_runs import EarlierRuns
 from pytest_lc_callbacks._handlers.recorder import RecordingHandler
 from pytest_lc_callbacks._handlers.tool_fault import ToolFault
 from pytest_lc_callbacks._recording import Recording, Run, Selection, id_key, is_start
-from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, Given, ObservedRuns, Origin, ScopeTable, compare_recordings
+from pytest_lc_callbacks._scopes import (
+    ACTIVE_OBSERVERS,
+    Given,
+    ObservedRuns,
+    Origin,
+    ScopeTable,
+    compare_recordings,
+    find_text,
+)
 from pytest_lc_callbacks._stack import call_behind, is_called_by_fallbacks
 from pytest_lc_callbacks._threads import OwnThreads
 from pytest_lc_callbacks._values import ask, entry
+from pytest_lc_callbacks._words import shown
 
 _PLACES = {"setup": "in the test's set-up", "teardown": "in the test's tear-down"}
 
@@ -106,6 +115,24 @@ class Observer(RecordingHandler):
             TypeError: If one of *recordings* is not a `Recording`.
         """
         return compare_recordings(self._observed_runs(), recordings)
+
+    def assert_nowhere(self, text: str) -> None:
+        """
+        Check that *text* stands in nothing that a handler of this test (or section) could see: for privacy tests.
+
+        Looked at are names, tags, metadata and payloads of every run, in any nesting. Ids that LangChain makes are not.
+
+        Raises:
+            AssertionError: With the run, the event and the path of each place; also if nothing ran.
+
+            TypeError: If *text* is no text.
+
+            ValueError: If it is empty.
+        """
+        __tracebackhide__ = True
+        found = find_text(self._observed_runs(), text)
+        if found:
+            raise AssertionError(shown(found))
 
     def clear(self) -> None:
         """Forget every run so far."""

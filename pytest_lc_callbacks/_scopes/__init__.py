@@ -3,6 +3,7 @@
 from pytest_lc_callbacks._scopes.assertions import ScopedRecording
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 from pytest_lc_callbacks._scopes.given import EMPTY, INHERITED, LIST, MANAGER, NONE, Given
+from pytest_lc_callbacks._scopes.nowhere import find_text
 from pytest_lc_callbacks._scopes.observed_runs import ACTIVE_OBSERVERS, ActiveObserver, ObservedRuns, Origin
 from pytest_lc_callbacks._scopes.report import report
 from pytest_lc_callbacks._scopes.table import ScopeTable, compare_recordings
@@ -22,5 +23,6 @@ __all__ = [
     "ScopeTable",
     "ScopedRecording",
     "compare_recordings",
+    "find_text",
     "report",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from pytest_lc_callbacks import _causes
 from pytest_lc_callbacks._recording import Run
 from pytest_lc_callbacks._scopes.evidence import Evidence, has_option
 from pytest_lc_callbacks._scopes.given import EMPTY, NONE, Given
 from pytest_lc_callbacks._scopes.source import find_ignored_constructor, find_unused_with_config
+from pytest_lc_callbacks._values import entries, is_a, items
 from pytest_lc_callbacks._words import did_you_mean, listing
 
 # LangChain's kinds of runs whose components take no constructor callbacks, and say nothing of it.
@@ -46,6 +48,19 @@ def prove_unknown_key(evidence: Evidence) -> Iterator[str]:
             continue
         where = "under configurable" if key == "callbacks" else f"under {key!r}{did_you_mean(key, ['callbacks'])}"
         yield _causes.UNKNOWN_KEY.hint(f"{_called(run, given)} with a config that has the handler {where}.")
+
+
+def prove_misplaced(evidence: Evidence) -> Iterator[str]:
+    """The handler stands in the input of the call, or in its metadata."""
+    for run, given in _silent_calls(evidence):
+        for place, values in (("the input", run.inputs), ("the metadata", run.metadata)):
+            key = next((key for key, value in entries(values) if _holds(evidence, value)), None)
+            if is_a(key, str):
+                yield _causes.NOT_PASSED.hint(f"{_called(run, given)}, and {place} has the handler under {key!r}.")
+
+
+def _holds(evidence: Evidence, value: Any) -> bool:
+    return any(id(each) in evidence.handler_ids for each in (value, *items(value)))
 
 
 def prove_unread_context(evidence: Evidence) -> Iterator[str]:
@@ -89,7 +104,7 @@ def prove_config_in_reach(evidence: Evidence) -> Iterator[str]:
     for run, given in _silent_calls(evidence):
         if given.in_reach & evidence.handler_ids and evidence.origin(run).inside is None:
             yield _causes.CONFIG_NOT_PASSED_ON.hint(
-                f"{_called(run, given)}, and not with the config that holds the handler in the same function."
+                f"{_called(run, given)}, and not with the config that holds the handler there."
             )
 
 

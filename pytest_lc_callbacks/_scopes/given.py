@@ -52,7 +52,7 @@ class Given(NamedTuple):
     """Whether callbacks came with ``with_config``, at least some."""
 
     in_reach: frozenset[int] = frozenset()
-    """The ids of the handlers in the configs that the calling code has in its variables."""
+    """The ids of the handlers in the configs that the calling code has in variables, or in attributes of ``self``."""
 
 
 @cache

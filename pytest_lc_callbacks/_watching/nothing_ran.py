@@ -1,12 +1,21 @@
-"""What a failing test hears in which no LangChain run began."""
+"""What the exception of a failing test tells of its callbacks, and that no LangChain run began in it."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from traceback import walk_tb
 
 from pytest_lc_callbacks import _causes
-from pytest_lc_callbacks._values import ask, class_name, traceback_of
+from pytest_lc_callbacks._values import ask, class_name, is_a, traceback_of
+from pytest_lc_callbacks._words import error_text
 
+# What Python says where a callback manager is taken for a list: [*manager], manager + [...], manager.append(...).
+_MANAGER = re.compile(
+    r"CallbackManager' and '|' and '(Async)?CallbackManager'|CallbackManager\"\) to list"
+    r"|must be an iterable, not (Async)?CallbackManager"
+    r"|CallbackManager' object (is not (iterable|subscriptable)|has no attribute '(append|extend|insert)')"
+)
 _PACKAGE = __name__.partition(".")[0]
 # What pytest fails an async test with where no plugin runs it.
 _NOT_AWAITED = "async def functions are not natively supported"
@@ -24,6 +33,15 @@ def nothing_ran(failure: BaseException | None) -> str:
     if isinstance(failure, AttributeError) and failure.name == "copy" and _is_handler(failure.obj):
         lines.append(_causes.NO_LIST.hint(f"callbacks is a {class_name(type(failure.obj))}, which is no list."))
     return "\n".join(lines)
+
+
+def explain_failure(errors: Iterable[BaseException | None]) -> str:
+    """The hint for the first of *errors* that tells its cause by itself; empty where none does."""
+    for error in errors:
+        text = error_text(error) if error is not None else ""
+        if is_a(error, TypeError, AttributeError) and _MANAGER.search(text):
+            return _causes.MANAGER_IN_CONFIG.hint()
+    return ""
 
 
 def _is_misuse(failure: BaseException | None) -> bool:

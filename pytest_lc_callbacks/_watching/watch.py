@@ -41,7 +41,7 @@ from pytest_lc_callbacks._handlers.spy import Spies
 from pytest_lc_callbacks._recording import Recording, Run
 from pytest_lc_callbacks._threads import OwnThreads
 from pytest_lc_callbacks._values import class_name
-from pytest_lc_callbacks._watching.nothing_ran import nothing_ran
+from pytest_lc_callbacks._watching.nothing_ran import explain_failure, nothing_ran
 from pytest_lc_callbacks._watching.plain_assert import remarks
 from pytest_lc_callbacks._watching.section import section
 from pytest_lc_callbacks._watching.snapshot import Snapshot
@@ -201,7 +201,9 @@ class WatchedTest:
         still_open = [run for run in runs if not run.ended]
         remarks = {run: str(cause) for run, cause in self._flaws.causes(still_open, runs).items()}
         remarks |= {run: remark for run in runs if (remark := observed.remark(run))}
-        return section(runs, observed.parent_of, clean=clean, remarks=remarks)
+        text = section(runs, observed.parent_of, clean=clean, remarks=remarks)
+        why = explain_failure([self.failure, *(run.error for run in runs)])
+        return f"{text}\n\n{why}" if why else text
 
     def _take_snapshot(self) -> Snapshot:
         errors, strangers = list(self._swallowed.errors), list(self._lists.strangers)

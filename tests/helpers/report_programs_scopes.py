@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.callbacks import BaseCallbackHandler, CallbackManager
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, CallbackManager
 from langchain_core.messages import HumanMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
@@ -364,4 +365,79 @@ report(
     check=hears_all,
     says=("(thread worker)", "[other-thread]"),
     never=REPLACED,
+)
+
+
+class Service:
+    """Keeps its config, and forgets it."""
+
+    def __init__(self, h: Any, *, passes: bool) -> None:
+        self.config, self.passes = at(h), passes
+
+    def ask(self, q: str) -> Any:
+        """Ask the chain."""
+        return CHAIN.invoke({"q": q}, self.config if self.passes else None)
+
+
+report(
+    name="a config in an attribute that nobody passes",
+    buggy=lambda h: Service(h, passes=False).ask("q"),
+    good=lambda h: Service(h, passes=True).ask("q"),
+    check=hears_all,
+    says=("not with the config that holds the handler there", "[config-not-passed-on]"),
+    never=("Possible causes",),
+)
+report(
+    name="callbacks in the input",
+    buggy=lambda h: CHAIN.invoke({"q": "q", **at(h)}),
+    good=lambda h: CHAIN.invoke({"q": "q"}, at(h)),
+    check=hears_all,
+    says=("the input has the handler under 'callbacks'", "[not-passed]"),
+    never=("Possible causes",),
+)
+SPAN: ContextVar[Any] = ContextVar("span")
+
+
+class Spans(AsyncCallbackHandler):
+    """Keeps the span in a ContextVar."""
+
+    async def on_chat_model_start(self, serialized: Any, messages: Any, *, run_id: Any, **kwargs: Any) -> None:
+        SPAN.set(run_id)
+
+    async def on_llm_end(self, response: Any, **kwargs: Any) -> None:
+        SPAN.get()
+
+
+class SpansByRun(AsyncCallbackHandler):
+    """Keeps each span under its run."""
+
+    def __init__(self) -> None:
+        self.spans: dict[Any, int] = {}
+
+    async def on_chat_model_start(self, serialized: Any, messages: Any, *, run_id: Any, **kwargs: Any) -> None:
+        self.spans[run_id] = 1
+
+    async def on_llm_end(self, response: Any, *, run_id: Any, **kwargs: Any) -> None:
+        del self.spans[run_id]
+
+
+class NeverSet(AsyncCallbackHandler):
+    """Reads a ContextVar that it does not write."""
+
+    async def on_llm_end(self, response: Any, **kwargs: Any) -> None:
+        SPAN.get()
+
+
+report(
+    name="a span in a ContextVar",
+    buggy=lambda h: model().ainvoke("q", {"callbacks": [h, Spans()]}),
+    good=lambda h: model().ainvoke("q", {"callbacks": [h, SpansByRun()]}),
+    says=("[handler_error]", "Spans sets a ContextVar, in an async run", "[context-per-event]"),
+)
+report(
+    name="a ContextVar that the program never set",
+    buggy=lambda h: model().ainvoke("q", {"callbacks": [h, NeverSet()]}),
+    good=lambda h: model().ainvoke("q", {"callbacks": [h, SpansByRun()]}),
+    says=("[handler_error]",),
+    never=("[context-per-event]",),
 )
