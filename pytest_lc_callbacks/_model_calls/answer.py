@@ -15,6 +15,8 @@ from pytest_lc_callbacks._model_calls.request import number_ids, plain
 # Metadata of one answer that no other has: an id stays as a mark that there is one, a time goes.
 _TIMES = re.compile(r"(?:^|_)(?:created(?:_at)?|time|duration|date)$|^headers$")
 _MARK = "recorded"
+# Blocks of content with an id that nothing else refers to: OpenAI's Responses API makes them.
+_WITH_IDS = frozenset(["text", "reasoning", "function_call"])
 
 
 def answer_of_result(generation: ChatGeneration, llm_output: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -107,6 +109,8 @@ def _message(message: BaseMessage, *merged: Mapping[str, Any] | None) -> dict[st
         for key, value in message.model_dump().items()
         if key == "content" or (key not in ("id", "type", "example") and value not in empty)
     }
+    if isinstance(data["content"], list):
+        data["content"] = [_block(block) for block in data["content"]]
     if isinstance(message, AIMessageChunk):
         # They are made from the pieces of calls again.
         data = {key: value for key, value in data.items() if key not in ("tool_calls", "invalid_tool_calls")}
@@ -115,6 +119,11 @@ def _message(message: BaseMessage, *merged: Mapping[str, Any] | None) -> dict[st
         own = {k: v for k, v in data["response_metadata"].items() if k not in again or again[k] != v}
         data["response_metadata"] = _metadata(own)
     return {"type": message.type, "data": data}
+
+
+def _block(block: Any) -> Any:
+    has_id = isinstance(block, Mapping) and block.get("type") in _WITH_IDS and isinstance(block.get("id"), str)
+    return {**block, "id": _MARK} if has_id else block
 
 
 def _metadata(value: Any) -> Any:

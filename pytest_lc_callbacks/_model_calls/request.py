@@ -100,13 +100,29 @@ def _content(message: BaseMessage) -> Any:
     if isinstance(content, str):
         return content
     has_calls = isinstance(message, AIMessage) and bool(message.tool_calls)
+    if not isinstance(message, AIMessage):
+        content = _standard_blocks(message)
     blocks = [b for b in content if not (has_calls and isinstance(b, dict) and b.get("type") in _CALL_BLOCKS)]
     texts = [
         b if isinstance(b, str) else b.get("text") for b in blocks if isinstance(b, str) or b.get("type") == "text"
     ]
     if len(texts) == len(blocks) and (isinstance(message, AIMessage) or len(blocks) == 1):
         return "".join(map(str, texts))
-    return [{k: v for k, v in b.items() if k != "index"} if isinstance(b, dict) else b for b in blocks]
+    return [_block(b) if isinstance(b, dict) else b for b in blocks]
+
+
+def _standard_blocks(message: BaseMessage) -> list[Any]:
+    """The content in LangChain's standard form: handlers are sent images and files in another one than the model."""
+    try:
+        return list(message.content_blocks)
+    # LangChain cannot read each block that a provider takes, or that an application has made wrongly.
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return list(message.content)
+
+
+def _block(block: Mapping[str, Any]) -> dict[str, Any]:
+    """A block of content without its place, and without its id, which LangChain makes at random."""
+    return {key: value for key, value in block.items() if key not in ("id", "index")}
 
 
 def _without_type(call: Any) -> dict[str, Any]:
