@@ -79,6 +79,12 @@ NOTHING_RAN = _cause(
     "A stream or a coroutine that nobody iterates or awaits runs nothing and sends nothing.",
     maybe="nothing was called, or a stream was never iterated",
 )
+NEVER_AWAITED = _cause(
+    "never-awaited",
+    "A coroutine runs nothing until somebody awaits it. Write await before the call, in an async def test that "
+    "pytest-asyncio or anyio runs, or asyncio.run(...) around it.",
+    source="measured, Python 3.11 to 3.13",
+)
 ONE_COMPONENT = _cause(
     "one-component",
     "Callbacks that one component has from its constructor, or from with_config on that step, do not reach the chain "

@@ -7,6 +7,7 @@ from pytest_lc_callbacks._scopes.nowhere import find_text
 from pytest_lc_callbacks._scopes.observed_runs import ACTIVE_OBSERVERS, ActiveObserver, ObservedRuns, Origin
 from pytest_lc_callbacks._scopes.report import report
 from pytest_lc_callbacks._scopes.table import ScopeTable, compare_recordings
+from pytest_lc_callbacks._scopes.unawaited import find_unawaited
 
 __all__ = [
     "ACTIVE_OBSERVERS",
@@ -24,5 +25,6 @@ __all__ = [
     "ScopedRecording",
     "compare_recordings",
     "find_text",
+    "find_unawaited",
     "report",
 ]

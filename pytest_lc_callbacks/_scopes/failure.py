@@ -18,7 +18,8 @@ from pytest_lc_callbacks._scopes.reasons import (
     names,
 )
 from pytest_lc_callbacks._scopes.target import Target
-from pytest_lc_callbacks._words import count, did_you_mean, first_lines, hint, more, possible, repr_short, safe, shown
+from pytest_lc_callbacks._scopes.unawaited import explain_that_nothing_ran
+from pytest_lc_callbacks._words import count, did_you_mean, first_lines, hint, more, repr_short, safe, shown
 
 _ROWS = 60
 _NAMES = 30
@@ -228,4 +229,4 @@ def _explain_why_nothing(comparison: ScopeComparison, target: Target | None, ran
         return _causes.INLINE_HANDLER.hint(
             "one run's start was not heard, so that its name is not known: pass the Run itself as of= or under=."
         )
-    return None if comparison.in_scope else possible("", map(str, (_causes.NOTHING_RAN, _causes.OVERRIDES_INVOKE)))
+    return None if comparison.in_scope else explain_that_nothing_ran()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from pytest_lc_callbacks import _causes
 from pytest_lc_callbacks._recording import ObserverReport
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 from pytest_lc_callbacks._scopes.evidence import Evidence
 from pytest_lc_callbacks._scopes.reasons import explain_missed_runs
 from pytest_lc_callbacks._scopes.surplus import find_doubles, find_surplus
-from pytest_lc_callbacks._words import possible
+from pytest_lc_callbacks._scopes.unawaited import explain_that_nothing_ran
 
 
 def report(comparison: ScopeComparison, wanted: Collection[str] | None) -> ObserverReport:
@@ -25,7 +24,9 @@ def report(comparison: ScopeComparison, wanted: Collection[str] | None) -> Obser
     """
     configurable = comparison.observed.configurable
     if not comparison.in_scope and not comparison.unobserved:
-        return ObserverReport(hints=[_explain_that_nothing_ran(comparison)], configurable=configurable)
+        return ObserverReport(
+            hints=[explain_that_nothing_ran(f"no run began {comparison.observed.limit}.")], configurable=configurable
+        )
     missed = [run for run in comparison.in_scope if comparison.hearings[run].missed]
     explaining = [run for run in missed if wanted is None or not set(wanted).isdisjoint(run.names)]
     why = explain_missed_runs(Evidence(comparison, comparison.in_scope, None)) if explaining else []
@@ -37,8 +38,3 @@ def report(comparison: ScopeComparison, wanted: Collection[str] | None) -> Obser
         doubles=find_doubles(comparison),
         configurable=configurable,
     )
-
-
-def _explain_that_nothing_ran(comparison: ScopeComparison) -> str:
-    causes = map(str, (_causes.NOTHING_RAN, _causes.OVERRIDES_INVOKE))
-    return possible(f"no run began {comparison.observed.limit}.", causes)

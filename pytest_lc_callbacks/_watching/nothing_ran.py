@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from traceback import walk_tb
 
 from pytest_lc_callbacks import _causes
+from pytest_lc_callbacks._scopes import find_unawaited
 from pytest_lc_callbacks._values import ask, class_name, is_a, traceback_of
 from pytest_lc_callbacks._words import error_text
 
@@ -32,6 +33,10 @@ def nothing_ran(failure: BaseException | None) -> str:
     lines = ["no LangChain run began in this test"]
     if isinstance(failure, AttributeError) and failure.name == "copy" and _is_handler(failure.obj):
         lines.append(_causes.NO_LIST.hint(f"callbacks is a {class_name(type(failure.obj))}, which is no list."))
+    if failure is not None:
+        proof = find_unawaited(walk_tb(traceback_of(failure)))
+        is_said = proof is None or f"[{proof.cause.name}]" in error_text(failure)
+        lines += [] if proof is None or is_said else [proof.hint]
     return "\n".join(lines)
 
 
