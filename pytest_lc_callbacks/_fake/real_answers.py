@@ -8,14 +8,15 @@ from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.outputs import ChatResult
 
-from pytest_lc_callbacks._model_calls import answer_of_chunks, answer_of_error, answer_of_result
+from pytest_lc_callbacks._model_calls import answer_of_chunks, answer_of_error, answer_of_result, as_chat
 from pytest_lc_callbacks._redaction import clean_data
 from pytest_lc_callbacks._words import error_text
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
-    from langchain_core.outputs import ChatGenerationChunk, ChatResult
+    from langchain_core.outputs import ChatGenerationChunk, LLMResult
 
 # pytest shows the line of the test, not our way to the message.
 __tracebackhide__ = True
@@ -104,6 +105,29 @@ class RealAnswers:
             self._keep(_broken(seen, error))
             raise
         self._keep(clean_data(answer_of_chunks(seen)))
+
+
+def text_method(model: Any, name: str) -> Any:
+    """The method *name* of the real text LLM *model*, as that of a chat model."""
+
+    def generate(messages: list[BaseMessage], **arguments: Any) -> ChatResult:
+        return _chat_result(model._generate([messages[0].content], **arguments))
+
+    async def agenerate(messages: list[BaseMessage], **arguments: Any) -> ChatResult:
+        return _chat_result(await model._agenerate([messages[0].content], **arguments))
+
+    def stream(messages: list[BaseMessage], **arguments: Any) -> Iterator[ChatGenerationChunk]:
+        yield from map(as_chat, model._stream(messages[0].content, **arguments))
+
+    async def astream(messages: list[BaseMessage], **arguments: Any) -> AsyncIterator[ChatGenerationChunk]:
+        async for chunk in model._astream(messages[0].content, **arguments):
+            yield as_chat(chunk)
+
+    return {"_generate": generate, "_agenerate": agenerate, "_stream": stream, "_astream": astream}[name]
+
+
+def _chat_result(result: LLMResult) -> ChatResult:
+    return ChatResult(generations=[as_chat(result.generations[0][0])], llm_output=result.llm_output)
 
 
 def real_method(real: Any, name: str, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:

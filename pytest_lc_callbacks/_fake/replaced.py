@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pytest_lc_callbacks._fake.answering import Answering
 from pytest_lc_callbacks._fake.call import Call, TextCall
 from pytest_lc_callbacks._fake.messages import count_message, count_tokens
-from pytest_lc_callbacks._fake.real_answers import is_asking
+from pytest_lc_callbacks._fake.real_answers import is_asking, text_method
 from pytest_lc_callbacks._fake.real_models import RealModel, payloads_of
 from pytest_lc_callbacks._fake.text import TextAnswering
 
@@ -78,7 +78,8 @@ class Replaced:
         fake = self.stand_in.fake
         # The functions of a script get what the fake model is made for: messages, or a text.
         call = Call if hasattr(fake, "bind_tools") else TextCall
-        return TextAnswering(fake.script, RealModel(model, options, fake), model, call)
+        settings = RealModel(model, options, fake)
+        return TextAnswering(fake.script, settings, model, call, lambda name: text_method(model, name))
 
 
 def _generate(replaced: Replaced) -> Any:

@@ -96,7 +96,10 @@ def call_params(call: Call) -> dict[str, Any]:
 def call_params_of(model: Any, stop: Any = None, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The parameters of a call of *model* with these *options*."""
     params = getattr(model, "_get_invocation_params", None)
-    return dict(params(stop=stop, **(options or {})) if params is not None else options or {})
+    if params is not None:
+        return dict(params(stop=stop, **(options or {})))
+    # A text LLM has no such method.
+    return {"_type": getattr(model, "_llm_type", ""), "model": getattr(model, "model_name", ""), **(options or {})}
 
 
 def matches(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:

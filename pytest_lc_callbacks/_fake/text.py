@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +35,19 @@ class TextAnswering:
         model: The model that `Call.model` names; *settings* if left out.
 
         call: The class of the calls.
+
+        original: Gives a method of the real model that is stood in for; see `Answering`.
     """
 
     def __init__(
-        self, script: Script, settings: AnswerSettings, model: Any = None, call: type[Call] = TextCall
+        self,
+        script: Script,
+        settings: AnswerSettings,
+        model: Any = None,
+        call: type[Call] = TextCall,
+        original: Callable[[str], Any] | None = None,
     ) -> None:
-        self._answering = Answering(script, settings, _PLAIN, model, call)
+        self._answering = Answering(script, settings, _PLAIN, model, call, original)
         self._model_name = settings.model_name
 
     def generate(self, prompts: Sequence[str], stop: list[str] | None, options: Mapping[str, Any]) -> LLMResult:

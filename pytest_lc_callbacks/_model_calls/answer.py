@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, GenerationChunk
 
 from pytest_lc_callbacks._model_calls.request import number_ids, plain
 
@@ -42,6 +42,17 @@ def answer_of_error(error: BaseException, text: str) -> dict[str, Any]:
     """The answer of a call that failed with *error*, whose own words are *text*."""
     cls = type(error)
     return {"error": {"type": f"{cls.__module__}.{cls.__qualname__}", "text": text}}
+
+
+def as_chat(generation: Any) -> Any:
+    """What a text LLM gave, or a chunk of it, as a chat model would have given it; a chat model's own is returned."""
+    if hasattr(generation, "message"):
+        return generation
+    if isinstance(generation, GenerationChunk):
+        return ChatGenerationChunk(
+            message=AIMessageChunk(content=generation.text), generation_info=generation.generation_info
+        )
+    return ChatGeneration(message=AIMessage(content=generation.text), generation_info=generation.generation_info)
 
 
 def result_of(answer: Mapping[str, Any], identity: str) -> ChatResult:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 # Of a message in a prompt: what the model that said it reported, and what applications make at random.
@@ -48,6 +48,11 @@ def request_of(
         "tools": sorted(map(_tool, params.get("tools") or ()), key=lambda tool: str(tool.get("name"))),
     }
     return dict(plain({key: value for key, value in request.items() if value not in (None, [], {})}))
+
+
+def request_of_text(prompt: str, params: Mapping[str, Any], stop: Sequence[str] | None) -> dict[str, Any]:
+    """The request of a text LLM: its *prompt* as the message of a person; see `request_of`."""
+    return request_of([HumanMessage(prompt)], params, stop)
 
 
 def plain(value: Any) -> Any:

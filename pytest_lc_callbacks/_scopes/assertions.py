@@ -37,7 +37,7 @@ class ScopedRecording(Recording):
 
     def save_model_calls(self, path: str | os.PathLike[str]) -> int:
         """
-        Add the chat models' calls that were heard to the file at *path*, for ``FakeChatModel.replay(path)``.
+        Add the models' calls that were heard to the file at *path*, for ``FakeChatModel.replay(path)``.
 
         Secrets are taken out. A call that stands in the file already is not added again.
 

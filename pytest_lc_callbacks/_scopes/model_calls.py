@@ -13,8 +13,10 @@ from pytest_lc_callbacks._model_calls import (
     answer_of_error,
     answer_of_result,
     append_calls,
+    as_chat,
     read_calls,
     request_of,
+    request_of_text,
 )
 from pytest_lc_callbacks._redaction import clean_data
 from pytest_lc_callbacks._words import error_text
@@ -22,10 +24,10 @@ from pytest_lc_callbacks._words import error_text
 
 def save_runs(runs: Iterable[Any], path: Any) -> int:
     """
-    Add the calls of chat models among *runs* to the file at *path*, unless they stand there already.
+    Add the calls of models among *runs* to the file at *path*, unless they stand there already.
 
     Returns:
-        How many were added. Runs of text LLMs, and those that are still open, are left out.
+        How many were added. Runs that are still open are left out.
 
     Raises:
         ModelCallsError: If the file cannot be written, or holds something else.
@@ -45,7 +47,7 @@ def save_runs(runs: Iterable[Any], path: Any) -> int:
 
 def _calls(runs: Iterable[Any]) -> Iterator[ModelCall]:
     for run in runs:
-        starts = [event for event in run.events if event.name == "chat_model_start"]
+        starts = [event for event in run.events if event.name in ("chat_model_start", "llm_start")]
         ends = [event for event in run.events if event.name in ("llm_end", "llm_error")]
         if starts and ends:
             yield _call(starts[0].payload, list(run.events), ends[0])
@@ -54,7 +56,11 @@ def _calls(runs: Iterable[Any]) -> Iterator[ModelCall]:
 def _call(start: Any, events: list[Any], end: Any) -> ModelCall:
     params = dict(start.get("invocation_params") or {})
     options = dict(start.get("options") or {})
-    request = request_of(start["messages"][0], {**options, **params}, options.get("stop"))
+    given, stop = {**options, **params}, options.get("stop")
+    if "messages" in start:
+        request = request_of(start["messages"][0], given, stop)
+    else:
+        request = request_of_text(start["prompts"][0], given, stop)
     model = str(params.get("model") or params.get("model_name") or "")
     return ModelCall(
         request=clean_data(request),
@@ -66,7 +72,9 @@ def _call(start: Any, events: list[Any], end: Any) -> ModelCall:
 
 def _answer(events: list[Any], end: Any) -> dict[str, Any]:
     chunks = [
-        event.payload["chunk"] for event in events if event.name == "llm_new_token" and event.payload.get("chunk")
+        as_chat(event.payload["chunk"])
+        for event in events
+        if event.name == "llm_new_token" and event.payload.get("chunk")
     ]
     error = end.payload.get("error") if end.name == "llm_error" else None
     broken = None if error is None else answer_of_error(error, error_text(error))
@@ -75,7 +83,7 @@ def _answer(events: list[Any], end: Any) -> dict[str, Any]:
     if broken is not None:
         return broken
     response = end.payload["response"]
-    return answer_of_result(response.generations[0][0], response.llm_output)
+    return answer_of_result(as_chat(response.generations[0][0]), response.llm_output)
 
 
 def _is_langchains(chunk: Any) -> bool:
