@@ -117,7 +117,7 @@ def _given(frame: FrameType, passed: Any, own: list[Any]) -> Given:
         place=None if user is None else render_place(user.f_code.co_filename, user.f_lineno),
         file=None if user is None else user.f_code.co_filename,
         line=0 if user is None else user.f_lineno,
-        entry=_entry(langchain[-1]) if user is not None and langchain else None,
+        entry=_entry(langchain),
         options=tuple(_options(langchain)),
         unknown_keys=tuple(dict.fromkeys(key for each in langchain for key in _unknown_keys(each))),
         bound=any(_has_bound_callbacks(each) for each in langchain),
@@ -150,11 +150,16 @@ def _method(handler: Any, name: str, frame: FrameType) -> tuple[str, str | None]
     return f"{class_name(type(handler))}.{name}", render_place(frame.f_code.co_filename, frame.f_lineno)
 
 
-def _entry(frame: FrameType) -> str | None:
-    """``arun() of a tool``: the method of LangChain's that runs in *frame*."""
-    classes = {class_name(base) for base in bases(type(read_locals(frame).get("self")))}
-    kind = next((words for base, words in _KINDS.items() if base in classes), None)
-    return None if kind is None else f"{frame.f_code.co_name}() of {kind}"
+def _entry(langchain: list[FrameType]) -> str | None:
+    """``arun() of a tool``: the outermost of the component's own methods that LangChain runs."""
+    found: str | None = None
+    for frame in langchain:
+        classes = {class_name(base) for base in bases(type(read_locals(frame).get("self")))}
+        kind = next((words for base, words in _KINDS.items() if base in classes), None)
+        if kind is None:
+            break
+        found = f"{frame.f_code.co_name}() of {kind}"
+    return found
 
 
 def _options(langchain: list[FrameType]) -> Iterator[tuple[str, frozenset[int]]]:

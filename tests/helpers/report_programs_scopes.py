@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, CallbackManager
 from langchain_core.messages import HumanMessage
 from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompt_values import StringPromptValue
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
@@ -440,4 +441,18 @@ report(
     good=lambda h: model().ainvoke("q", {"callbacks": [h, SpansByRun()]}),
     says=("[handler_error]",),
     never=("[context-per-event]",),
+)
+
+
+def _generates(call: Any) -> Any:
+    return lambda h: RunnableLambda(len, afunc=call, name="outer").ainvoke("q", at(h))
+
+
+report(
+    name="agenerate_prompt() as a task of LangChain's",
+    buggy=_generates(lambda q: model().agenerate_prompt([StringPromptValue(text=q)])),
+    good=_generates(lambda q: model().ainvoke(q)),
+    check=hears_all,
+    says=("agenerate_prompt() of a chat model, and without callbacks=", "[unread-context]"),
+    never=REPLACED,
 )
