@@ -9,13 +9,13 @@ from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 from pytest_lc_callbacks._report.align import Alignment, Node, align, tree_of
-from pytest_lc_callbacks._report.payloads import OTHER
+from pytest_lc_callbacks._scopes import OTHER_PAYLOAD
 from pytest_lc_callbacks._words import count, listing, one_line, truncate
 
 MODELS = ("chat_model", "llm")
 _BAD = ("failed", "error", "interrupted")
 _NAMES = 3
-_ONCE = ("missed", "heard partly", "heard", OTHER)
+_ONCE = ("missed", "heard partly", "heard", OTHER_PAYLOAD)
 
 
 class Change(NamedTuple):
@@ -122,7 +122,7 @@ def _handlers(aligned: Alignment, old_names: list[str], new_names: list[str]) ->
         gained = [node for node, old, new in heard if old in ("missed", "heard partly") and new == "heard"]
         doubled = [node for node, old, new in heard if old != new and new not in _ONCE]
         cured = [node for node, old, new in heard if old not in _ONCE and new == "heard"]
-        otherwise = [node for node, old, new in heard if old != new == OTHER]
+        otherwise = [node for node, old, new in heard if old != new == OTHER_PAYLOAD]
         # What is new and not heard is no loss of what was heard before, but worth a word.
         unheard = [n for top in aligned.added for n in top.below() if n.run["heard"][places[1]] == "missed"]
         if lost:

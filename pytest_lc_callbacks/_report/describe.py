@@ -11,8 +11,7 @@ from pytest_lc_callbacks._causes import CAUSES
 from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._recording import Event, Recording, Run
 from pytest_lc_callbacks._report.export import Exporter
-from pytest_lc_callbacks._report.payloads import OTHER, sent_otherwise
-from pytest_lc_callbacks._scopes import ObservedRuns, ScopeComparison
+from pytest_lc_callbacks._scopes import OTHER_PAYLOAD, ObservedRuns, ScopeComparison, sent_otherwise
 from pytest_lc_callbacks._words import error_text
 
 MODELS = ("chat_model", "llm")
@@ -79,7 +78,7 @@ def _heard(recording: Recording, observed: ObservedRuns) -> dict[Run, str]:
     """What *recording* heard of each run, in words."""
     told = {run: str(hearing) for run, hearing in ScopeComparison(recording, observed).hearings.items()}
     otherwise = sent_otherwise(recording, [run for run, words in told.items() if words == "heard"])
-    return told | dict.fromkeys(otherwise, OTHER)
+    return told | dict.fromkeys(otherwise, OTHER_PAYLOAD)
 
 
 def _named(recordings: Mapping[str, Recording]) -> Iterable[tuple[str, Recording]]:

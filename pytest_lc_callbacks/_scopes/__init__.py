@@ -5,6 +5,7 @@ from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 from pytest_lc_callbacks._scopes.given import EMPTY, INHERITED, LIST, MANAGER, NONE, Given
 from pytest_lc_callbacks._scopes.nowhere import find_text
 from pytest_lc_callbacks._scopes.observed_runs import ACTIVE_OBSERVERS, ActiveObserver, ObservedRuns, Origin
+from pytest_lc_callbacks._scopes.payloads import OTHER_PAYLOAD, sent_otherwise
 from pytest_lc_callbacks._scopes.report import report
 from pytest_lc_callbacks._scopes.table import ScopeTable, compare_recordings
 from pytest_lc_callbacks._scopes.unawaited import find_unawaited
@@ -16,6 +17,7 @@ __all__ = [
     "LIST",
     "MANAGER",
     "NONE",
+    "OTHER_PAYLOAD",
     "ActiveObserver",
     "Given",
     "ObservedRuns",
@@ -27,4 +29,5 @@ __all__ = [
     "find_text",
     "find_unawaited",
     "report",
+    "sent_otherwise",
 ]

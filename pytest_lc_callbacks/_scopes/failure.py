@@ -10,6 +10,7 @@ from pytest_lc_callbacks import _causes
 from pytest_lc_callbacks._recording import Run
 from pytest_lc_callbacks._scopes.comparison import Hearing, ScopeComparison
 from pytest_lc_callbacks._scopes.evidence import Evidence
+from pytest_lc_callbacks._scopes.payloads import render_hearings
 from pytest_lc_callbacks._scopes.reasons import (
     explain_missed_runs,
     explain_overridden_invoke,
@@ -150,7 +151,8 @@ def _draw_rows(comparison: ScopeComparison, wanted: set[Run]) -> list[str]:
     if len(runs) > _ROWS:
         flawed = [run for run in runs if not comparison.hearings[run].complete][: _ROWS // 2]
         shown = {around for run in flawed for around in _path_to(comparison, run)} | set(runs[: _ROWS // 2])
-    rows = [(str(comparison.hearings[run]), lead, run) for lead, run in comparison.tree(runs).walk() if run in shown]
+    told = render_hearings(comparison, shown)
+    rows = [(told[run], lead, run) for lead, run in comparison.tree(runs).walk() if run in shown]
     width = max(len(status) for status, _, _ in rows)
     lines = [f"  {status:<{width}}  {lead}{safe(run.label)}{_remark(comparison, run)}" for status, lead, run in rows]
     return lines if len(rows) == len(runs) else [*lines, f"  {more(len(runs) - len(rows), 'run')}"]

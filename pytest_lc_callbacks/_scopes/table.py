@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pytest_lc_callbacks._recording import Recording, RunTree
+from pytest_lc_callbacks._recording import Recording, Run, RunTree
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 from pytest_lc_callbacks._scopes.observed_runs import ObservedRuns
+from pytest_lc_callbacks._scopes.payloads import render_hearings
 from pytest_lc_callbacks._words import repr_short, truncate
 
 # A wider table gets numbers for column heads.
@@ -67,14 +68,23 @@ def compare_recordings(observed: ObservedRuns, recordings: Mapping[str, Recordin
                 "for a handler of your own pass what spy_on(handler) returns"
             )
     comparisons = {name: ScopeComparison(recording, observed) for name, recording in recordings.items()}
-    return draw_table(RunTree(observed.in_scope, observed.parent_of), comparisons)
+    told = {name: render_hearings(comparison, observed.in_scope) for name, comparison in comparisons.items()}
+    return _draw(RunTree(observed.in_scope, observed.parent_of), told)
 
 
 def draw_table(tree: RunTree, comparisons: Mapping[str, ScopeComparison]) -> ScopeTable:
-    """A row for each run in *tree*, a column for each of *comparisons* under its name."""
+    """A row for each run in *tree*, a column for each of *comparisons* under its name; no payloads are compared."""
+    told = {
+        name: {run: str(hearing) for run, hearing in comparison.hearings.items()}
+        for name, comparison in comparisons.items()
+    }
+    return _draw(tree, told)
+
+
+def _draw(tree: RunTree, told: Mapping[str, Mapping[Run, str]]) -> ScopeTable:
     walk = list(tree.walk())
-    rows = [(run.label, *(str(comparison.hearings[run]) for comparison in comparisons.values())) for _, run in walk]
-    return ScopeTable(tuple(comparisons), rows, [lead for lead, _ in walk])
+    rows = [(run.label, *(column[run] for column in told.values())) for _, run in walk]
+    return ScopeTable(tuple(told), rows, [lead for lead, _ in walk])
 
 
 def _align(lines: Sequence[Sequence[str]]) -> list[str]:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pytest_lc_callbacks._recording import Recording, Run
+from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 
-OTHER = "other payload"
+OTHER_PAYLOAD = "other payload"
 
 _CONTAINERS = (list, tuple, dict)
 _PLAIN = (str, int, float, bool, type(None))
@@ -26,6 +27,13 @@ def sent_otherwise(recording: Recording, runs: Iterable[Run]) -> set[Run]:
     # Where an id comes back, nobody can tell which run is which.
     once = {run_id: alike[0] for run_id, alike in ours.items() if len(alike) == 1 == len(theirs.get(run_id, ()))}
     return {run for run_id, run in once.items() if _differs(run, theirs[run_id][0])}
+
+
+def render_hearings(comparison: ScopeComparison, runs: Iterable[Run]) -> dict[Run, str]:
+    """What the recording heard of each of *runs*, in words: ``"heard"``, ``"missed"``, ``"heard, other payload"``."""
+    told = {run: str(comparison.hearings[run]) for run in runs}
+    complete = [run for run in told if comparison.hearings[run].complete]
+    return told | dict.fromkeys(sent_otherwise(comparison.recording, complete), f"heard, {OTHER_PAYLOAD}")
 
 
 def _differs(run: Run, heard: Run) -> bool:

@@ -12,7 +12,7 @@ from langchain_core.runnables import RunnableLambda
 
 from pytest_lc_callbacks import FakeChatModel, RecordingHandler, observe_callbacks
 from pytest_lc_callbacks._handlers.observer import observed_runs
-from pytest_lc_callbacks._report.payloads import sent_otherwise
+from pytest_lc_callbacks._scopes import sent_otherwise
 
 
 class Writer(BaseCallbackHandler):
@@ -61,3 +61,22 @@ def test_handlers_that_only_listen(program):
     Where nobody writes, every handler was sent what the observer was sent, in every mode.
     """
     assert otherwise(PROGRAMS[program], RecordingHandler(), RecordingHandler()) == [set(), set()]
+
+
+def test_the_table_tells():
+    """
+    A cell of the table, and a row of a failed check, says that a handler was sent another payload.
+    """
+    before, after = RecordingHandler(), RecordingHandler()
+    step = RunnableLambda(lambda x: x, name="step")
+
+    with observe_callbacks() as observer:
+        step.invoke({"a": 1}, {"callbacks": [before, Writer(), after]})
+        RunnableLambda(lambda x: x, name="unheard").invoke({"a": 1})
+
+        assert observer.table(before=before, after=after).rows == [
+            ("step", "heard, other payload", "heard"),
+            ("unheard", "missed", "missed"),
+        ]
+        with pytest.raises(AssertionError, match=r"(?m)^  heard, other payload  step$"):
+            before.assert_runtime_scope()
