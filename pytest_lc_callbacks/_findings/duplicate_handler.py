@@ -49,11 +49,29 @@ def duplicate_handlers(starts: Iterable[Start], observed: ObservedRuns) -> Itera
     for start in list(starts):
         run = runs.get(id_key(start.run_id))
         for alike in _alike(start) if run is not None else ():
+            if run is None or _is_on_purpose(run, alike, observed):
+                continue
             twins = found.setdefault(id(type(alike[0][0])), _Twins())
-            twins.runs |= {run: None} if run is not None else {}
+            twins.runs[run] = None
             twins.known |= {id(handler): (handler, known) for handler, known in alike}
     for twins in found.values():
         yield _finding(twins, runs)
+
+
+def _is_on_purpose(run: Run, alike: list[tuple[Any, Known]], observed: ObservedRuns) -> bool:
+    """
+    Whether the handlers came to *run* side by side, in one list; also where that is not certain, as in a batch.
+
+    Those that came from different places, such as a constructor, the call and an integration, are one too many.
+    """
+    around, ids, first = [run], {id(handler) for handler, _ in alike}, {id_key(known.run_id) for _, known in alike}
+    while (outer := observed.parent_of(around[-1])) is not None:
+        around.append(outer)
+    root = observed.given(around[-1])
+    if root is None or any(given and ids <= given.listed for given in map(observed.given, around)):
+        return True
+    # Somebody added both at once to the handlers of a run inside.
+    return len(first) == 1 and id_key(around[-1].run_id) not in first
 
 
 def _alike(start: Start) -> Iterator[list[tuple[Any, Known]]]:

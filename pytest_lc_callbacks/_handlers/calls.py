@@ -112,6 +112,7 @@ def _given(frame: FrameType, passed: Any, own: list[Any]) -> Given:
     return Given(
         kind=NONE if passed is None else MANAGER if not is_a(passed, list) else LIST if passed else EMPTY,
         handlers=_named(own),
+        listed=frozenset(map(id, items(passed))),
         outer=frozenset(id(handler) for handler in getattr(outer, "handlers", ()) if not _is_observer(handler)),
         classes=tuple(class_name(handler) for handler in own if issubclass(type(handler), type)),
         place=None if user is None else render_place(user.f_code.co_filename, user.f_lineno),

@@ -27,6 +27,9 @@ class Given(NamedTuple):
     handlers: tuple[tuple[int, str], ...] = ()
     """The ``id()`` and class name of each handler of the run, constructor callbacks included, the observers not."""
 
+    listed: frozenset[int] = frozenset()
+    """The ids of the handlers in the list that the call was handed, constructor callbacks not included."""
+
     outer: frozenset[int] = frozenset()
     """The ids of the handlers of the run that LangChain's context held."""
 

@@ -15,10 +15,12 @@ import pytest
 from langchain_core.callbacks import (
     AsyncCallbackHandler,
     BaseCallbackHandler,
+    BaseCallbackManager,
     StdOutCallbackHandler,
     UsageMetadataCallbackHandler,
 )
 from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables.config import merge_configs
 
 from pytest_lc_callbacks import FakeChatModel, RecordingHandler, observe_callbacks
 from pytest_lc_callbacks._findings.duplicate_handler import duplicate_handlers
@@ -128,18 +130,58 @@ def test_one_that_an_integration_adds(found):
     assert finding.details[1].startswith("  one began with node, one with RunnableSequence, and")
 
 
-def test_two_in_one_list(found):
+@pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
+def test_three_at_three_places(found, mode):
     """
-    Two instances in one list are found, whatever the first of them has heard before.
+    An instance that has heard runs before is no other instance for that.
     """
     used = Tracer()
     with found() as findings:
-        call("invoke", FakeChatModel(), used)
-        call("invoke", FakeChatModel(), used, Tracer(), Tracer())
+        call(mode, FakeChatModel(), used)
+        call(mode, RunnableLambda(str) | FakeChatModel(callbacks=[Tracer(), Tracer()]), used)
 
     [finding] = findings
     assert finding.summary.endswith("but 3 instances of it heard FakeChatModel")
-    assert finding.details[0].startswith("  each began with FakeChatModel, and")
+    assert finding.details[0].startswith("  each began with FakeChatModel, and nothing")
+
+
+def test_one_that_every_manager_gets(found, monkeypatch):
+    """
+    A tracer that an instrumentor puts into every manager hears what the tracer of the call hears.
+    """
+    make, installed = BaseCallbackManager.__init__, Tracer()
+
+    def instrumented(manager, *args, **kwargs):
+        make(manager, *args, **kwargs)
+        manager.add_handler(installed)
+
+    monkeypatch.setattr(BaseCallbackManager, "__init__", instrumented)
+    with found() as findings:
+        call("invoke", RunnableLambda(str) | FakeChatModel(), Tracer())
+
+    [finding] = findings
+    assert finding.summary.endswith("but 2 instances of it heard FakeChatModel")
+    assert finding.details[0].startswith("  each began with RunnableSequence, and nothing")
+
+
+@pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
+def test_two_in_one_list(found, mode):
+    """
+    Two instances side by side in one list are two on purpose, in every run inside, in a batch and in a merged config.
+    """
+    used, chain = Tracer(), RunnableLambda(str) | FakeChatModel()
+
+    def inside(value, config):
+        return FakeChatModel().invoke(value, merge_configs(config, {"callbacks": [Tracer(), Tracer()]}))
+
+    with found() as findings:
+        call(mode, FakeChatModel(), used)
+        call(mode, chain, used, Tracer())
+        chain.batch(["a", "b"], {"callbacks": [Tracer(), Tracer()]})
+        call(mode, chain.with_config(callbacks=[Tracer(), Tracer()]))
+        call("invoke", RunnableLambda(inside))
+
+    assert findings == []
 
 
 @pytest.mark.parametrize(
@@ -165,7 +207,7 @@ def test_two_that_differ_on_purpose(found, mode, one, other):
     A handler for each tenant, or for each sink, is no mistake: what they were made with tells them apart.
     """
     with found() as findings:
-        call(mode, FakeChatModel(), one, other)
+        call(mode, FakeChatModel(callbacks=[one]), other)
 
     assert findings == []
 
@@ -226,7 +268,7 @@ def test_two_that_have_nothing_to_say_of_the_run(found):
     Two instances that handle models alone write nothing twice of a chain that both hear.
     """
     with found() as findings:
-        call("invoke", RunnableLambda(str), Tracer(), Tracer())
+        call("invoke", RunnableLambda(str).with_config(callbacks=[Tracer()]) | RunnableLambda(str), Tracer())
 
     assert findings == []
 
@@ -239,7 +281,7 @@ def test_one_that_declines(found):
     type(declining).ignore_chat_model = property(lambda self: self is declining)
     try:
         with found() as findings:
-            call("invoke", FakeChatModel(), Tracer(), declining)
+            call("invoke", FakeChatModel(callbacks=[Tracer()]), declining)
     finally:
         del type(declining).ignore_chat_model
 
