@@ -21,6 +21,8 @@ from pytest_lc_callbacks._stack import call_behind
 from pytest_lc_callbacks._values import ask, entry, is_a, is_empty, is_true, items, module_name
 
 _ABSENT = object()
+# Looked up for each event, tokens included.
+_STARTS = frozenset(name for name in dir(BaseCallbackHandler) if name.startswith("on_") and name.endswith("_start"))
 # Of LangChain's own handlers there may be any number: it adds some by itself. Two mocks have two classes.
 _LANGCHAINS = ("langchain", "langgraph", "langsmith", "unittest")
 # Two that count or collect at two levels are two on purpose.
@@ -159,7 +161,7 @@ class HandlerLists:
 def _send(link: list[HandlerLists], is_async: bool, function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """Look at the handlers of a start, and let LangChain's *function* send any event."""
     __tracebackhide__ = True
-    if link and len(args) > 2 and str(args[1]).endswith("_start") and type(args[0]) in (list, tuple):
+    if link and len(args) > 2 and args[1] in _STARTS and type(args[0]) in (list, tuple):
         # The handlers, the method, the attribute with which a handler declines, and what the method is given.
         handlers, event, declined_by, *given = args
         link[0]._look(is_async, handlers, event, declined_by, {"serialized": (given or [None])[0], **kwargs})
