@@ -15,6 +15,8 @@ from pytest_lc_callbacks._values import class_name, text_of
 WIDTH = 100
 """The columns that a hint fills."""
 
+_COLUMNS = 120
+
 
 def truncate(text: str, limit: int = 120) -> str:
     """*text*, cut at its end to *limit* characters."""
@@ -160,6 +162,16 @@ def did_you_mean(word: Any, known: Iterable[str], limit: int = 1) -> str:
 def near_words(word: str, known: Iterable[str], limit: int = 1) -> list[str]:
     """The nearest of the *known* words, the nearest first."""
     return get_close_matches(word, list(known), n=limit)
+
+
+def headline(sentence: str) -> list[str]:
+    """``expected ..., but ...`` as a message begins: a line that fits a terminal, and a whole one if it was cut."""
+    first, *rest = sentence.split("\n")
+    if len(first) <= _COLUMNS:
+        return [first, *rest]
+    wanted, but, found = first.partition(", but ")
+    wanted = truncate(wanted, max(_COLUMNS // 2, _COLUMNS - len(but + found)))
+    return [truncate(f"{wanted}{but}{found}", _COLUMNS), f"  in full: {first}", *rest]
 
 
 def hint(text: str) -> str:

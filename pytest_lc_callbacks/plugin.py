@@ -12,7 +12,7 @@ from pytest_lc_callbacks._contract.session import ContractResults
 from pytest_lc_callbacks._patches import put_back
 from pytest_lc_callbacks._providers import begin_project, end_project
 from pytest_lc_callbacks._redaction import PROJECT
-from pytest_lc_callbacks._watching import blocking, of_item, trace_block
+from pytest_lc_callbacks._watching import blocking, messages, of_item, trace_block
 from pytest_lc_callbacks._watching.guard import add_tracebacks, has_given_up
 from pytest_lc_callbacks._watching.made_in_test import MadeInTests
 from pytest_lc_callbacks._watching.recording import add_option, begin_recording
@@ -155,10 +155,14 @@ def pytest_testnodedown(node: Any) -> None:
     blocking.read_worker(node.config, node)
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say once what was refused and is no test's."""
-    for line in blocking.summary(config):
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Generator[None, object, object]:
+    """Say once what was refused and is no test's, and last where the causes are explained that failures name."""
+    messages.shorten(terminalreporter)
+    result = yield
+    for line in filter(None, [*blocking.summary(config), messages.explanation(terminalreporter)]):
         terminalreporter.write_line(line)
+    return result
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -242,6 +246,7 @@ def pytest_runtest_makereport(
     if call.excinfo is folded:
         # A debugger has all frames.
         call.excinfo = whole
+    messages.mark(report, None if whole is None else whole.value)
     with of_item.guarded_test(item):
         of_item.show(item, call, report)
         of_item.place(item, report, __file__)

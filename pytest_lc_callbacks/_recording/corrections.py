@@ -124,6 +124,10 @@ def merge(expected: Any, actual: Any, depth: int = 0) -> Any:
 
 def plain(value: Any, depth: int = 0) -> Any:
     """*value* as Python's own literals; what has none, or is too long to read, becomes `Anything`."""
+    text = text_of(value)
+    if text is not None and type(value) is not str and matches(text, value):
+        # LangChain's `.text` is a text that can be called.
+        return plain(text, depth)
     if type(value) is float and not isfinite(value):
         return Anything("a number without a literal")
     if value is None or is_exactly(value, bool, int, float, str, bytes):

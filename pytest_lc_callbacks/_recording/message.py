@@ -9,6 +9,7 @@ from pytest_lc_callbacks._recording.events import Event, Run
 from pytest_lc_callbacks._recording.mismatch import Mismatch, name_item
 from pytest_lc_callbacks._recording.names import is_start
 from pytest_lc_callbacks._recording.patterns import Item
+from pytest_lc_callbacks._recording.questions import is_control_flow
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.tree import RunTree
 from pytest_lc_callbacks._values import ask
@@ -83,7 +84,7 @@ def tree_lines(tree: RunTree, limit: int = 100) -> list[str]:
 
 def _describe_status(run: Run) -> str:
     if run.status == "failed":
-        return f"  ({repr_short(run.error)})"
+        return f"  ({'no failure: ' * is_control_flow(run.error)}{repr_short(run.error)})"
     return "  (open)" if run.status == "open" else ""
 
 

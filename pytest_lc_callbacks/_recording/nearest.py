@@ -70,19 +70,22 @@ def describe_nearest(pattern: EventPattern, selection: Selection) -> str:
     return truncate(f": the nearest, {selection.names[nearest]}{of}, has {differing[1]}", 120)
 
 
-def find_unheard_run(attributes: Mapping[str, Any], runs: Sequence[Run]) -> str:
+def find_unheard_run(attributes: Mapping[str, Any], runs: Sequence[Run], *, strict: bool = False) -> str:
     """
     Why a question about a run by its name asks nothing, in words; empty where it asks something.
 
-    That no event has ``run="search"`` may be what a test is about: there only a misspelt name is told.
+    That no event has ``run="search"`` may be what a test is about: there only a misspelt name is told, unless it is
+    to be *strict*.
     """
+    if not {"under", "parent", "run"} & attributes.keys():
+        return ""
     names = {run.name for run in runs if run.name}
     for key in ("under", "parent", "run"):
         name = text_of(attributes.get(key))
         if name is None or name in names:
             continue
         misspelt = next((other for other in names if _letters(other) == _letters(name)), None)
-        if key != "run" or misspelt is not None:
+        if strict or key != "run" or misspelt is not None:
             meant = f" (did you mean {misspelt!r}?)" if misspelt is not None else did_you_mean(name, names)
             return f"the handler heard no run named {name!r}{meant}"
     return ""

@@ -9,13 +9,14 @@ from typing import Any, Unpack, cast
 from pytest_lc_callbacks._recording.attributes import Attributes, Comparison
 from pytest_lc_callbacks._recording.events import Event, Log, Run
 from pytest_lc_callbacks._recording.names import EventName, MethodName, event_name
+from pytest_lc_callbacks._recording.nearest import find_unheard_run
 from pytest_lc_callbacks._recording.patterns import EventPattern, pattern_of
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.snapshot import snapshot
 from pytest_lc_callbacks._recording.tool_calls import ToolCall, tool_call_of
 from pytest_lc_callbacks._recording.tree import RunTree
 from pytest_lc_callbacks._values import bases, class_name, entries, is_a, module_name
-from pytest_lc_callbacks._words import count
+from pytest_lc_callbacks._words import count, shown
 
 
 class Questions:
@@ -24,6 +25,8 @@ class Questions:
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self._log = Log.of(events)
         self._chosen: Selection | None = None
+        self._unheard = ""
+        """Why nothing can be among the chosen events: the name of a run that none has."""
         """The events that `where` or `without` chose; None in a recording of a whole log."""
         self._cleared_at = 0.0
 
@@ -110,9 +113,18 @@ class Questions:
             ValueError: If LangChain has no event of that name.
 
             TypeError: If an attribute is unknown.
+
+            AssertionError: If there are none, since no run of the name ``under`` or ``parent`` was heard, or ``run`` is
+                a heard name misspelt.
         """
         __tracebackhide__ = True
-        return len(self._select(pattern_of(name, attributes)) if name or attributes else self._selection)
+        if not name and not attributes:
+            return len(self._selection)
+        found = len(self._select(pattern_of(name, attributes)))
+        unheard = "" if found or not len(self._log) else find_unheard_run(attributes, self._log.runs())
+        if unheard:
+            raise AssertionError(shown(f"expected events to count, but {unheard}"))
+        return found
 
     def clear(self) -> None:
         """Forget everything, and let go of the payloads."""

@@ -26,7 +26,7 @@ from pytest_lc_callbacks._recording.tool_calls import (
 from pytest_lc_callbacks._recording.tree import RunTree, RunTreeText
 from pytest_lc_callbacks._recording.unsent import explain_same_failure, explain_unsent
 from pytest_lc_callbacks._values import is_a
-from pytest_lc_callbacks._words import count, hint, listing, repr_short, shown
+from pytest_lc_callbacks._words import count, headline, hint, listing, repr_short, shown
 
 
 class Recording(Questions):
@@ -65,7 +65,9 @@ class Recording(Questions):
         __tracebackhide__ = True
         if name is None and not attributes:
             return self._view(self._selection)
-        return self._view(self._select(pattern_of(name, attributes)))
+        view = self._view(self._select(pattern_of(name, attributes)))
+        view._unheard = self._unheard or find_unheard_run(attributes, self._log.runs(), strict=True)
+        return view
 
     def without(self, *names: EventName | MethodName, **attributes: Unpack[Attributes]) -> Recording:
         """
@@ -143,6 +145,7 @@ class Recording(Questions):
             raise AssertionError(_join(first, self._explain_emptiness(names_in(*items))))
         mismatch = find_mismatch(items, selection)
         if mismatch is None:
+            self._refuse_nothing()
             return
         report = self._ask_observer(names_in(*mismatch.expected, *mismatch.rest))
         lines = [*mismatch.details(selection), *window(mismatch, selection), *not_reached(mismatch.rest)]
@@ -150,6 +153,13 @@ class Recording(Questions):
         misses = f", which misses {listing(report.missed)}" if report.missed else ""
         lines += [f"as recorded{misses}: {expectation(items, mismatch, selection)}"]
         raise AssertionError(_join(mismatch.line(selection), lines))
+
+    def _refuse_nothing(self) -> None:
+        """Fail where a question that cannot find anything found nothing."""
+        __tracebackhide__ = True
+        if self._unheard and not self._selection:
+            first = f"expected no events, but {self._unheard}, so nothing was checked"
+            raise AssertionError(_join(first, self._ask_observer().hints))
 
     def assert_no_events(self, name: EventName | MethodName | None = None, **attributes: Unpack[Attributes]) -> None:
         """
@@ -177,7 +187,7 @@ class Recording(Questions):
             first = f"expected no {wanted} among the recorded events, but {self._emptiness}, so nothing was checked"
             silence = hint("if the handler is to hear nothing at all, write assert_no_events() of the handler itself.")
             raise AssertionError(_join(first, [*self._ask_observer().hints, silence]))
-        unheard = find_unheard_run(attributes, self._selection.runs())
+        unheard = find_unheard_run(attributes, self._log.runs())
         if unheard:
             first = f"expected no {wanted}, but {unheard}, so nothing was checked"
             raise AssertionError(_join(first, self._ask_observer().hints))
@@ -299,6 +309,7 @@ class Recording(Questions):
         view = self._make_view()
         view._log = self._log
         view._chosen = selection
+        view._unheard = self._unheard
         return view
 
     def _make_view(self) -> Recording:
@@ -388,4 +399,4 @@ def _render_first(items: Sequence[Item]) -> str:
 
 
 def _join(first: str, lines: Iterable[str]) -> str:
-    return shown("\n".join([first, *lines]))
+    return shown("\n".join([*headline(first), *lines]))

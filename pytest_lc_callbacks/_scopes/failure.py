@@ -20,7 +20,7 @@ from pytest_lc_callbacks._scopes.reasons import (
 )
 from pytest_lc_callbacks._scopes.target import Target
 from pytest_lc_callbacks._scopes.unawaited import explain_that_nothing_ran
-from pytest_lc_callbacks._words import count, did_you_mean, first_lines, hint, more, repr_short, safe, shown
+from pytest_lc_callbacks._words import count, did_you_mean, first_lines, headline, hint, more, repr_short, safe, shown
 
 _ROWS = 60
 _NAMES = 30
@@ -44,7 +44,7 @@ class Failure:
     """How to check less."""
 
     def __str__(self) -> str:
-        return shown("\n".join(filter(None, [self.headline, *self.rows, *self.why, self.narrower])))
+        return shown("\n".join(filter(None, [*headline(self.headline), *self.rows, *self.why, self.narrower])))
 
 
 def find_runtime_failure(comparison: ScopeComparison, under: Any, *, only: bool) -> Failure | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -15,6 +16,9 @@ _RUNS = 40
 _ALIKE = 5
 _MESSAGES = 3
 _WRONG = 5
+# What stands beside a run in the tree of a message: what a handler heard of it, and how it ended.
+_BEFORE_RUN = re.compile(r"^ +(?:(?:heard|missed)[a-z0-9 ]*  +)?")
+_AFTER_RUN = re.compile(r"  +")
 
 
 def section(
@@ -23,6 +27,7 @@ def section(
     *,
     clean: Callable[[str], str],
     remarks: Mapping[Run, str],
+    message: str = "",
 ) -> str:
     """
     The text of the section.
@@ -35,10 +40,26 @@ def section(
         clean: Takes secrets out of a text.
 
         remarks: What is to be said of a run beside how it ended.
+
+        message: What the test failed with. A tree that stands there is not told again.
     """
     write = Redacted(clean)
-    parts = [_tree_lines(write, RunTree(runs, parent_of), remarks), _last_call(write, runs)]
+    tree = RunTree(runs, parent_of)
+    told = [] if _is_told(tree, message) else _tree_lines(write, tree, remarks)
+    parts = [told, _last_call(write, runs)]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
+
+
+def _is_told(tree: RunTree, message: str) -> bool:
+    """Whether a *message* has a line for each run of the tree, and the name of each error."""
+    lines = set()
+    for line in filter(lambda line: line.startswith(" "), message.splitlines()):
+        drawn = _BEFORE_RUN.sub("", line, count=1)
+        lines |= {drawn, *(drawn[: found.start()] for found in _AFTER_RUN.finditer(drawn))}
+    return bool(message) and all(
+        lead + run.label in lines and (run.error is None or class_name(type(run.error)) in message)
+        for lead, run in tree.walk()
+    )
 
 
 def _tree_lines(write: Redacted, tree: RunTree, remarks: Mapping[Run, str]) -> list[str]:

@@ -45,6 +45,7 @@ from pytest_lc_callbacks._watching.nothing_ran import explain_failure, nothing_r
 from pytest_lc_callbacks._watching.plain_assert import remarks
 from pytest_lc_callbacks._watching.section import section
 from pytest_lc_callbacks._watching.snapshot import Snapshot
+from pytest_lc_callbacks._words import error_text
 
 
 class WatchedTest:
@@ -201,9 +202,10 @@ class WatchedTest:
         still_open = [run for run in runs if not run.ended]
         remarks = {run: str(cause) for run, cause in self._flaws.causes(still_open, runs).items()}
         remarks |= {run: remark for run in runs if (remark := observed.remark(run))}
-        text = section(runs, observed.parent_of, clean=clean, remarks=remarks)
+        message = error_text(self.failure) if self.failure is not None else ""
+        text = section(runs, observed.parent_of, clean=clean, remarks=remarks, message=message)
         why = explain_failure([self.failure, *(run.error for run in runs)])
-        return f"{text}\n\n{why}" if why else text
+        return "\n\n".join(filter(None, [text, why]))
 
     def _take_snapshot(self) -> Snapshot:
         errors, strangers = list(self._swallowed.errors), list(self._lists.strangers)

@@ -16,12 +16,31 @@ def test_there_is_none_names_the_nearest() -> None:
     """
     handler = record(*CHAIN)
     message = failure(handler.one, "chat_model_start", run="FakeChatMdel", parent="RunnableSequence")
-    assert message.splitlines() == [
-        "expected one event('chat_model_start', run='FakeChatMdel', parent='RunnableSequence'), but there is none: the "
-        "nearest, chat_model_start, has run='FakeChatModel'",
+    assert len(message.splitlines()[0]) <= 120
+    assert message.splitlines()[1:] == [
+        "  in full: expected one event('chat_model_start', run='FakeChatMdel', parent='RunnableSequence'), but there "
+        "is none: the nearest, chat_model_start, has run='FakeChatModel'",
         "  there are:",
         "    chat_model_start  FakeChatModel  in RunnableSequence  inputs=[]",
     ]
+
+
+def test_a_question_about_no_run_is_answered_with_its_name() -> None:
+    """
+    A count under a run that was not heard, and a list of no events of such a run, fail and name the nearest run.
+    """
+    handler = record(*CHAIN)
+    for question in (
+        lambda: handler.count(under="RunnableSeqence"),
+        lambda: handler.where(run="RunnableSeqence").assert_events([]),
+        lambda: handler.where("llm_end").assert_no_events(parent="RunnableSeqence"),
+    ):
+        message = failure(question)
+        assert "heard no run named 'RunnableSeqence' (did you mean 'RunnableSequence'?)" in message
+        assert len(message.splitlines()[0]) <= 120
+    assert handler.count("llm_end", run="search") == handler.count("tool_end", under="RunnableSequence") == 0
+    handler.where("tool_start", under="RunnableSequence").assert_events([])
+    handler.where("llm_end").assert_no_events("tool_end", under="RunnableSequence")
 
 
 def test_several_are_told_apart() -> None:

@@ -130,7 +130,7 @@ def test_constructor_scope_has_its_own_words(handler):
 
     start = "expected the handler in constructor scope of 'FakeListChatModel', but it"
     assert none[0] == f"{start} heard nothing of its run"
-    assert others[0] == f"{start} also heard 2 other runs: RunnableSequence, ChatPromptTemplate"
+    assert others[1] == f"  in full: {start} also heard 2 other runs: RunnableSequence, ChatPromptTemplate"
     assert doubled[0] == f"{start} heard 1 of 1 run more than once"
     assert others[-1] == "to check less: a Run as of=, or `with observer.section():` around the calls."
 
@@ -229,8 +229,10 @@ def test_a_name_that_no_run_had(handler):
     """
     (PROMPT | model()).invoke(QUESTION, {"callbacks": [handler]})
 
-    assert failure(handler.assert_runtime_scope, under="FakeListChatModle") == [
-        f"expected a run of 'FakeListChatModle' to check, but no run that began {BLOCK} has that name "
+    message = failure(handler.assert_runtime_scope, under="FakeListChatModle")
+    assert len(message[0]) <= 120
+    assert message[1:] == [
+        f"  in full: expected a run of 'FakeListChatModle' to check, but no run that began {BLOCK} has that name "
         "(did you mean 'FakeListChatModel'?)",
         "  the names there were: RunnableSequence, ChatPromptTemplate, FakeListChatModel",
     ]
