@@ -45,19 +45,21 @@ def section(
     """
     write = Redacted(clean)
     tree = RunTree(runs, parent_of)
-    told = [] if _is_told(tree, message) else _tree_lines(write, tree, remarks)
+    told = [] if _is_told(tree, message, remarks) else _tree_lines(write, tree, remarks)
     parts = [told, _last_call(write, runs)]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
 
-def _is_told(tree: RunTree, message: str) -> bool:
-    """Whether a *message* has a line for each run of the tree, and the name of each error."""
+def _is_told(tree: RunTree, message: str, remarks: Mapping[Run, str]) -> bool:
+    """Whether a *message* has a line for each run of the tree, each remark and the name of each error."""
     lines = set()
     for line in filter(lambda line: line.startswith(" "), message.splitlines()):
         drawn = _BEFORE_RUN.sub("", line, count=1)
         lines |= {drawn, *(drawn[: found.start()] for found in _AFTER_RUN.finditer(drawn))}
     return bool(message) and all(
-        lead + run.label in lines and (run.error is None or class_name(type(run.error)) in message)
+        lead + run.label in lines
+        and remarks.get(run, "") in message
+        and (run.error is None or class_name(type(run.error)) in message)
         for lead, run in tree.walk()
     )
 
