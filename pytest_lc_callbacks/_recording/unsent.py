@@ -16,7 +16,7 @@ from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, Observ
 from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many
 from pytest_lc_callbacks._recording.questions import Questions
 from pytest_lc_callbacks._recording.shortcuts import Content
-from pytest_lc_callbacks._values import ask, bases, class_name, entries, entry, is_a, items
+from pytest_lc_callbacks._values import ask, bases, class_name, entries, entry, is_a, items, text_of
 from pytest_lc_callbacks._words import listing, repr_short
 
 _MODELS = ("chat_model", "llm")
@@ -183,7 +183,7 @@ def _explain_agent_events(asked: _Asked) -> Proof | None:
 
 def _explain_retry(asked: _Asked) -> Proof | None:
     """Runs were tried again, and no ``retry`` was sent."""
-    again = [run for run in asked.runs if any(str(tag).startswith("retry:attempt:") for tag in run.tags)]
+    again = [run for run in asked.runs if any((text_of(tag) or "").startswith("retry:attempt:") for tag in run.tags)]
     if not asked.lacks("retry") or not again:
         return None
     return Proof(_causes.NO_RETRY_EVENT, f"{_labels(again)} was tried again, in a run of its own.")
@@ -193,7 +193,11 @@ def _explain_no_graph_handler(asked: _Asked) -> Proof | None:
     """A graph ran, and the handler is none to which langgraph sends its own events."""
     handler = asked.recording._handler_class
     is_one = any(class_name(each) == "GraphCallbackHandler" for each in bases(handler))
-    if not asked.lacks(*_OF_GRAPHS) or is_one or not any("langgraph_step" in run.metadata for run in asked.runs):
+    if (
+        not asked.lacks(*_OF_GRAPHS)
+        or is_one
+        or not any(entry(run.metadata, "langgraph_step") is not None for run in asked.runs)
+    ):
         return None
     # A recording of events that were made by hand has no handler.
     if not any(class_name(each) == "BaseCallbackHandler" for each in bases(handler)):
@@ -210,8 +214,8 @@ def _explain_configurable(asked: _Asked) -> Proof | None:
 
 def explain_configurable(keys: Iterable[Any], runs: Iterable[Run], configurable: Collection[str]) -> Proof | None:
     """That a key is no metadata of any of these *runs*, and *configurable* in the config of a call."""
-    there = {key for run in runs for key in run.metadata if is_a(key, str)}
-    key = next((key for key in keys if is_a(key, str) and key in configurable and key not in there), None)
+    there = {text_of(key) for run in runs for key, _ in entries(run.metadata)}
+    key = next((text for text in map(text_of, keys) if text in configurable and text not in there), None)
     if key is None:
         return None
     return Proof(_causes.CONFIGURABLE, f'{key!r} stands in config["configurable"], and in no run\'s metadata.')
