@@ -34,7 +34,9 @@ def test_every_cause_has_its_source(cause):
     A cause names the versions it was measured with, or an issue, and speaks in whole sentences.
     """
     assert cause.source.startswith(("measured, ", "langchain-ai/"))
-    assert cause.says[0].isupper() or cause.says.startswith(("raise_error", "bind_tools", "response.", "run()", "with_config"))
+    assert cause.says[0].isupper() or cause.says.startswith(
+        ("raise_error", "bind_tools", "response.", "run()", "with_config")
+    )
     assert cause.says.endswith(".")
 
 
