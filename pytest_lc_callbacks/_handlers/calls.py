@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar, Token
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.callbacks.manager import handle_event
@@ -107,7 +107,9 @@ def _named(handlers: Iterable[Any]) -> tuple[tuple[int, str], ...]:
 
 
 def _given(frame: FrameType, passed: Any, own: list[Any]) -> Given:
-    langchain, user = frames_of_call(frame)
+    frames, user = frames_of_call(frame)
+    # Each frame makes a dict of its variables when it is asked.
+    langchain = [_Frame(each, read_locals(each)) for each in frames]
     outer: Any = (var_child_runnable_config.get() or {}).get("callbacks")
     return Given(
         kind=NONE if passed is None else MANAGER if not is_a(passed, list) else LIST if passed else EMPTY,
@@ -115,15 +117,26 @@ def _given(frame: FrameType, passed: Any, own: list[Any]) -> Given:
         listed=frozenset(map(id, items(passed))),
         outer=frozenset(id(handler) for handler in getattr(outer, "handlers", ()) if not _is_observer(handler)),
         classes=tuple(class_name(handler) for handler in own if issubclass(type(handler), type)),
-        place=None if user is None else render_place(user.f_code.co_filename, user.f_lineno),
         file=None if user is None else user.f_code.co_filename,
         line=0 if user is None else user.f_lineno,
         entry=_entry(langchain),
         options=tuple(_options(langchain)),
         unknown_keys=tuple(dict.fromkeys(key for each in langchain for key in _unknown_keys(each))),
-        bound=any(_has_bound_callbacks(each) for each in langchain),
-        in_reach=frozenset() if user is None else frozenset(_in_reach(user)),
+        bound=any(entry(ask(each.this, "config"), "callbacks") is not None for each in langchain),
+        in_reach=frozenset() if user is None else frozenset(_in_reach(read_locals(user))),
     )
+
+
+class _Frame(NamedTuple):
+    """A frame of LangChain's, and its variables."""
+
+    frame: FrameType
+    local: dict[str, Any]
+
+    @property
+    def this(self) -> Any:
+        """The runnable whose method runs."""
+        return self.local.get("self")
 
 
 def _is_observer(handler: Any) -> bool:
@@ -151,36 +164,30 @@ def _method(handler: Any, name: str, frame: FrameType) -> tuple[str, str | None]
     return f"{class_name(type(handler))}.{name}", render_place(frame.f_code.co_filename, frame.f_lineno)
 
 
-def _entry(langchain: list[FrameType]) -> str | None:
+def _entry(langchain: list[_Frame]) -> str | None:
     """``arun() of a tool``: the outermost of the component's own methods that LangChain runs."""
     found: str | None = None
-    for frame in langchain:
-        classes = {class_name(base) for base in bases(type(read_locals(frame).get("self")))}
+    for each in langchain:
+        classes = {class_name(base) for base in bases(type(each.this))}
         kind = next((words for base, words in _KINDS.items() if base in classes), None)
         if kind is None:
             break
-        found = f"{frame.f_code.co_name}() of {kind}"
+        found = f"{each.frame.f_code.co_name}() of {kind}"
     return found
 
 
-def _options(langchain: list[FrameType]) -> Iterator[tuple[str, frozenset[int]]]:
+def _options(langchain: list[_Frame]) -> Iterator[tuple[str, frozenset[int]]]:
     """The keywords of the call, and of bind(), that hold callbacks, with the ids of these."""
-    for frame in langchain:
-        this = read_locals(frame).get("self")
-        if any(class_name(base) == "RunnableBindingBase" for base in bases(type(this))):
-            yield from _holding(entries(ask(this, "kwargs")))
-    if langchain and class_name(type(read_locals(langchain[-1]).get("self"))) not in _PASSING_KEYWORDS:
-        yield from _holding(entries(read_locals(langchain[-1]).get("kwargs")))
+    for each in langchain:
+        if any(class_name(base) == "RunnableBindingBase" for base in bases(type(each.this))):
+            yield from _holding(entries(ask(each.this, "kwargs")))
+    if langchain and class_name(type(langchain[-1].this)) not in _PASSING_KEYWORDS:
+        yield from _holding(entries(langchain[-1].local.get("kwargs")))
 
 
-def _has_bound_callbacks(frame: FrameType) -> bool:
-    """Whether the runnable of *frame* has callbacks from ``with_config``."""
-    return entry(ask(read_locals(frame).get("self"), "config"), "callbacks") is not None
-
-
-def _unknown_keys(frame: FrameType) -> Iterator[tuple[str, frozenset[int]]]:
-    """The keys of the config in *frame* that LangChain does not know, or has moved into ``configurable``."""
-    config = entries(read_locals(frame).get("config"))
+def _unknown_keys(each: _Frame) -> Iterator[tuple[str, frozenset[int]]]:
+    """The keys of the config in a frame that LangChain does not know, or has moved into ``configurable``."""
+    config = entries(each.local.get("config"))
     yield from _holding((key, value) for key, value in config if not is_a(key, str) or key not in CONFIG_KEYS)
     yield from _holding(pair for key, value in config if key == "configurable" for pair in entries(value))
 
@@ -199,9 +206,8 @@ def _ids(value: Any) -> Iterator[int]:
     return (id(each) for each in (held or [value]) if is_a(each, BaseCallbackHandler) and not _is_observer(each))
 
 
-def _in_reach(frame: FrameType) -> Iterator[int]:
-    """The ids of the handlers in the configs among the variables of *frame*, and the attributes of its ``self``."""
-    local = read_locals(frame)
+def _in_reach(local: dict[str, Any]) -> Iterator[int]:
+    """The ids of the handlers in the configs among variables, *local*, and among the attributes of ``self``."""
     attributes = [value for _, value in entries(ask(local.get("self"), "__dict__"))]
     for config in (*local.values(), *attributes):
         for key, value in entries(config) if is_a(config, dict) else ():

@@ -7,6 +7,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
+from pytest_lc_callbacks._stack import render_place
+
 # Since this version of langgraph a compiled graph adds a call's callbacks to the inherited handlers (langgraph#7926).
 _ADDS_SINCE = (1, 2, 3)
 
@@ -36,10 +38,9 @@ class Given(NamedTuple):
     classes: tuple[str, ...] = ()
     """The names of the handlers' classes that stand in the list in place of instances."""
 
-    place: str | None = None
-    """The line that made the call: ``test_chain.py:12``. An async call shows it where no task stands between."""
-
     file: str | None = None
+    """The file of the call; an async call shows it where no task stands between."""
+
     line: int = 0
 
     entry: str | None = None
@@ -56,6 +57,11 @@ class Given(NamedTuple):
 
     in_reach: frozenset[int] = frozenset()
     """The ids of the handlers in the configs that the calling code has in variables, or in attributes of ``self``."""
+
+    @property
+    def place(self) -> str | None:
+        """The line that made the call: ``test_chain.py:12``."""
+        return None if self.file is None else render_place(self.file, self.line)
 
 
 @cache
