@@ -120,11 +120,13 @@ def test_warnings_that_are_errors(run):
     `-W error` makes a failure of the warning, with the same words, and lists several together.
     """
     both = """
+from langchain_core.callbacks import BaseCallbackHandler
+
 def test_it(fake_chat_model):
     run = CallbackManager.configure().on_chain_start(None, {}, name="mine")
     run.on_chain_end({})
     run.on_chain_end({})
-    RunnableLambda(lambda text: fake_chat_model.invoke(text, {"callbacks": []}), name="outer").invoke("hi")
+    RunnableLambda(lambda text: fake_chat_model.invoke(text, {"callbacks": [BaseCallbackHandler()]}), name="outer").invoke("hi")
 """
     result = run(both, "-Werror::pytest_lc_callbacks.CallbackFindingWarning")
 
