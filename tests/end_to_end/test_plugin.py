@@ -126,7 +126,8 @@ def test_it(fake_chat_model):
     run = CallbackManager.configure().on_chain_start(None, {}, name="mine")
     run.on_chain_end({})
     run.on_chain_end({})
-    RunnableLambda(lambda text: fake_chat_model.invoke(text, {"callbacks": [BaseCallbackHandler()]}), name="outer").invoke("hi")
+    config = {"callbacks": [BaseCallbackHandler()]}
+    RunnableLambda(lambda text: fake_chat_model.invoke(text, config), name="outer").invoke("hi")
 """
     result = run(both, "-Werror::pytest_lc_callbacks.CallbackFindingWarning")
 
