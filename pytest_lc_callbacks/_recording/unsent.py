@@ -183,8 +183,10 @@ def _explain_agent_events(asked: _Asked) -> Proof | None:
 
 def _explain_retry(asked: _Asked) -> Proof | None:
     """Runs were tried again, and no ``retry`` was sent."""
+    if not asked.lacks("retry"):
+        return None
     again = [run for run in asked.runs if any((text_of(tag) or "").startswith("retry:attempt:") for tag in run.tags)]
-    if not asked.lacks("retry") or not again:
+    if not again:
         return None
     return Proof(_causes.NO_RETRY_EVENT, f"{_labels(again)} was tried again, in a run of its own.")
 
