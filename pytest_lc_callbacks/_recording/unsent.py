@@ -216,8 +216,9 @@ def _explain_configurable(asked: _Asked) -> Proof | None:
 
 def explain_configurable(keys: Iterable[Any], runs: Iterable[Run], configurable: Collection[str]) -> Proof | None:
     """That a key is no metadata of any of these *runs*, and *configurable* in the config of a call."""
-    there = {text_of(key) for run in runs for key, _ in entries(run.metadata)}
-    key = next((text for text in map(text_of, keys) if text in configurable and text not in there), None)
+    asked = [text for text in map(text_of, keys) if text in configurable]
+    there = {text_of(key) for run in runs for key, _ in entries(run.metadata)} if asked else set()
+    key = next((text for text in asked if text not in there), None)
     if key is None:
         return None
     return Proof(_causes.CONFIGURABLE, f'{key!r} stands in config["configurable"], and in no run\'s metadata.')
