@@ -6,6 +6,7 @@ import pytest
 
 POLLER = """
 import threading
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableLambda
 import pytest
 
@@ -17,7 +18,7 @@ class Poller(threading.Thread):
 
     def run(self):
         inner = RunnableLambda(str, name="inner")
-        chain = RunnableLambda(lambda value: inner.invoke(value, {"callbacks": []}), name="poll")
+        chain = RunnableLambda(lambda value: inner.invoke(value, {"callbacks": [BaseCallbackHandler()]}), name="poll")
         while not self.stopped:
             chain.invoke(1)
             with self.polled:
@@ -75,6 +76,7 @@ def test_it_is_judged_once(run, pytester):
     What begins while a test is judged changes nothing of the verdict: a hook sees the runs of one moment.
     """
     pytester.makeconftest("""
+        from langchain_core.callbacks import BaseCallbackHandler
         from langchain_core.runnables import RunnableLambda
 
         seen = []
@@ -82,7 +84,7 @@ def test_it_is_judged_once(run, pytester):
         def pytest_lc_callbacks_finding(item, finding, level):
             late = RunnableLambda(str, name="late")
             for _ in range(3):
-                RunnableLambda(lambda value: late.invoke(value, {"callbacks": []})).invoke(1)
+                RunnableLambda(lambda value: late.invoke(value, {"callbacks": [BaseCallbackHandler()]})).invoke(1)
             [run] = finding.runs
             seen.append((finding.name, run.label, len(run.events)))
 
@@ -90,11 +92,12 @@ def test_it_is_judged_once(run, pytester):
             terminalreporter.write_line(f"seen: {seen}")
     """)
     result = run("""
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableLambda
 
 def test_it(recording_handler):
     inner = RunnableLambda(str, name="inner")
-    RunnableLambda(lambda value: inner.invoke(value, {"callbacks": []})).invoke(1)
+    RunnableLambda(lambda value: inner.invoke(value, {"callbacks": [BaseCallbackHandler()]})).invoke(1)
     assert False
 """)
 
@@ -137,7 +140,7 @@ POOL.submit(str).result()
 
 def orphan(name):
     inner = RunnableLambda(str, name=name)
-    RunnableLambda(lambda value: inner.invoke(value, {"callbacks": []})).invoke(1)
+    RunnableLambda(lambda value: inner.invoke(value, {"callbacks": [BaseCallbackHandler()]})).invoke(1)
 
 def test_it(poller, recording_handler):
     poller.wait_for(5)
