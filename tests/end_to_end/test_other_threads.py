@@ -180,6 +180,7 @@ def test_it(poller, recording_handler):
 BROKEN = """
 import threading
 from langchain_core.callbacks import BaseCallbackHandler, CallbackManager
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableLambda
 import pytest
 
