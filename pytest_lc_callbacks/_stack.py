@@ -6,7 +6,6 @@ import inspect
 import os
 import re
 import sys
-import sysconfig
 import threading
 from enum import Enum
 from functools import lru_cache
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 _OURS = __name__.partition(".")[0]
-_STDLIB = tuple({sysconfig.get_path("stdlib") + os.sep, sysconfig.get_path("platstdlib") + os.sep})
+_STDLIB = str(Path(os.__file__).parent) + os.sep
 _PACKAGES = ("site-packages", "dist-packages")
 # Packages built on LangChain stand between its frames and the user's: langsmith wraps the hooks of a middleware.
 _LANGCHAINS = {"langchain", "langchain_core", "langchain_classic", "langgraph", "langsmith", "deepagents"}
@@ -64,7 +63,7 @@ def is_library(file: str) -> bool:
 
 def is_standard_library(file: str) -> bool:
     """Whether *file* is Python's own."""
-    return file.startswith(("<frozen", *_STDLIB)) and not _is_installed(file)
+    return file.startswith(("<frozen", _STDLIB)) and not _is_installed(file)
 
 
 def call_behind(frame: FrameType | None) -> CallSite:

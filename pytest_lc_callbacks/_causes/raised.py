@@ -1,0 +1,112 @@
+"""Why a handler raised."""
+
+from __future__ import annotations
+
+from pytest_lc_callbacks._causes.cause import Cause
+
+MANAGER_IN_CONFIG = Cause(
+    "manager-in-config",
+    'Inside a function, config["callbacks"] is a callback manager and no list. To add a handler, pass '
+    'merge_configs(config, {"callbacks": [handler]}), from langchain_core.runnables.config.',
+)
+SERIALIZED_NONE = Cause(
+    "serialized-none",
+    'LangChain sends serialized=None for almost every chain and retriever. The name of the run is in kwargs["name"].',
+)
+NAME_NONE = Cause(
+    "name-none",
+    "LangChain sends name=None for models and tools unless the call has a run_name. Theirs is in "
+    'serialized["name"], or the last entry of serialized["id"].',
+)
+LLM_OUTPUT_NONE = Cause(
+    "llm-output-none",
+    "response.llm_output is None in streams and in most models. What was used is in "
+    "response.generations[0][0].message.usage_metadata.",
+)
+INPUTS_NONE = Cause(
+    "inputs-none",
+    "LangChain sends inputs=None for a tool that is called with a plain string: it is in input_str.",
+)
+UNHEARD_PARENT = Cause(
+    "unheard-parent",
+    "A handler that was given to one component (its constructor, or with_config on a step) hears that component alone, "
+    "and still gets the id of the parent run.",
+)
+UNHEARD_START = Cause(
+    "unheard-start",
+    "A handler may miss a start (ignore_..., an inline handler beside a text LLM), and a run may end twice. Use .get() "
+    "or .pop(run_id, None).",
+)
+PARENT_ENDED = Cause(
+    "parent-ended",
+    "A task or thread that a function starts and does not wait for may begin its runs after the function's run has "
+    "ended. A handler that forgets a run at its end does not find the parent then: wait for the task, or let the "
+    "handler take an unknown parent.",
+)
+SHARED_STATE = Cause(
+    "shared-state",
+    "A container in the body of a class belongs to the class: every instance writes into the same one. Make it in "
+    "__init__.",
+    source="measured, Python 3.11 to 3.13",
+)
+INPUT_STR = Cause(
+    "input-str",
+    'The input_str of a tool is str() of its arguments, which is no JSON. The arguments are in kwargs["inputs"].',
+)
+HISTORY_KEY = Cause(
+    "history-key",
+    "RunnableWithMessageHistory saves a turn in a handler of LangChain's own: where a key names nothing, LangChain "
+    "swallows the KeyError, and the history stays as it was. Look at output_messages_key and input_messages_key.",
+)
+HANDLER_THREAD = Cause(
+    "handler-thread",
+    "LangChain calls handlers in threads of an executor: those of an agent's tools and of a batch, and a plain handler "
+    "in any async run. What belongs to one thread (threading.local, a connection, an event loop) is not there: take it "
+    "in __init__, or use what may be used in any thread.",
+)
+ASSERT_IN_HANDLER = Cause(
+    "assert-in-handler",
+    "LangChain swallows an AssertionError like any other exception: an assert inside a handler checks nothing. Record "
+    "what the handler gets (recording_handler, or spy_on(handler)), and assert after the run.",
+)
+STOP_ITERATION = Cause(
+    "stop-iteration",
+    "A bare next() raises StopIteration when nothing is left. In an async run LangChain calls a plain handler in a "
+    "thread, and asyncio cannot hand a StopIteration back from there: on Python 3.11 and 3.12 the run may wait for "
+    "ever. Write next(..., default).",
+    source="measured, Python 3.11 to 3.13",
+)
+SIGNATURE = Cause(
+    "handler-signature",
+    "LangChain passes more arguments than most handlers need. Let the method accept the rest: def on_...(self, ..., "
+    "**kwargs).",
+)
+TOKEN_BY_KEYWORD = Cause(
+    "token-by-keyword",
+    "In sync runs LangChain passes the token by keyword (token=...), in async runs by position. Name it in the "
+    "signature: def on_llm_new_token(self, token, **kwargs).",
+)
+CONTEXT_PER_EVENT = Cause(
+    "context-per-event",
+    "LangChain copies the context for each event of an async run: what a handler sets in a ContextVar is gone at the "
+    "next event. Keep it in a dict, under the run_id.",
+)
+LOOP_PER_CALL = Cause(
+    "loop-per-call",
+    "In a sync run LangChain gives every call of a coroutine handler an event loop of its own: the handler must not "
+    "keep locks, events, queues or clients that belong to another loop.",
+)
+RAISE_ERROR_IN_COROUTINE = Cause(
+    "raise-error-coroutine",
+    "raise_error = True does not help a coroutine handler in a sync run: LangChain swallows what it raises.",
+)
+CLASS_AS_HANDLER = Cause(
+    "class-as-handler",
+    "LangChain leaves out a handler whose ignore_llm (or ignore_chain, ...) is true, and in a class that is a property "
+    "object: a class in a list of callbacks declines everything, without a word.",
+)
+NO_BASE_HANDLER = Cause(
+    "no-base-handler",
+    "LangChain asks every handler for attributes such as raise_error and ignore_llm, and its call fails where one is "
+    "missing. Derive the handler from BaseCallbackHandler, which has them all.",
+)
