@@ -26,6 +26,7 @@ from pytest_lc_callbacks._scopes import (
     Origin,
     ScopeTable,
     compare_recordings,
+    find_parents,
     find_text,
 )
 from pytest_lc_callbacks._stack import call_behind, is_called_by_fallbacks
@@ -219,7 +220,7 @@ class Observer(RecordingHandler):
 
     def _compute(self, heard: list[Run]) -> ObservedRuns:
         origins = self._origins_of(heard)
-        parents = _parents(heard, origins)
+        parents = find_parents(heard, origins)
         earlier = self._find_earlier(heard, parents)
         runs = [run for run in heard if run not in earlier] if earlier else heard
         phases = self._phases_of(runs)
@@ -287,19 +288,6 @@ class Observer(RecordingHandler):
         if self._cleared is None:
             return place, body
         return f"{place} since the observer's clear()", max(body, self._cleared)
-
-
-def _parents(runs: list[Run], origins: dict[Run, Origin]) -> dict[Run, Run]:
-    """The run that each of *runs* began in: its parent, or else the run that LangChain's context held."""
-    found = {run: run.parent for run in runs if run.parent is not None}
-    inside = {run: id_key(origin.inside) for run, origin in origins.items() if origin.inside is not None}
-    # Several runs can share an id: the context held the last one that had begun.
-    latest: dict[Any, Run] = {}
-    for run in runs if inside else ():
-        if run in inside and inside[run] in latest:
-            found[run] = latest[inside[run]]
-        latest[run._id_key] = run
-    return found
 
 
 class _Section(Recording):

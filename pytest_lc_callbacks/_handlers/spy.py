@@ -12,8 +12,6 @@ from contextvars import ContextVar
 from types import CoroutineType, MethodType
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, BaseCallbackManager
-
 from pytest_lc_callbacks._by_identity import ByIdentity
 from pytest_lc_callbacks._handlers.copies import COPIES, Copies
 from pytest_lc_callbacks._handlers.handler_recording import (
@@ -25,10 +23,14 @@ from pytest_lc_callbacks._handlers.handler_recording import (
 from pytest_lc_callbacks._handlers.making import note_copied, note_initialised
 from pytest_lc_callbacks._handlers.payload_changes import PayloadChange, PayloadWatch
 from pytest_lc_callbacks._handlers.recorder import RecordingHandler
+from pytest_lc_callbacks._handlers.refusals import refuse
 from pytest_lc_callbacks._patches import Patches, Shown, leave, named, own, subclasses
 from pytest_lc_callbacks._recording import EVENT_NAMES, Recording
 from pytest_lc_callbacks._scopes import ScopedRecording
-from pytest_lc_callbacks._words import listing, repr_short
+from pytest_lc_callbacks._words import listing
+
+if TYPE_CHECKING:
+    from langchain_core.callbacks import BaseCallbackHandler
 
 _METHODS = {f"on_{name}": name for name in EVENT_NAMES if hasattr(RecordingHandler, f"on_{name}")}
 _Call = tuple[int, str, Any]
@@ -194,7 +196,7 @@ class Spies:
             TypeError: If *target* cannot be spied on, with the reason.
         """
         __tracebackhide__ = True
-        _refuse(target)
+        refuse(target)
         for spy in self.spies:
             if spy._target is target:
                 return spy
@@ -384,46 +386,3 @@ def _is_raised(error: BaseException, name: str) -> bool:
     if isinstance(error, NotImplementedError) and name == "chat_model_start":
         return False
     return isinstance(error, Exception) or type(error).__name__ not in ("CancelledError", "GeneratorExit")
-
-
-def _refuse(target: Any) -> None:
-    """
-    Refuse a *target* that cannot be spied on.
-
-    Raises:
-        TypeError: With the reason.
-    """
-    __tracebackhide__ = True
-    cls = target if isinstance(target, type) else type(target)
-    reason = _why_not(target, cls)
-    if reason:
-        raise TypeError(f"spy_on({repr_short(target, 60)}): {reason}")
-
-
-def _why_not(target: Any, cls: type) -> str | None:
-    if cls.__module__.startswith("unittest.mock"):
-        return (
-            "a mock keeps its calls itself: ask it, as in handler.on_llm_end.call_args_list, or use recording_handler "
-            "instead of the mock"
-        )
-    if issubclass(cls, RecordingHandler):
-        return "a RecordingHandler records what it receives: ask it directly"
-    if issubclass(cls, Recording):
-        return "this is a Recording, not a handler: ask it directly"
-    if isinstance(target, (list, tuple, set)):
-        return "it takes one handler, or a class of them: call it for each"
-    if issubclass(cls, BaseCallbackManager):
-        return "a callback manager is no handler: pass each of its .handlers"
-    if cls in (BaseCallbackHandler, AsyncCallbackHandler) and target is cls:
-        return "this would be every handler there is, LangChain's own included: pass your handler, or its class"
-    if not _is_handler(cls):
-        return "expected a callback handler or a class of them, with methods like on_llm_end"
-    return None
-
-
-def _is_handler(cls: type) -> bool:
-    if issubclass(cls, BaseCallbackHandler):
-        return True
-    # LangChain takes anything that looks like a handler.
-    looks = [name for name in EVENT_NAMES if inspect.getattr_static(cls, f"on_{name}", None) is not None]
-    return bool(looks) and inspect.getattr_static(cls, "raise_error", None) is not None

@@ -9,9 +9,8 @@ from typing import Any, Literal, NoReturn
 from uuid import UUID
 
 from pytest_lc_callbacks._recording.names import is_end, is_start
-from pytest_lc_callbacks._recording.records import Facts, Records, id_key, id_of, payload_of, read_facts
+from pytest_lc_callbacks._recording.records import Facts, Records, id_key, id_of, payload_of, read_facts, step_of
 from pytest_lc_callbacks._recording.shortcuts import SHORTCUTS, Shortcuts, find_inputs
-from pytest_lc_callbacks._values import text_of
 from pytest_lc_callbacks._words import count, label
 
 
@@ -392,19 +391,9 @@ class Run:
         """Whether the tags of LangChain or langgraph say that both start at once, in either order."""
         if self._parent_id_key != other._parent_id_key:
             return False
-        steps = [_step(run.tags) for run in (self, other)]
-        return steps[0] is not None and steps[0] == steps[1]
+        step = step_of(self.tags)
+        return step is not None and step == step_of(other.tags)
 
     def _same_recording_as(self, other: Run) -> bool:
         """Whether the same handler heard both."""
         return self._log is other._log
-
-
-def _step(tags: Iterable[str]) -> str | None:
-    """A step of a graph or of a `RunnableParallel`, as the *tags* name it: runs of one step start at once."""
-    for tag in filter(None, map(text_of, tags)):
-        if tag.startswith("graph:step:"):
-            return tag
-        if tag.startswith("map:key:"):
-            return "map"
-    return None

@@ -24,7 +24,7 @@ from pytest_lc_callbacks._recording.tool_calls import (
     render_calls,
 )
 from pytest_lc_callbacks._recording.tree import RunTree, RunTreeText
-from pytest_lc_callbacks._recording.unsent import explain_same_failure, explain_unsent
+from pytest_lc_callbacks._recording.unsent import explain_several, explain_unsent
 from pytest_lc_callbacks._values import is_a
 from pytest_lc_callbacks._words import count, headline, hint, listing, repr_short, shown
 
@@ -105,7 +105,7 @@ class Recording(Questions):
             return found[0]
         wanted = _render_wanted(name, attributes)
         if found:
-            lines = [*event_lines(found, tell_apart=True), *_explain_several(found)]
+            lines = [*event_lines(found, tell_apart=True), *explain_several(found)]
             raise AssertionError(_join(f"expected one {wanted}, but there are {len(found):,}", lines))
         same_name = self.where(name).events if name else []
         lines = self._candidates(same_name)
@@ -375,14 +375,6 @@ def _read_classes(ignore: Any) -> tuple[type[BaseException], ...]:
 def _describe_failure(event: Event) -> str:
     run = event.run.label if event.run else "a run"
     return f"{run} answered with an error" if event.tool_failed else f"{run} raised {repr_short(event.error)}"
-
-
-def _explain_several(found: Sequence[Event]) -> list[str]:
-    """The hint that all of these events are of one failure."""
-    errors = {id(event.error) for event in found if event.error is not None}
-    is_one = len(errors) == 1 and all(event.error is not None for event in found)
-    same = explain_same_failure(event.run for event in found if event.run is not None) if is_one else None
-    return [same.hint] if same else []
 
 
 def _render_wanted(name: str | None, attributes: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -147,6 +147,16 @@ def read_facts(record: Sequence[Any], *, is_start: bool) -> Facts:
         return facts
     payload = payload_of(rest)
     return facts._replace(run_name=_display_name(payload), run_type=_run_type(name, payload))
+
+
+def step_of(tags: Iterable[Any]) -> str | None:
+    """A step of a graph or of a `RunnableParallel`, as the *tags* name it: runs of one step start at once."""
+    for tag in filter(None, map(text_of, tags)):
+        if tag.startswith("graph:step:"):
+            return tag
+        if tag.startswith("map:key:"):
+            return "map"
+    return None
 
 
 def _display_name(payload: Mapping[str, Any]) -> str | None:

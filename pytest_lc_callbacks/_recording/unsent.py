@@ -271,6 +271,14 @@ def explain_same_failure(runs: Iterable[Run]) -> Proof | None:
     return None
 
 
+def explain_several(found: Sequence[Event]) -> list[str]:
+    """The hint that all of these events are of one failure."""
+    errors = {id(event.error) for event in found if event.error is not None}
+    is_one = len(errors) == 1 and all(event.error is not None for event in found)
+    same = explain_same_failure(event.run for event in found if event.run is not None) if is_one else None
+    return [same.hint] if same else []
+
+
 def find_remarks(words: Collection[str], recording: Questions, report: ObserverReport) -> Iterator[Proof]:
     """
     What is proven about a *recording* of which a failing test speaks in these *words*.

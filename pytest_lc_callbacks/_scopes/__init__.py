@@ -4,7 +4,13 @@ from pytest_lc_callbacks._scopes.assertions import ScopedRecording
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 from pytest_lc_callbacks._scopes.given import EMPTY, INHERITED, LIST, MANAGER, NONE, Given
 from pytest_lc_callbacks._scopes.nowhere import find_text
-from pytest_lc_callbacks._scopes.observed_runs import ACTIVE_OBSERVERS, ActiveObserver, ObservedRuns, Origin
+from pytest_lc_callbacks._scopes.observed_runs import (
+    ACTIVE_OBSERVERS,
+    ActiveObserver,
+    ObservedRuns,
+    Origin,
+    find_parents,
+)
 from pytest_lc_callbacks._scopes.payloads import OTHER_PAYLOAD, sent_otherwise
 from pytest_lc_callbacks._scopes.report import report
 from pytest_lc_callbacks._scopes.table import ScopeTable, compare_recordings
@@ -26,6 +32,7 @@ __all__ = [
     "ScopeTable",
     "ScopedRecording",
     "compare_recordings",
+    "find_parents",
     "find_text",
     "find_unawaited",
     "report",

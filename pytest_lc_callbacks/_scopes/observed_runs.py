@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from pytest_lc_callbacks._causes import FALLBACKS
-from pytest_lc_callbacks._recording import Run
+from pytest_lc_callbacks._recording import Run, id_key
 from pytest_lc_callbacks._scopes.given import Given
 from pytest_lc_callbacks._stack import CallSite
 from pytest_lc_callbacks._values import entries, entry, is_a, items
@@ -219,3 +219,16 @@ def active_observer() -> ActiveObserver | None:
     observers, here = ACTIVE_OBSERVERS.observers, get_ident()
     own = [observer for observer in observers if observer._test_thread == here]
     return (own or observers)[-1] if observers else None
+
+
+def find_parents(runs: Sequence[Run], origins: Mapping[Run, Origin]) -> dict[Run, Run]:
+    """The run that each of *runs* began in: its parent, or else the run that LangChain's context held."""
+    found = {run: run.parent for run in runs if run.parent is not None}
+    inside = {run: id_key(origin.inside) for run, origin in origins.items() if origin.inside is not None}
+    # Several runs can share an id: the context held the last one that had begun.
+    latest: dict[Any, Run] = {}
+    for run in runs if inside else ():
+        if run in inside and inside[run] in latest:
+            found[run] = latest[inside[run]]
+        latest[run._id_key] = run
+    return found

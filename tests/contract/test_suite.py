@@ -49,31 +49,21 @@ def test_a_class_alone_is_all_there_is_to_write(pytester):
     )
 
 
-def test_the_report_comes_from_workers_too(pytester):
-    """
-    Under pytest-xdist the results travel on the test reports, and the controller prints one report.
-    """
-    pytest.importorskip("xdist")
-    pytester.makepyfile(HANDLER)
-
-    result = pytester.runpytest("-n", "2")
-
-    assert result.parseoutcomes()["failed"] == 1
-    result.stdout.fnmatch_lines(["*::TestUsage: * checks: * passed, 1 failed, 1 advice, 18 declined"])
-
-
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "xdist"])
 def test_the_outputs_have_the_report(pytester, workers):
     """
-    The JSON has a line of the handler with every check, by itself and under pytest-xdist, and the page shows it.
+    The terminal has one report of the handler, by itself and where the results come from pytest-xdist's workers; the
+    JSON has a line of it with every check, and the page shows it.
     """
     pytest.importorskip("jinja2")
     if workers:
         pytest.importorskip("xdist")
     pytester.makepyfile(HANDLER)
 
-    pytester.runpytest("--lc-callbacks-json=a.jsonl", "--lc-callbacks-report=a.html", *workers)
+    result = pytester.runpytest("--lc-callbacks-json=a.jsonl", "--lc-callbacks-report=a.html", *workers)
 
+    assert result.parseoutcomes()["failed"] == 1
+    result.stdout.fnmatch_lines(["*::TestUsage: * checks: * passed, 1 failed, 1 advice, 18 declined"])
     lines = [json.loads(line) for line in (pytester.path / "a.jsonl").read_text(encoding="utf-8").splitlines()]
     (told,) = [line for line in lines if line["kind"] == "capabilities"]
     assert [problem(line) for line in lines] == [None] * len(lines)

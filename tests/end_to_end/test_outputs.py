@@ -188,13 +188,12 @@ def test_what_a_line_says(suite):
     assert tests["test_plain"]["watched"] is False
 
 
-@pytest.mark.parametrize("dist", ["load", "loadgroup"])
-def test_workers(suite, dist):
+def test_workers(suite):
     """
     pytest-xdist's workers give the same lines as a plain run, up to order and times.
     """
     suite.runpytest("--lc-callbacks-json=plain.jsonl")
-    suite.runpytest("--lc-callbacks-json=many.jsonl", "-n", "2", "--dist", dist)
+    suite.runpytest("--lc-callbacks-json=many.jsonl", "-n", "2")
 
     plain, many = (by_name(suite.path / name) for name in ("plain.jsonl", "many.jsonl"))
 
