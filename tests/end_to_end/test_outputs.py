@@ -188,12 +188,13 @@ def test_what_a_line_says(suite):
     assert tests["test_plain"]["watched"] is False
 
 
-def test_workers(suite):
+@pytest.mark.parametrize("dist", ["load", "loadgroup"])
+def test_workers(suite, dist):
     """
     pytest-xdist's workers give the same lines as a plain run, up to order and times.
     """
     suite.runpytest("--lc-callbacks-json=plain.jsonl")
-    suite.runpytest("--lc-callbacks-json=many.jsonl", "-n", "2")
+    suite.runpytest("--lc-callbacks-json=many.jsonl", "-n", "2", "--dist", dist)
 
     plain, many = (by_name(suite.path / name) for name in ("plain.jsonl", "many.jsonl"))
 
