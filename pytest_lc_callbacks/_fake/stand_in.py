@@ -41,7 +41,7 @@ class StandIn:
 
     def __init__(self, fake: Any, classes: tuple[Any, ...]) -> None:
         self.fake = fake
-        self.is_on = True
+        self.is_on: bool = True
         bases = (BaseChatModel, BaseLLM) if isinstance(fake, BaseChatModel) else (BaseLLM,)
         self._classes = read_classes(classes, bases, type(fake).__name__)
         self._patches = Patches()

@@ -56,8 +56,8 @@ class ToolFault:
     def __init__(
         self, name: str, fault: Any, *, times: int | None = None, on_call: int | None = None, after: float = 0
     ) -> None:
-        self.name = _read_name(name)
-        self.struck = 0
+        self.name: str = _read_name(name)
+        self.struck: int = 0
         """How many calls failed so far."""
         self._fault = _read_fault(fault)
         self._first = _read_count("on_call", on_call, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -24,7 +24,7 @@ class Records:
 
     def __init__(self) -> None:
         self._flat: list[Any] = []
-        self.extend = self._flat.extend
+        self.extend: Callable[[Iterable[Any]], None] = self._flat.extend
         """Store the fields of one record; safe in any number of threads, since one call stores all of them."""
 
     def __len__(self) -> int:
