@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pytest_lc_callbacks._words import count, truncate
+from pytest_lc_callbacks._words import count, safe
 
 _MARKS = {"failed": "FAILED", "expected": "expected", "advice": "advice", "declined": "declined"}
 _WIDTH = 110
@@ -36,7 +36,7 @@ def _suite_lines(name: str, results: list[Mapping[str, Any]]) -> Iterator[str]:
             yield from _declined(by_outcome.get(outcome, []))
             continue
         for result in by_outcome.get(outcome, []):
-            yield truncate(f"  {mark:8}  {result['check']}: {result['reason']}", _WIDTH)
+            yield _line(mark, result["check"], result["reason"])
 
 
 def _declined(results: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -46,4 +46,8 @@ def _declined(results: list[Mapping[str, Any]]) -> Iterator[str]:
         by_reason.setdefault(str(result["reason"]), []).append(str(result["check"]))
     for reason, checks in by_reason.items():
         what = checks[0] if len(checks) == 1 else count(len(checks), "check")
-        yield truncate(f"  declined  {what}: {reason}", _WIDTH)
+        yield _line("declined", what, reason)
+
+
+def _line(mark: str, what: str, reason: str) -> str:
+    return f"  {mark:8}  {safe(f'{what}: {reason}', _WIDTH - 12)}"

@@ -17,7 +17,7 @@ class ContractResults:
     """Collects the results of all checks of a session, also of those that ran in pytest-xdist's workers."""
 
     def __init__(self) -> None:
-        self.results: list[dict[str, Any]] = []
+        self._results: dict[tuple[str, str], dict[str, Any]] = {}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -33,19 +33,19 @@ class ContractResults:
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the result off the report, wherever the test ran."""
+        """Take the result off the report, wherever the test ran; of a check that is run again the last counts."""
         result = getattr(report, "lc_callbacks_contract", None)
         if result is not None:
-            self.results.append(result)
+            self._results[report.nodeid, str(getattr(report, "worker_id", ""))] = result
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the capability report."""
-        if not self.results:
+        if not self._results:
             return
         from pytest_lc_callbacks._contract.report import capability_report
 
         terminalreporter.section("callback handler capabilities")
-        for line in capability_report(self.results):
+        for line in capability_report(self._results.values()):
             terminalreporter.write_line(line)
 
 

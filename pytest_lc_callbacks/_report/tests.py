@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pytest_lc_callbacks._redaction import redact
 from pytest_lc_callbacks._report.export import as_text
 from pytest_lc_callbacks._report.lines import Line, made
-from pytest_lc_callbacks._words import one_line, printable, truncate
+from pytest_lc_callbacks._words import one_line, printable, shown, truncate
 
 _QUOTES = "'\""
 _RUNS = ("watched", "findings", "handlers", "runs", "left_out", "totals")
@@ -84,7 +83,7 @@ class TestLines:
         file, number, _ = location
         return made(
             "test",
-            test=printable(redact(key[0])),
+            test=shown(key[0]),
             attempt=self._attempts.get(key, 0) + 1,
             outcome="passed",
             file=printable(file) if file else None,
@@ -136,10 +135,10 @@ def _failure(report: Any, category: str, data: dict[str, Any]) -> dict[str, str]
         return None
     if told is None:
         # A report that no process of ours made, such as that of a worker that crashed.
-        text = printable(redact(reason or report.longreprtext))
+        text = shown(reason or report.longreprtext)
         told = {"message": truncate(one_line(text), 500), "text": text}
     elif category in ("xfailed", "xpassed") and reason:
-        told = {**told, "message": printable(redact(one_line(reason)))}
+        told = {**told, "message": shown(one_line(reason))}
     return {"when": str(report.when), "message": told["message"], "text": told["text"]}
 
 
@@ -150,7 +149,7 @@ def _subtest(report: Any, category: str, failure: dict[str, str] | None) -> dict
     params = ", ".join(f"{name}={as_text(value).strip(_QUOTES)}" for name, value in given)
     name = " ".join(filter(None, [context.msg and f"[{context.msg}]", params and f"({params})"]))
     return {
-        "name": truncate(printable(redact(one_line(name or "(subtest)"))), 300),
+        "name": truncate(shown(one_line(name or "(subtest)")), 300),
         "outcome": "failed" if report.failed else "skipped" if report.skipped else "passed",
         "message": failure["message"] if failure else "",
     }

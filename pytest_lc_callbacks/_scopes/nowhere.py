@@ -45,8 +45,17 @@ def _places(run: Run, text: str) -> Iterator[str]:
     label = safe(run.label)
     for event in run.events:
         for path, value in _texts(_sent(event), "", 0, set()):
-            if text in _MADE.sub("", value):
+            if _stands_in(value, text):
                 yield f"{event.name} of {label}: {path}"
+
+
+def _stands_in(value: str, text: str) -> bool:
+    """Whether *text* stands in *value* elsewhere than as a part of an id; a whole id is what the test looks for."""
+    if text not in value:
+        return False
+    ids = [found.span() for found in _MADE.finditer(value) if len(found[0]) > len(text)]
+    places = (found.start() for found in re.finditer(f"(?={re.escape(text)})", value))
+    return any(not any(start <= place and place + len(text) <= end for start, end in ids) for place in places)
 
 
 def _sent(event: Event) -> dict[str, Any]:

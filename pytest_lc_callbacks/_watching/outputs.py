@@ -41,7 +41,8 @@ class Outputs:
         self._watched_key = watched_key
         self._item: pytest.Item | None = None
         self._lines = TestLines()
-        self._capabilities: dict[str, list[dict[str, Any]]] = {}
+        # By handler, then by test and worker: of a check that is run again the last outcome counts.
+        self._capabilities: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
         self._written = 0
         self._file: IO[str] | None = None
         self._path: Path | None = None
@@ -92,7 +93,8 @@ class Outputs:
         data = report.__dict__.pop(DATA, None)
         capability = report.__dict__.pop(CAPABILITY, None)
         if capability is not None:
-            self._capabilities.setdefault(str(capability["handler"]), []).append(capability["check"])
+            key = (report.nodeid, str(getattr(report, "worker_id", "")))
+            self._capabilities.setdefault(str(capability["handler"]), {})[key] = capability["check"]
         category = self._config.hook.pytest_report_teststatus(report=report, config=self._config)[0]
         for line in self._lines.add(report, category, json.loads(data) if data else {}):
             self._write(line)
@@ -106,7 +108,7 @@ class Outputs:
         for line in self._lines.unfinished():
             self._write(line)
         for handler, checks in self._capabilities.items():
-            write_line(self._file, made("capabilities", handler=handler, checks=checks))
+            write_line(self._file, made("capabilities", handler=handler, checks=list(checks.values())))
         write_line(self._file, made("end", exit_status=int(exitstatus), tests=self._written))
         self._write_page()
         self._write_summary()

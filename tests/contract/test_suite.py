@@ -79,6 +79,54 @@ def test_the_outputs_have_the_report(pytester, workers):
     assert f'<td>{failed["name"]}</td><td class="worse">failed</td>' in (pytester.path / "a.html").read_text("utf-8")
 
 
+SHAKY = """
+from langchain_core.callbacks import BaseCallbackHandler
+from pytest_lc_callbacks._contract.check import check
+from pytest_lc_callbacks.contract import CallbackHandlerTests
+
+class TestShaky(CallbackHandlerTests):
+    tries = []
+
+    def make_handler(self):
+        return BaseCallbackHandler()
+
+    @check()
+    def test_third_time(self):
+        self.tries.append(1)
+        assert len(self.tries) == 3, f"try {len(self.tries)}"
+
+    @check()
+    def test_falls_short(self):
+        raise AssertionError("for the key sk-proj-abcdefghijklmnopqrstuvwx")
+"""
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["alone", "xdist"])
+def test_a_check_that_is_run_again_stands_once(pytester, workers):
+    """
+    With pytest-rerunfailures, the terminal's report and the line of JSON have a check once, with its last outcome, and
+    without the secret in its message.
+    """
+    pytest.importorskip("pytest_rerunfailures")
+    if workers:
+        pytest.importorskip("xdist")
+    pytester.makepyfile(SHAKY)
+
+    result = pytester.runpytest(
+        "--reruns=2", "--lc-callbacks-json=a.jsonl", "-k", "third_time or falls_short", "--tb=no", *workers
+    )
+
+    result.stdout.fnmatch_lines(
+        ["*::TestShaky: 2 checks: 1 passed, 1 failed", "  FAILED    falls_short: for the key [[]redacted]"]
+    )
+    lines = [json.loads(line) for line in (pytester.path / "a.jsonl").read_text("utf-8").splitlines()]
+    (told,) = [line for line in lines if line["kind"] == "capabilities"]
+    assert sorted((check["name"], check["outcome"]) for check in told["checks"]) == [
+        ("falls_short", "failed"),
+        ("third_time", "passed"),
+    ]
+
+
 def test_no_line_of_the_report_without_a_suite(pytester):
     """
     A session with no such class has no line of capabilities.

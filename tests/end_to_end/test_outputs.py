@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import sys
 import venv
 
 import pytest
-from secrets_planted import PLANTED
 
 from pytest_lc_callbacks._report.lines import read_lines
 from pytest_lc_callbacks._report.schema import json_schema
@@ -391,100 +389,6 @@ def test_github_appends(suite, monkeypatch):
     suite.runpytest(f"--lc-callbacks-summary={path}")
 
     assert path.read_text().startswith("before\n## LangChain callbacks: ")
-
-
-SECRETS = """
-import pytest
-from langchain_core.runnables import RunnableLambda
-from langchain_core.tools import tool
-
-from pytest_lc_callbacks import FakeChatModel
-
-SECRET = {secret!r}
-
-
-@tool
-def look(key: str) -> str:
-    "Looks."
-    return SECRET
-
-
-def test_all(recording_handler, fake_chat_model):
-    fake_chat_model.respond(tool_calls=[("look", {{"key": SECRET}})]).respond(SECRET)
-    config = {{"callbacks": [recording_handler], "metadata": {{"m": SECRET}}, "tags": [SECRET], "run_name": SECRET}}
-    fake_chat_model.bind_tools([look]).invoke(SECRET, config)
-    look.invoke({{"key": SECRET}}, config)
-    RunnableLambda(lambda x: {{"api": SECRET, "deep": [SECRET]}}).invoke({{"a": SECRET}}, config)
-
-    def fail(x):
-        raise ValueError(SECRET)
-
-    RunnableLambda(fail).invoke(SECRET, config)
-
-
-def test_found(recording_handler, fake_chat_model):
-    fake_chat_model.respond(SECRET).respond(SECRET)
-    fake_chat_model.invoke(SECRET)
-
-
-@pytest.mark.parametrize("key", [SECRET], ids=[SECRET.replace("\\n", " ")])
-def test_id(key, fake_chat_model):
-    fake_chat_model.invoke("x")
-"""
-
-
-@pytest.mark.once
-def test_no_secret_leaves(suite):
-    """
-    None of 40 kinds of secrets, planted in prompts, names, tags, metadata, arguments, errors and test ids, is written.
-    """
-    (suite.path / "test_no_secret_leaves.py").unlink()
-    for number, (text, _) in enumerate(PLANTED.values()):
-        (suite.path / f"test_secret_{number}.py").write_text(SECRETS.format(secret=text))
-    suite.runpytest(
-        "--lc-callbacks-json=a.jsonl", "--lc-callbacks-report=a.html", "--lc-callbacks-summary=a.md", "-q", "--tb=no"
-    )
-
-    written = [json.dumps(line, ensure_ascii=False) for line in lines_of(suite.path / "a.jsonl")]
-    assert len(written) == 3 * len(PLANTED) + 2
-    outputs = {"json": "\n".join(written), "summary": (suite.path / "a.md").read_text()}
-    outputs["page"] = (suite.path / "a.html").read_text()
-    for kind, (_, secret) in PLANTED.items():
-        left = [name for name, text in outputs.items() if secret in text]
-        assert left == [], kind
-    assert len(PLANTED) >= 40
-
-
-def test_rules_of_a_project(suite):
-    """
-    What the hook pytest_lc_callbacks_redact names is taken out of every output, names included.
-    """
-    suite.makeconftest("def pytest_lc_callbacks_redact(config):\n    return [r'ACME', str.lower]\n")
-    suite.makepyfile(
-        """
-        def test_named(fake_chat_model):
-            fake_chat_model.invoke("for ACME", {"run_name": "ACME run", "tags": ["ACME"], "metadata": {"ACME": 1}})
-            raise ValueError("of ACME")
-        """
-    )
-    suite.runpytest("--lc-callbacks-json=a.jsonl", "--lc-callbacks-summary=a.md", "-n", "1", "--tb=no")
-
-    assert "ACME" not in (suite.path / "a.md").read_text()
-    assert "ACME" not in (suite.path / "a.jsonl").read_text()
-
-
-def test_a_rule_that_fails(suite):
-    """
-    Where a project's rule fails, nothing of the test is written but what went wrong.
-    """
-    suite.makeconftest("def pytest_lc_callbacks_redact(config):\n    return [lambda text: 1 / 0]\n")
-    suite.makepyfile("def test_a(fake_chat_model):\n    fake_chat_model.invoke('private words')\n")
-
-    suite.runpytest("--lc-callbacks-json=a.jsonl")
-
-    text = (suite.path / "a.jsonl").read_text()
-    assert "private words" not in text
-    assert "(withheld: expected the hook pytest_lc_callbacks_redact" in text
 
 
 def test_nothing_is_loaded_without_an_option(suite):

@@ -67,6 +67,24 @@ def test_ids_that_langchain_makes_do_not_count(observer):
     observer.assert_nowhere(SECRET)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "01a24711-0000-7000-8000-000000004711",
+        "sig=9f8e7d6c5b4a39281706f5e4d3c2b1a0",
+        "9f8e7d6c5b4a39281706f5e4d3c2b1a0",
+    ],
+)
+def test_a_text_that_looks_like_an_id_counts(observer, text):
+    """
+    A text that has the form of an id, or an id inside, is found where the whole of it stands.
+    """
+    RunnableLambda(str, name="f").invoke(f"for {text}.")
+
+    with pytest.raises(AssertionError, match="chain_start of f: inputs"):
+        observer.assert_nowhere(text)
+
+
 def test_what_is_elsewhere_does_not_count(observer):
     """
     Near miss: a section looks at its own runs alone, and a text that was taken out is nowhere.
