@@ -121,6 +121,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(JUnit(config, of_item.watched_key), "lc_callbacks_junit")
         config.pluginmanager.register(JUnitTrees(config), "lc_callbacks_junit_trees")
+    if config.getoption("ctrf", None):
+        from pytest_lc_callbacks._watching.ctrf import CtrfTrees
+
+        config.pluginmanager.register(CtrfTrees(config), "lc_callbacks_ctrf")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

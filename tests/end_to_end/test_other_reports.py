@@ -87,25 +87,63 @@ def test_no_properties_without_runs(suite):
     assert list(root.iter("property")) == []
 
 
-def test_pytest_html(suite):
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["plain", "xdist"])
+def test_pytest_html(suite, workers):
     """
-    The row of a failing test in pytest-html has the tree.
+    The row of a failing test in pytest-html has the tree once, and the row of a test that passes has none.
     """
     pytest.importorskip("pytest_html", reason="pytest-html is a report of others")
 
-    suite.runpytest("--html=report.html", "--self-contained-html")
+    suite.runpytest("--html=report.html", "--self-contained-html", *workers)
 
     page = html.unescape((suite.path / "report.html").read_text(encoding="utf-8"))
-    assert json.dumps("└── divide")[1:-1] in page
+    assert page.count(json.dumps("└── divide")[1:-1]) == 1
+    assert page.count("LangChain callbacks") == 1
 
 
-def test_pytest_json_ctrf(suite):
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["plain", "xdist"])
+def test_pytest_json_ctrf(suite, workers):
     """
-    pytest-json-ctrf writes its file beside our outputs, with the failure of the test.
+    The row of a failing test in pytest-json-ctrf's file has pytest's trace and below it the tree, once.
     """
+    rows = rows_of_ctrf(suite, "--lc-callbacks-json=a.jsonl", *workers)
+
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "test_fails": "failed",
+        "test_passes": "passed",
+        "test_plain": "passed",
+    }
+    trace = rows["test_fails"]["trace"]
+    assert trace.index("ZeroDivisionError: division by zero") < trace.index("└── divide")
+    assert trace.count("└── divide") == 1
+    assert rows["test_fails"]["message"] == "ZeroDivisionError: division by zero"
+    assert "trace" not in rows["test_passes"]
+
+
+def test_attempts_in_pytest_json_ctrf(suite):
+    """
+    Each attempt of a test that is run again has the tree of its own.
+    """
+    suite.makepyfile(
+        test_suite="""
+        tries = []
+
+        def test_shaky(fake_chat_model):
+            tries.append(1)
+            fake_chat_model.invoke("x", {"run_name": f"try {len(tries)}"})
+            assert len(tries) == 3
+        """
+    )
+
+    row = rows_of_ctrf(suite, "--reruns=2")["test_shaky"]
+
+    assert row["status"] == "passed"
+    assert "trace" not in row
+    assert [[n for n in (1, 2, 3) if f"try {n} " in attempt["trace"]] for attempt in row["retryAttempts"]] == [[1], [2]]
+
+
+def rows_of_ctrf(suite, *options):
     pytest.importorskip("ctrf", reason="pytest-json-ctrf is a report of others")
-
-    suite.runpytest("--ctrf=report.json", "--lc-callbacks-json=a.jsonl")
-
-    tests = json.loads((suite.path / "report.json").read_text())["results"]["tests"]
-    assert {test["status"] for test in tests} == {"passed", "failed"}
+    suite.runpytest("--ctrf=report.json", *options)
+    rows = json.loads((suite.path / "report.json").read_text())["results"]["tests"]
+    return {row["name"].rpartition("::")[2]: row for row in rows}
