@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, NamedTuple
 
 REDACTED = "[redacted]"
@@ -21,12 +22,18 @@ class Shape(NamedTuple):
     markers: tuple[str, ...]
     """It has one of these in it. A text without any is not searched, so that a long text costs little."""
 
-    pattern: re.Pattern[str]
-    """The secret; of a pattern with the groups ``keep`` and ``rest``, those two stay."""
+    pattern: str
+    """The secret, as a regular expression; of one with the groups ``keep`` and ``rest``, those two stay."""
 
 
 def _shape(name: str, markers: str, pattern: str) -> Shape:
-    return Shape(name, tuple(markers.split()), re.compile(pattern))
+    return Shape(name, tuple(markers.split()), pattern)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    # When they are needed: compiling them all takes longer than loading the plugin, and most suites need none.
+    return re.compile(pattern)
 
 
 # The prefixes and lengths are those of the public rules of gitleaks, of GitHub's secret scanning and of the providers'
@@ -125,28 +132,22 @@ _QUOTED = r"""\\*"(?:[^"\\\n]|\\(?!"))*\\*"|\\*'(?:[^'\\\n]|\\(?!'))*\\*'"""
 _SEPARATOR = r"""(?P<close>\\*["'`]?)\s*(?::=|=>|[:=]|(?<=["']),)\s*"""
 _PREFIX = r"(?:[bru]{1,2}(?=\\*[\"']))?"
 
-_NAMED = re.compile(
-    rf"(?i)(?P<name>{_SURE}){_SEPARATOR}{_PREFIX}(?P<value>{_QUOTED}|(?!SecretStr\()[^\s,;)\]}}\"'\\]{{3,}})"
-)
-_PASSWORD = re.compile(
+_NAMED = rf"(?i)(?P<name>{_SURE}){_SEPARATOR}{_PREFIX}(?P<value>{_QUOTED}|(?!SecretStr\()[^\s,;)\]}}\"'\\]{{3,}})"
+_PASSWORD = (
     r"(?im)(?P<name>\b(?:password|passphrase|passwd|pwd))(?P<close>)[ \t]*[:=][ \t]*"
     r"(?P<value>(?!\[redacted\]|SecretStr\(|[bru]{0,2}\\*[\"'{\[(])[^\s,;)\]}\"'\\]+(?:[ \t]+[^\s,;)\]}\"'\\]+)*)"
 )
 # What follows the name of an event, as in `["llm_new_token", "chat_model_start"]`, is the next entry and no value.
-_MAYBE_NAMED = re.compile(
+_MAYBE_NAMED = (
     rf"(?i)(?<![a-z0-9])(?:[a-z0-9]+[_-]){{0,3}}(?<!llm_new_)(?P<name>{_MAYBE}){_SEPARATOR}{_PREFIX}"
     rf"(?P<value>{_QUOTED}|[^\s,;)\]}}\"'\\]{{8,}})"
 )
-_HEADER = re.compile(
-    rf"""(?im)(?P<name>(?<![\w-])(?:{_WHOLE_LINE})){_SEPARATOR}{_PREFIX}(?P<value>{_QUOTED}|(?!\[redacted\])[^\s"'{{[(][^\n"']*)"""
-)
+_HEADER = rf"""(?im)(?P<name>(?<![\w-])(?:{_WHOLE_LINE})){_SEPARATOR}{_PREFIX}(?P<value>{_QUOTED}|(?!\[redacted\])[^\s"'{{[(][^\n"']*)"""
 # A quick look at whether the four above can find anything.
-_ANY_NAME = re.compile(
-    r"(?i)key|token|secret|passw|passphrase|pwd|pass\b|credential|auth|cookie|sig|jwt|otp|connection"
-)
-_SECRET_NAME = re.compile(rf"(?i)(?:^|[^a-z])(?:{_SURE}|{_MAYBE}|{_WHOLE_LINE})$")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_WORDLIKE = re.compile(r"[A-Za-z]?[a-z]*|[A-Z]+|[\W_]*")
+_ANY_NAME = r"(?i)key|token|secret|passw|passphrase|pwd|pass\b|credential|auth|cookie|sig|jwt|otp|connection"
+_SECRET_NAME = rf"(?i)(?:^|[^a-z])(?:{_SURE}|{_MAYBE}|{_WHOLE_LINE})$"
+_CAMEL = r"(?<=[a-z0-9])(?=[A-Z])"
+_WORDLIKE = r"[A-Za-z]?[a-z]*|[A-Z]+|[\W_]*"
 
 
 class Project:
@@ -202,19 +203,19 @@ def redact(text: str, rules: Iterable[Rule] = ()) -> str:
     if any(map(text.__contains__, _MARKERS)):
         for shape in SHAPES:
             if any(map(text.__contains__, shape.markers)):
-                text = shape.pattern.sub(_keep, text)
-    if not _ANY_NAME.search(text):
+                text = _compiled(shape.pattern).sub(_keep, text)
+    if not _compiled(_ANY_NAME).search(text):
         return text
-    text = _HEADER.sub(_unnamed, text)
-    text = _PASSWORD.sub(_unnamed, text)
-    text = _NAMED.sub(_unnamed, text)
-    return _MAYBE_NAMED.sub(_unless_a_word, text)
+    text = _compiled(_HEADER).sub(_unnamed, text)
+    text = _compiled(_PASSWORD).sub(_unnamed, text)
+    text = _compiled(_NAMED).sub(_unnamed, text)
+    return _compiled(_MAYBE_NAMED).sub(_unless_a_word, text)
 
 
 def is_secret_name(name: str) -> bool:
     """Whether a key of this *name* holds a secret: ``"api_key"``, ``"clientSecret"``, but not ``"max_tokens"``."""
-    words = _CAMEL.sub("_", name)
-    return len(name) < 100 and not name.endswith("tokens") and _SECRET_NAME.search(words) is not None
+    words = _compiled(_CAMEL).sub("_", name)
+    return len(name) < 100 and not name.endswith("tokens") and _compiled(_SECRET_NAME).search(words) is not None
 
 
 def _is_secret(key: str, value: Any) -> bool:
@@ -242,7 +243,7 @@ def _unnamed(match: re.Match[str]) -> str:
 
 def _unless_a_word(match: re.Match[str]) -> str:
     bare = match["value"].strip("\\\"'")
-    if len(bare) < 8 or " " in bare or _WORDLIKE.fullmatch(bare) or bare.replace(".", "").isdigit():
+    if len(bare) < 8 or " " in bare or _compiled(_WORDLIKE).fullmatch(bare) or bare.replace(".", "").isdigit():
         return match[0]
     return _unnamed(match)
 

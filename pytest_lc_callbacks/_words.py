@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
@@ -161,6 +160,9 @@ def did_you_mean(word: Any, known: Iterable[str], limit: int = 1) -> str:
 
 def near_words(word: str, known: Iterable[str], limit: int = 1) -> list[str]:
     """The nearest of the *known* words, the nearest first."""
+    # Only a message needs it, and every session would pay for it.
+    from difflib import get_close_matches
+
     return get_close_matches(word, list(known), n=limit)
 
 
