@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import pytest
 
+from pytest_lc_callbacks._causes import STOP_ITERATION
 from pytest_lc_callbacks._contract.program import PROGRAMS, Program
 from pytest_lc_callbacks._contract.raised import Raised
 from pytest_lc_callbacks._contract.suite import Suite
@@ -70,6 +71,7 @@ RULES: dict[str, Rule] = {
     "keeps_no_loop": lambda r: (
         r.kind == "RuntimeError" and _has(r, "different event loop", "different loop", "loop is closed")
     ),
+    "leaves_the_context": lambda r: r.kind == "ValueError" and _has(r, "created in a different Context"),
     "takes_tokens_both_ways": lambda r: (
         r.event == "on_llm_new_token" and _is_signature(r) and "later_version" not in r.error
     ),
@@ -115,7 +117,8 @@ def fail_with_raised(found: dict[tuple[str, ...], tuple[Raised, list[Program]]],
     first, *more = paragraphs
     fault = f"expected the handler to take {what}, but {first}"
     others = [f"another cause: {text}" for text in more]
-    raise AssertionError("\n".join([fault, *others, hint(mend)]))
+    stops = any(raised.kind == "StopIteration" for raised, _ in found.values())
+    raise AssertionError("\n".join([fault, *others, STOP_ITERATION.hint() if stops else hint(mend)]))
 
 
 def owner(raised: Raised) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 from langchain_core.callbacks import BaseCallbackHandler
 
 from pytest_lc_callbacks._contract.check import check
-from pytest_lc_callbacks._contract.judging import fail_with_left, fault, left
+from pytest_lc_callbacks._contract.judging import fail_with_left, fault, left, raised_by_rule
 from pytest_lc_callbacks._contract.program import PROGRAMS, Program, Stage
 from pytest_lc_callbacks._contract.suite import Suite
 from pytest_lc_callbacks._contract.trial import Trial, differing, run_in_loop, run_quietly
@@ -33,6 +33,9 @@ class LeftChecks(Suite):
         mend = (
             "reset what you set, with the token, at the run's end and at its error; or keep runs in a dict by run_id."
         )
+        if not self.expects_to_raise:
+            own = "LangChain copies the context for each event of an async run: keep what you set in a dict, by run_id."
+            raised_by_rule(self, "leaves_the_context", "events that have a context of their own each", own)
         trials = self._trials_of()
         found = left(trials, lambda trial: _new(trial.context, self._baseline(trial.program).context))
         if found:
@@ -77,6 +80,9 @@ class LeftChecks(Suite):
         # A handler that forces streaming takes the streams of astream_events; another check tells it.
         aside = {"constructors", "forced_streams"} if self._forces_streaming() else {"constructors"}
         trials = [trial for trial in self._trials_of() if trial.program.group not in aside and not trial.raised]
+        if self._written():
+            # What is written into may be what the program returns: test_writes_into_nothing tells it.
+            trials = [t for t in trials if not t.program.is_async and not self._changes(t)]
         found = left(trials, self._other_outcome)
         if found:
             fail_with_left(found, "leave a program's outcome alone", "changed it:", mend)
@@ -85,7 +91,7 @@ class LeftChecks(Suite):
     def test_writes_into_nothing(self) -> None:
         """invocation_params, metadata, tags and messages are one object for all handlers, and the program's."""
         mend = "copy before you change: params = dict(kwargs['invocation_params'])."
-        found = left(self._trials_of(), lambda trial: differing(trial.changes, self._baseline(trial.program).changes))
+        found = self._written()
         if found:
             fail_with_left(found, "write into nothing that it is handed", "wrote into", mend)
 
@@ -160,6 +166,12 @@ class LeftChecks(Suite):
         """The trials whose events are the same in every run, and in which nothing was raised."""
         trials = [trial for trial in self._trials_of() if trial.program.group not in _RACING and not trial.raised]
         return [trial for trial in trials if trial.outcome == self._baseline(trial.program).outcome]
+
+    def _written(self) -> dict[str, list[Program]]:
+        return left(self._trials_of(), self._changes)
+
+    def _changes(self, trial: Trial) -> list[str]:
+        return differing(trial.changes, self._baseline(trial.program).changes)
 
     def _forces_streaming(self) -> bool:
         program = PROGRAMS["chat_invoke"]

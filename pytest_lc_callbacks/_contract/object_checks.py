@@ -8,6 +8,7 @@ from contextvars import Context
 from typing import Any
 from uuid import UUID
 
+import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 
 from pytest_lc_callbacks._contract.check import check
@@ -75,9 +76,12 @@ class ObjectChecks(Suite):
     @check(needs="handler")
     def test_is_hashable(self) -> None:
         """Merging managers puts handlers into a set (langchain-core 1.2): an unhashable one breaks the run."""
+        one, other = self.make_handler(), self.make_handler()
         try:
-            hash(self.make_handler())
+            hash(one)
         except TypeError as error:
+            if one is not other and one == other:
+                pytest.skip("nothing new: its __eq__ takes the hash away, and two handlers are equal")
             raise AssertionError(
                 f"expected a handler that can be hashed, but: {error}\n"
                 + hint("a @dataclass has no hash: write @dataclass(eq=False), or __hash__ = object.__hash__.")

@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from langchain_core.callbacks import CallbackManager, dispatch_custom_event
+from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
@@ -43,6 +44,11 @@ def chat_invoke(stage: Stage) -> Any:
     return Chat().with_config(run_name="the_model").invoke("hi", stage.config)
 
 
+@program("models", "chat.invoke('hi', config) without a run_name", needs="chat_model")
+def chat_unnamed(stage: Stage) -> Any:
+    return Chat().invoke("hi", stage.config)
+
+
 @program("text_llms", "llm.invoke('hi', config)", needs="llm")
 def text_invoke(stage: Stage) -> Any:
     from langchain_core.outputs import Generation, LLMResult
@@ -59,9 +65,24 @@ def tool_invoke(stage: Stage) -> Any:
     return asked.invoke({"city": "Oslo"}, stage.config)
 
 
+@program("tools", "tool.invoke({'city': 'Oslo'}, config) without a run_name", needs="tools")
+def tool_unnamed(stage: Stage) -> Any:
+    return tool(lambda city: f"sun in {city}").invoke({"city": "Oslo"}, stage.config)
+
+
 @program("retrievers", "retriever.invoke('q', config)", needs="retrievers")
 def retriever_invoke(stage: Stage) -> Any:
     return Shelf().with_config(run_name="the_retriever").invoke("q", stage.config)
+
+
+@program("retrievers", "retriever.invoke('q', config), which finds nothing", needs="retrievers")
+def retriever_empty(stage: Stage) -> Any:
+    return Shelf(documents=[]).invoke("q", stage.config)
+
+
+@program("retrievers", "retriever.invoke('q', config), which finds a Document without metadata", needs="retrievers")
+def retriever_bare(stage: Stage) -> Any:
+    return Shelf(documents=[Document("found")]).invoke("q", stage.config)
 
 
 @program("chains", "(prompt | chat | parser).invoke({'input': 'hi'}, config)", needs="chat_model")

@@ -70,6 +70,9 @@ class Listener:
 
     def note(self, error: BaseException, frame: FrameType | None) -> None:
         """Keep *error* in words; *frame* is LangChain's, which caught it."""
+        if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
+            # How a future hands it back.
+            error = error.__cause__
         if id(error) in self._seen:
             return
         self._seen.add(id(error))

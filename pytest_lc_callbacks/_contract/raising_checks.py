@@ -14,7 +14,8 @@ class RaisingChecks(Suite):
     @check()
     def test_takes_models(self) -> None:
         """LangChain sends on_chat_model_start with the messages of one call, and on_llm_end with an LLMResult."""
-        raises_nothing(self, "models", what="a chat model's run", mend="mend the line; name is None for most models.")
+        mend = "mend the line; messages is a list of lists, and name is None for most models."
+        raises_nothing(self, "models", what="a chat model's run", mend=mend)
 
     @check()
     def test_takes_text_llms(self) -> None:
@@ -24,21 +25,20 @@ class RaisingChecks(Suite):
     @check()
     def test_takes_tools(self) -> None:
         """A tool sends str() of its arguments, the arguments themselves in inputs=, and whatever it returns."""
-        raises_nothing(
-            self, "tools", what="a tool's run", mend="read inputs= where it is a dict; output is any object."
-        )
+        mend = "read inputs= where it is a dict; output is any object, and name is None for most tools."
+        raises_nothing(self, "tools", what="a tool's run", mend=mend)
 
     @check()
     def test_takes_retrievers(self) -> None:
         """A retriever sends its query, and a list of Documents; serialized is None."""
-        raises_nothing(self, "retrievers", what="a retriever's run", mend="the retriever's name is in kwargs['name'].")
+        mend = "the list may be empty, and metadata is any dict; the retriever's name is in kwargs['name']."
+        raises_nothing(self, "retrievers", what="a retriever's run", mend=mend)
 
     @check()
     def test_takes_chains(self) -> None:
         """Every step of a chain is a run: prompts and parsers too, with inputs and outputs that may be any object."""
-        raises_nothing(
-            self, "chains", what="a chain's runs", mend="inputs and outputs may be any object, not only dicts."
-        )
+        mend = "inputs and outputs may be any object; runs are nested, so keep what belongs to one by its run_id."
+        raises_nothing(self, "chains", what="a chain's runs", mend=mend)
 
     @check()
     def test_takes_serialized_none(self) -> None:
@@ -96,7 +96,8 @@ class RaisingChecks(Suite):
     @check()
     def test_takes_async_runs(self) -> None:
         """Async runs call a plain method in a thread of the loop's executor, and await a coroutine method."""
-        raises_nothing(self, "async_runs", what="an async run", mend="mend the line for async runs.")
+        mend = "the events of an async run come in several threads: keep nothing that belongs to the one that made it."
+        raises_nothing(self, "async_runs", what="an async run", mend=mend)
 
     @check()
     def test_needs_no_running_loop(self) -> None:

@@ -8,6 +8,7 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -172,9 +173,29 @@ def run_in_loop(coroutine: Any, context: Context | None = None, tasks: list[str]
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
             return runner.run(main(), context=context)
     return _in_thread(lambda: run_in_loop(main(), context))
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    loop.set_default_executor(_HandsBack(thread_name_prefix="asyncio"))
+    return loop
+
+
+class _HandsBack(ThreadPoolExecutor):
+    """Hands back a StopIteration as Python 3.13 does: before, the await on it never ends."""
+
+    def submit(self, fn: Callable[..., Item], /, *args: Any, **kwargs: Any) -> Future[Item]:
+        return super().submit(_called, fn, *args, **kwargs)
+
+
+def _called(fn: Callable[..., Item], *args: Any, **kwargs: Any) -> Item:
+    try:
+        return fn(*args, **kwargs)
+    except StopIteration as error:
+        raise RuntimeError("StopIteration cannot be raised into a Future") from error
 
 
 def _in_thread(call: Callable[[], Any]) -> Any:
