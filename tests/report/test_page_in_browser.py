@@ -175,6 +175,20 @@ def test_back(page):
     real.until(page, "document.getElementById('count').textContent === '304 tests'")
 
 
+@pytest.mark.parametrize(("width", "title"), [(1400, "test_weather"), (320, None)])
+def test_a_page_of_one_test(driver, tmp_path, width, title):
+    """
+    A page of one test shows it at once, but on a narrow screen its list and sums; Escape closes it.
+    """
+    real.show(driver, page_of(tmp_path / "report.html", TESTS[:1]), width=width)
+
+    shown = "document.getElementById('title')?.textContent ?? null"
+    assert driver.execute_script(f"return {shown}") == title
+    press(driver, "\ue00c")  # Escape
+    assert real.until(driver, f"({shown}) === null && document.getElementById('list').offsetParent !== null")
+    assert driver.execute_script("return document.documentElement.scrollWidth") == width
+
+
 def test_an_address_of_nothing(page, path):
     """
     A link to a test that this page lacks says so, and the page works on.

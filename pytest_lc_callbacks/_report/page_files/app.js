@@ -23,6 +23,8 @@ async function start() {
   find("help-button").addEventListener("click", toggleHelp);
   window.addEventListener("hashchange", follow);
   document.addEventListener("keydown", shortcut);
+  // Who opens a page of one test wants to see that; on a narrow screen its list and sums would be gone.
+  if (page.entries.length === 1 && !location.hash && matchMedia("(min-width: 52.01rem)").matches) history.replaceState(null, "", writeAddress({ q: "", t: page.entries[0].key }));
   await follow();
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }
