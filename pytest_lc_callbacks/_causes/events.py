@@ -102,3 +102,8 @@ USAGE_ADDED = Cause(
     "In a stream LangChain adds up the usage of all chunks. An integration or server that repeats the counts with each "
     "chunk is counted several times: let one chunk report them.",
 )
+SHARED_PAYLOAD = Cause(
+    "shared-payload",
+    "LangChain hands the same object to every handler, and some of it to the model. Copy it before you change it: "
+    "metadata = {**metadata, 'key': 'value'}.",
+)

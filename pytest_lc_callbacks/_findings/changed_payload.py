@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pytest_lc_callbacks import _words
+from pytest_lc_callbacks._causes import SHARED_PAYLOAD
 from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._recording import id_key
 from pytest_lc_callbacks._scopes import ObservedRuns
@@ -44,10 +45,7 @@ def _finding(handler: Any, found: Counter[tuple[str, str]]) -> Finding:
         summary=f"expected {name}.{event} to leave what it is handed as it is, but it wrote into {_words.safe(place)}",
         details=(
             *_words.first_lines(lines, _SHOWN, "  "),
-            _words.hint(
-                "LangChain hands the same object to every handler, and some of it to the model. Copy it before you "
-                "change it: metadata = {**metadata, 'key': 'value'}."
-            ),
+            SHARED_PAYLOAD.hint(),
         ),
         handler=handler,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -68,6 +69,11 @@ class HandlerRecording(RecordingHandler):
     def _handler_class(self) -> type:
         return type(self._handler)
 
+    @property
+    def not_handled(self) -> list[str]:
+        """The names of the events that came and that the handler has no method of its own for, each once, in order."""
+        return [name for name in dict.fromkeys(self.names) if not handles(self._handler, name)]
+
     def clear(self) -> None:
         """Forget everything, and let go of the payloads."""
         super().clear()
@@ -109,8 +115,14 @@ def declines(handler: Any, name: str) -> bool:
 def handles(handler: Any, name: str) -> bool:
     """Whether *handler* has a method of its own for events of this *name*, and not LangChain's empty one."""
     method = inspect.getattr_static(handler, f"on_{name}", None)
-    empty = (inspect.getattr_static(base, f"on_{name}", None) for base in (BaseCallbackHandler, AsyncCallbackHandler))
+    empty = (inspect.getattr_static(base, f"on_{name}", None) for base in _bases())
     return method is not None and not any(method is each for each in empty)
+
+
+def _bases() -> list[type]:
+    """The classes whose methods are empty; langgraph's only where somebody has imported it."""
+    graph = getattr(sys.modules.get("langgraph.callbacks"), "GraphCallbackHandler", None)
+    return [BaseCallbackHandler, AsyncCallbackHandler, *([graph] if graph is not None else [])]
 
 
 def assert_ends_handled(recordings: Iterable[HandlerRecording]) -> None:

@@ -98,6 +98,11 @@ class Spy(ScopedRecording):
         """What the handler raised, in order, whether LangChain swallowed it or not; each with its traceback."""
         return list(self._raised)
 
+    @property
+    def not_handled(self) -> list[str]:
+        """The same of all handlers as `HandlerRecording.not_handled` of one."""
+        return list(dict.fromkeys(name for recording in self.handlers for name in recording.not_handled))
+
     def clear(self) -> None:
         """Forget everything, and let go of the payloads."""
         super().clear()

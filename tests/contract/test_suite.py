@@ -279,12 +279,43 @@ class TestGuard(CallbackHandlerTests):
 @pytest.mark.parametrize("mode", ["strict", "auto"])
 def test_it_works_beside_plugins_for_async_tests(pytester, mode):
     """
-    pytest-asyncio's modes and anyio change nothing.
+    pytest-asyncio's modes change nothing.
     """
     pytester.makepyfile(HANDLER)
 
     result = pytester.runpytest("-o", f"asyncio_mode={mode}", "-W", "error")
 
+    assert result.parseoutcomes()["failed"] == 1
+
+
+def test_it_works_beside_tests_of_anyio(pytester):
+    """
+    Where anyio runs the async tests of the same file, the checks find the same, and both run in anyio's loop too.
+    """
+    pytester.makepyfile(
+        f"""{HANDLER}
+from pytest_lc_callbacks import FakeChatModel, aassert_parity
+from pytest_lc_callbacks.contract import run_program
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+@pytest.mark.anyio
+async def test_the_modes_agree():
+    await aassert_parity(lambda: FakeChatModel(responses=["Yes."]), "May I?", modes=("invoke", "ainvoke"))
+
+@pytest.mark.anyio
+async def test_a_program_runs(recording_handler):
+    run_program("chain_ainvoke", recording_handler)
+    recording_handler.assert_finished()
+"""
+    )
+
+    result = pytester.runpytest("-v", "-o", "asyncio_mode=strict", "-W", "error")
+
+    result.stdout.fnmatch_lines_random(["*::test_the_modes_agree PASSED*", "*::test_a_program_runs PASSED*"])
+    result.stdout.fnmatch_lines(["E*expected the handler to take token_usage=None*"])
     assert result.parseoutcomes()["failed"] == 1
 
 

@@ -101,3 +101,45 @@ def test_nothing_recorded_is_not_finished(spy_on):
     """
     with pytest.raises(AssertionError, match="expected runs that have ended"):
         spy_on(Spans()).assert_finished()
+
+
+def test_what_is_not_handled_is_listed(spy_on):
+    """
+    `.not_handled` names each event that came and for which the handler has no method of its own, once and in order.
+    """
+    handler = Spans()
+    spy = spy_on(handler)
+
+    (FakeChatModel() | RunnableLambda(str)).invoke("hi", {"callbacks": [handler]})
+    fail(handler)
+
+    assert spy.not_handled == spy.handlers[0].not_handled == ["llm_start", "llm_end", "chain_error"]
+
+
+def test_what_is_not_handled_of_several_handlers(spy_on):
+    """
+    A spy on a class lists what any of its instances does not handle, also of an async class; nothing before an event.
+    """
+    spy = spy_on(AsyncSpans)
+    assert spy.not_handled == []
+
+    asyncio.run(FakeChatModel().ainvoke("hi", {"callbacks": [AsyncSpans()]}))
+    asyncio.run(RunnableLambda(str).ainvoke("hi", {"callbacks": [AsyncSpans()]}))
+
+    assert [each.not_handled for each in spy.handlers] == [["llm_end"], ["chain_start", "chain_end"]]
+    assert spy.not_handled == ["llm_end", "chain_start", "chain_end"]
+
+
+@pytest.mark.parametrize("defines", [True, False], ids=["own", "langgraphs"])
+def test_an_interrupt_that_langgraph_s_empty_method_got(spy_on, defines):
+    """
+    The empty methods of langgraph's GraphCallbackHandler are no handling either.
+    """
+    callbacks = pytest.importorskip("langgraph.callbacks", reason="langgraph has graph callbacks from 1.1 on")
+    body = {"on_interrupt": lambda self, event: None} if defines else {}
+    handler = type("Waits", (callbacks.GraphCallbackHandler,), body)()
+    spy = spy_on(handler)
+
+    handler.on_interrupt(callbacks.GraphInterruptEvent("run", "interrupted", "id", (), ()))
+
+    assert spy.not_handled == ([] if defines else ["interrupt"])
