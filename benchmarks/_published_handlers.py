@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -23,11 +23,14 @@ def spans_in_memory() -> tuple[Any, Any]:
 class TestLangfuse(CallbackHandlerTests):
     """langfuse.langchain.CallbackHandler."""
 
+    exporter: ClassVar[Any]
+
     @pytest.fixture(autouse=True, scope="class")
-    def client(self, request: pytest.FixtureRequest) -> Any:
+    @classmethod
+    def client(cls) -> Any:
         """A client that exports to memory."""
         langfuse = pytest.importorskip("langfuse")
-        provider, request.cls.exporter = spans_in_memory()
+        provider, cls.exporter = spans_in_memory()
         nowhere = import_module("opentelemetry.sdk.trace.export.in_memory_span_exporter").InMemorySpanExporter()
         given = {"public_key": "pk", "secret_key": "sk", "base_url": "http://localhost:9"}
         return langfuse.Langfuse(**given, tracer_provider=provider, span_exporter=nowhere)
@@ -38,7 +41,7 @@ class TestLangfuse(CallbackHandlerTests):
 
     def records(self, handler: Any) -> Any:
         """Its spans."""
-        return otel_records(self.exporter)  # type: ignore[attr-defined]  # the fixture sets it
+        return otel_records(self.exporter)
 
 
 class TestOpenInference(CallbackHandlerTests):
@@ -62,20 +65,23 @@ class TestOpenInference(CallbackHandlerTests):
 class TestTraceloop(CallbackHandlerTests):
     """opentelemetry.instrumentation.langchain.LangchainInstrumentor."""
 
+    exporter: ClassVar[Any]
+
     # Of the whole class: instrumented anew, it writes no span.
     @pytest.fixture(scope="class")
-    def instrumented(self, request: pytest.FixtureRequest) -> Any:
+    @classmethod
+    def instrumented(cls) -> Any:
         """Switched on with an exporter in memory."""
         pytest.importorskip("opentelemetry.instrumentation.langchain")
         module = import_module("opentelemetry.instrumentation.langchain")
-        provider, request.cls.exporter = spans_in_memory()
+        provider, cls.exporter = spans_in_memory()
         module.LangchainInstrumentor().instrument(tracer_provider=provider)
         yield
         module.LangchainInstrumentor().uninstrument()
 
     def records(self, handler: Any) -> Any:
         """Its spans."""
-        return otel_records(self.exporter)  # type: ignore[attr-defined]  # the fixture sets it
+        return otel_records(self.exporter)
 
 
 class TestPosthog(CallbackHandlerTests):

@@ -142,7 +142,10 @@ _MAYBE_NAMED = (
     rf"(?i)(?<![a-z0-9])(?:[a-z0-9]+[_-]){{0,3}}(?<!llm_new_)(?P<name>{_MAYBE}){_SEPARATOR}{_PREFIX}"
     rf"(?P<value>{_QUOTED}|[^\s,;)\]}}\"'\\]{{8,}})"
 )
-_HEADER = rf"""(?im)(?P<name>(?<![\w-])(?:{_WHOLE_LINE})){_SEPARATOR}{_PREFIX}(?P<value>{_QUOTED}|(?!\[redacted\])[^\s"'{{[(][^\n"']*)"""
+_HEADER = (
+    rf"(?im)(?P<name>(?<![\w-])(?:{_WHOLE_LINE})){_SEPARATOR}{_PREFIX}"
+    rf"""(?P<value>{_QUOTED}|(?!\[redacted\])[^\s"'{{[(][^\n"']*)"""
+)
 # A quick look at whether the four above can find anything.
 _ANY_NAME = r"(?i)key|token|secret|passw|passphrase|pwd|pass\b|credential|auth|cookie|sig|jwt|otp|connection"
 _SECRET_NAME = rf"(?i)(?:^|[^a-z])(?:{_SURE}|{_MAYBE}|{_WHOLE_LINE})$"
