@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,23 +111,45 @@ def _align_children(old: Node, new: Node, found: Alignment) -> list[tuple[Node, 
     return sorted([*pairs, *renamed], key=lambda pair: pair[1].run["id"])
 
 
-def _same_keys(old: Iterable[Node], new: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
-    """Siblings with one name and type: those with the same inputs first, then in order."""
+def _same_keys(old: Sequence[Node], new: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
+    """Siblings with one name and type: those most alike first, then in order."""
     free: dict[tuple[str, str], list[Node]] = {}
     for node in new:
         free.setdefault(node.key, []).append(node)
-    later = []
-    for node in old:
-        alike = free.get(node.key, ())
-        same = next((other for other in alike if other.run.get("inputs") == node.run.get("inputs")), None)
-        if same is None:
-            later.append(node)
-        else:
-            free[node.key].remove(same)
-            yield node, same
-    for node in later:
-        if free.get(node.key):
-            yield node, free[node.key].pop(0)
+    left = list(old)
+    for is_alike in _LIKENESS:
+        later = []
+        for node in left:
+            others = free.get(node.key, [])
+            at = next((at for at, other in enumerate(others) if is_alike(node, other)), None)
+            if at is None:
+                later.append(node)
+            else:
+                yield node, others.pop(at)
+        left = later
+
+
+def _same_branch(a: Node, b: Node) -> bool:
+    # The branches of a RunnableParallel have one input, and often one name.
+    return _branch(a) == _branch(b)
+
+
+def _same_inputs(a: Node, b: Node) -> bool:
+    return bool(a.run.get("inputs") == b.run.get("inputs"))
+
+
+def _branch(node: Node) -> str | None:
+    return next((str(tag) for tag in node.run.get("tags", ()) if tag.startswith("map:key:")), None)
+
+
+# How sure it is that two siblings of one name are the same run, the surest first.
+_LIKENESS: tuple[Callable[[Node, Node], bool], ...] = (
+    lambda a, b: _same_branch(a, b) and a.shape == b.shape and _same_inputs(a, b),
+    lambda a, b: _same_branch(a, b) and _same_inputs(a, b),
+    lambda a, b: _branch(a) is not None and _same_branch(a, b),
+    _same_inputs,
+    lambda a, b: True,
+)
 
 
 def _renamed(gone: Sequence[Node], added: Sequence[Node]) -> list[tuple[Node, Node]]:
@@ -173,12 +195,9 @@ def _beside(a: Node, b: Node) -> bool:
 
 def _step(node: Node) -> str | None:
     """What runs that LangChain starts side by side have in common."""
-    for tag in node.run.get("tags", ()):
-        if tag.startswith("graph:step:"):
-            return str(tag)
-        if tag.startswith("map:key:"):
-            return "map"
-    return None
+    if _branch(node) is not None:
+        return "map"
+    return next((str(tag) for tag in node.run.get("tags", ()) if tag.startswith("graph:step:")), None)
 
 
 def _find_moved(found: Alignment) -> None:

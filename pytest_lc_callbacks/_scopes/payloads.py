@@ -11,6 +11,7 @@ from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 OTHER_PAYLOAD = "other payload"
 
 _CONTAINERS = (list, tuple, dict)
+_SETS = (set, frozenset)
 _PLAIN = (str, int, float, bool, type(None))
 # Recorders copy the outermost containers, and messages come in a list of lists.
 _DEPTH = 4
@@ -57,6 +58,9 @@ def _same(a: Any, b: Any, depth: int) -> bool:
     if kind in _PLAIN:
         # A number that is none equals nothing, itself included.
         return bool(a == b) or a != a
+    if kind in _SETS:
+        # Which are copies too; of things that their own code would compare.
+        return set(map(id, a)) == set(map(id, b))
     if kind not in _CONTAINERS or len(a) != len(b):
         return False
     if kind is dict:

@@ -28,6 +28,17 @@ def runs(*names, **facts):
     return [a_run(number, name, **facts) for number, name in enumerate(names)]
 
 
+def raised(message):
+    return runs("a", status="failed", error={"type": "ImportError", "message": message, "inside": False})
+
+
+def branches(*keys):
+    """Branches of a RunnableParallel with one name and one input, of which one fails."""
+    error = {"type": "ValueError", "message": "b", "inside": False}
+    ends = {"a": {}, "b": {"status": "failed", "error": error}}
+    return [a_run(n, "RunnableLambda", tags=[f"map:key:{key}"], **ends[key]) for n, key in enumerate(keys)]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "change", "is_worse"),
     [
@@ -106,10 +117,21 @@ def test_changes(before, after, change, is_worse):
             {"runs": [a_run(n, "each", inputs=n) for n in (0, 1)]},
             {"runs": [a_run(n, "each", inputs=1 - n) for n in (0, 1)]},
         ),
+        ({"runs": branches("a", "b")}, {"runs": branches("b", "a")}),
+        ({"runs": raised("cannot import name 'x'")}, {"runs": raised("cannot import name 'x' from 'y'")}),
         ({"runs": [a_model(0, metadata={"id": 1})]}, {"runs": [a_model(0, metadata={"id": 2})]}),
         ({"duration": 1.0}, {"duration": 9.0}),
     ],
-    ids=["a step of a graph", "side by side", "time", "a batch", "metadata", "a slow test"],
+    ids=[
+        "a step of a graph",
+        "side by side",
+        "time",
+        "a batch",
+        "branches of one name",
+        "another Python's words",
+        "metadata",
+        "a slow test",
+    ],
 )
 def test_no_change(before, after):
     """

@@ -49,6 +49,7 @@ PROGRAMS = {
     "stream": lambda config: list(CHAIN.stream({"number": "2"}, config)),
     "batch": lambda config: CHAIN.batch([{"number": "2"}, {"number": float("nan")}], config),
     "ainvoke": lambda config: asyncio.run(CHAIN.ainvoke({"number": "2"}, config)),
+    "sets": lambda config: RunnableLambda(frozenset).invoke({1, "a", (2,)}, config),
     "a run id that comes back": lambda config: [
         CHAIN.with_config(run_id="123e4567-e89b-12d3-a456-426614174000").invoke({"number": n}, config) for n in "23"
     ],
