@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import report_programs_handlers  # noqa: F401  # adds its reports
 import report_programs_payloads  # noqa: F401  # adds its reports
 import report_programs_scopes  # noqa: F401  # adds its reports
 from report_programs import REPORTS, Report, told
