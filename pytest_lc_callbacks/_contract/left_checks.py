@@ -99,7 +99,9 @@ class LeftChecks(Suite):
     def test_others_hear_the_same(self) -> None:
         """An inline handler (run_inline = True) makes all others lose on_llm_start of a text LLM's ainvoke (#39633)."""
         mend = "leave run_inline False: plain methods are called in the caller's context all the same."
-        found = left(self._comparable(), lambda trial: _lost(trial, self._baseline(trial.program)))
+        # One that is raised again, as KeyboardInterrupt, passes LangChain: the others lose an event by that.
+        trials = [t for t in self._comparable() if t.program.fails is None or issubclass(t.program.fails, Exception)]
+        found = left(trials, lambda trial: _lost(trial, self._baseline(trial.program)))
         if found:
             fail_with_left(found, "let other handlers hear what they hear without it", "made others lose", mend)
 

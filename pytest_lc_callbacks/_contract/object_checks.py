@@ -60,6 +60,12 @@ class ObjectChecks(Suite):
                 f"expected a callback handler, but {type(handler).__name__} lacks {listing(missing, 3)}\n"
                 + hint("derive it from langchain_core.callbacks.BaseCallbackHandler.")
             )
+        methods = [name for name in _FLAGS if callable(getattr(handler, name))]
+        if methods:
+            raise AssertionError(
+                f"expected flags that are true or false, but {listing(methods, 3)} of {type(handler).__name__} can be "
+                "called, and LangChain takes that for true\n" + hint(f"write @property over def {methods[0]}(self).")
+            )
 
     @check(needs="handler")
     def test_equals_itself_alone(self) -> None:

@@ -37,6 +37,9 @@ class Raised:
     @property
     def cause(self) -> tuple[str, ...]:
         """What tells one cause from another: where it was raised, or else what was said."""
+        if self.place and "raise " in self.source:
+            # What it was handed, raised again, is of any kind.
+            return ("raise", self.place)
         return (self.kind, self.place) if self.place else (self.kind, self.event, self.error)
 
     def lines(self) -> list[str]:

@@ -110,7 +110,7 @@ class RaisingChecks(Suite):
     @check()
     def test_takes_no_llm_output(self) -> None:
         """LLMResult.llm_output is None in streams, and with many models."""
-        mend = "read (response.llm_output or {}).get(...); usage is in generations[0][0].message.usage_metadata."
+        mend = "read (response.llm_output or {}).get(...); usage is in message.usage_metadata, which may be None too."
         raises_nothing(self, "llm_output_none", what="llm_output=None", mend=mend)
 
     @check()
@@ -157,9 +157,8 @@ class RaisingChecks(Suite):
     @check()
     def test_takes_errors(self) -> None:
         """A run that fails sends an error event instead of an end, to it and to every run around it."""
-        raises_nothing(
-            self, "errors", "async_errors", "stream_errors", what="runs that fail", mend="an error event has no output."
-        )
+        mend = "an error event has no output; the program gets the error without the handler: do not raise it again."
+        raises_nothing(self, "errors", "async_errors", "stream_errors", what="runs that fail", mend=mend)
 
     @check()
     def test_takes_closed_streams(self) -> None:

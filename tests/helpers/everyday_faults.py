@@ -128,6 +128,20 @@ class Stack(Tracer):
         return next(reversed(self.open), None)
 
 
+class Flags(Quiet):
+    """Has a method where LangChain reads a flag: it hears of no model."""
+
+    def ignore_llm(self) -> bool:  # type: ignore[override]
+        return False
+
+
+class RaisesAgain(Quiet):
+    """Raises the program's error again."""
+
+    def on_chain_error(self, error: BaseException, **kwargs: Any) -> None:
+        raise error
+
+
 # Each with the checks that fail, and with what the messages have to say.
 FAULTS: list[tuple[type[Quiet], list[str], str]] = [
     (Redacts, ["writes_into_nothing"], "wrote into on_llm_end: response['generations'][0][0]['message']['content']"),
@@ -138,6 +152,8 @@ FAULTS: list[tuple[type[Quiet], list[str], str]] = [
     (OneSlot, ["takes_chains"], "keep what belongs to one by its run_id"),
     (UserTag, ["takes_chains"], "Write next(..., default). [stop-iteration]"),
     (ResetsToken, ["leaves_the_context"], "LangChain copies the context for each event of an async run"),
+    (Flags, ["is_a_handler"], "write @property over def ignore_llm(self)"),
+    (RaisesAgain, ["takes_errors"], "do not raise it again"),
     (WrongKey, ["forgets_finished_runs"], "it keeps their ids in WrongKey.began"),
     (PromptLog, ["forgets_finished_runs"], "PromptLog.prompts grew from 1 to 6 in 5 runs"),
     (
