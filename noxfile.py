@@ -45,7 +45,7 @@ nox.options.default_venv_backend = "virtualenv"
 # A Python that is not there is a cell that was not tested: that fails, and is not mended by a download.
 nox.options.error_on_missing_interpreters = True
 nox.options.download_python = "never"
-nox.options.sessions = ["lint", "typing", "tests", "lowest", "newest"]
+nox.options.sessions = ["lint", "typing", "tests", "lowest", "newest", "reports"]
 
 
 def group(name: str) -> tuple[str, ...]:
@@ -122,6 +122,13 @@ def newest(session: nox.Session) -> None:
     install(session, f"{wheel()}[test,partners]")
     session.env["LC_CALLBACKS_NEWEST"] = "1"
     session.run("pytest", "-n", "2", "-m", "partner and not once", *(session.posargs or ["tests"]))
+
+
+@nox.session(requires=["build"])
+def reports(session: nox.Session) -> None:
+    """What the reports of other plugins show of ours; these plugins change the tests of nobody else's session."""
+    install(session, f"{wheel()}[test]", "pytest-html>=4.0", "pytest-json-ctrf>=0.6")
+    session.run("pytest", "tests/end_to_end/test_other_reports.py", *session.posargs)
 
 
 @nox.session(requires=["build"])

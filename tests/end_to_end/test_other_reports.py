@@ -92,7 +92,7 @@ def test_pytest_html(suite, workers):
     """
     The row of a failing test in pytest-html has the tree once, and the row of a test that passes has none.
     """
-    pytest.importorskip("pytest_html", reason="pytest-html is a report of others")
+    pytest.importorskip("pytest_html", reason="needs pytest-html, which the nox session reports installs")
 
     suite.runpytest("--html=report.html", "--self-contained-html", *workers)
 
@@ -143,7 +143,7 @@ def test_attempts_in_pytest_json_ctrf(suite):
 
 
 def rows_of_ctrf(suite, *options):
-    pytest.importorskip("ctrf", reason="pytest-json-ctrf is a report of others")
+    pytest.importorskip("ctrf", reason="needs pytest-json-ctrf, which the nox session reports installs")
     suite.runpytest("--ctrf=report.json", *options)
     rows = json.loads((suite.path / "report.json").read_text())["results"]["tests"]
     return {row["name"].rpartition("::")[2]: row for row in rows}
