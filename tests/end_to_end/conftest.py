@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from output_suites import SUITE
 from programs import HEAD
 
 
@@ -16,3 +17,11 @@ def run(pytester):
         return pytester.runpytest_inprocess("-p", "no:randomly", filters, *args)
 
     return run
+
+
+@pytest.fixture
+def suite(pytester):
+    """A suite with every outcome, in a folder of its own."""
+    pytester.makepyfile(SUITE)
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    return pytester
