@@ -11,6 +11,7 @@ from typing import Any
 from langchain_core.callbacks import CallbackManager
 from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableLambda, RunnableParallel
+from langchain_core.tools import StructuredTool
 
 from pytest_lc_callbacks._contract.components import Chat, Slow
 from pytest_lc_callbacks._contract.plain_programs import chain
@@ -53,6 +54,18 @@ def parallel_invoke(stage: Stage) -> Any:
 async def parallel_ainvoke(stage: Stage) -> Any:
     branches = RunnableParallel(left=chain(name="left"), right=chain(name="right")).with_config(run_name="the_fork")
     return await branches.ainvoke({"input": "hi"}, stage.config)
+
+
+@program("parallel", "await asyncio.gather(tool.ainvoke(...), tool.ainvoke(...)): both begin first", needs="tools")
+async def tools_at_once(stage: Stage) -> Any:
+    both = asyncio.Barrier(2)
+
+    async def weather(city: str) -> str:
+        await both.wait()
+        return f"sun in {city}"
+
+    asked = StructuredTool.from_function(coroutine=weather, name="weather", description="The weather of a city.")
+    return await asyncio.gather(*(asked.ainvoke({"city": city}, stage.config) for city in ("Oslo", "Rome")))
 
 
 @program(

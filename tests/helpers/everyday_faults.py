@@ -142,6 +142,22 @@ class RaisesAgain(Quiet):
         raise error
 
 
+class OneTool(Quiet):
+    """Keeps the tool that began last, though an agent's tools run side by side."""
+
+    def __init__(self) -> None:
+        self.open: dict[Any, str] = {}
+
+    def on_tool_start(self, serialized: Any, input_str: str, *, run_id: Any, **kwargs: Any) -> None:
+        self.open = {run_id: input_str}
+
+    def on_tool_end(self, output: Any, *, run_id: Any, **kwargs: Any) -> None:
+        del self.open[run_id]
+
+    def on_tool_error(self, error: BaseException, *, run_id: Any, **kwargs: Any) -> None:
+        del self.open[run_id]
+
+
 # Each with the checks that fail, and with what the messages have to say.
 FAULTS: list[tuple[type[Quiet], list[str], str]] = [
     (Redacts, ["writes_into_nothing"], "wrote into on_llm_end: response['generations'][0][0]['message']['content']"),
@@ -154,6 +170,7 @@ FAULTS: list[tuple[type[Quiet], list[str], str]] = [
     (ResetsToken, ["leaves_the_context"], "LangChain copies the context for each event of an async run"),
     (Flags, ["is_a_handler"], "write @property over def ignore_llm(self)"),
     (RaisesAgain, ["takes_errors"], "do not raise it again"),
+    (OneTool, ["takes_parallel_branches"], "events of several runs interleave"),
     (WrongKey, ["forgets_finished_runs"], "it keeps their ids in WrongKey.began"),
     (PromptLog, ["forgets_finished_runs"], "PromptLog.prompts grew from 1 to 6 in 5 runs"),
     (
