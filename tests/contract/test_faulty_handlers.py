@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulty_handlers
+import faulty_handlers_of_runs  # noqa: F401  # adds its handlers
 import faulty_tracers
 import pytest
 from langchain_core.language_models import BaseChatModel
