@@ -63,9 +63,9 @@ def counts_ends(handler: Any) -> None:
 
 def counts_errors(handler: Any) -> None:
     """Count one failure that passes through two runs."""
-    chain = RunnableLambda(lambda x: x) | RunnableLambda(lambda x: 1 // x, name="divide")
-    with pytest.raises(ZeroDivisionError):
-        chain.invoke(0, {"callbacks": [handler]})
+    chain = RunnableLambda(lambda x: x) | RunnableLambda(int, name="read")
+    with pytest.raises(ValueError, match="invalid literal"):
+        chain.invoke("x", {"callbacks": [handler]})
     assert handler.count("chain_error") == 1
 
 
@@ -105,8 +105,8 @@ def asks_a_recording(handler: Any) -> None:
         (counts_before, "hint: FakeChatModel answered as a whole and sent no token [not-streamed]"),
         (
             counts_errors,
-            "hint: divide raised ZeroDivisionError('integer division or modulo by zero'), and RunnableSequence around "
-            "it failed with it [one-failure]",
+            "hint: read raised ValueError(\"invalid literal for int() with base 10: 'x'\"), and RunnableSequence "
+            "around it failed with it [one-failure]",
         ),
         (misses_a_thread, "[other-thread]"),
     ],
