@@ -1,89 +1,16 @@
-"""The page in a real browser: search, address, trees, keyboard, copying, and content that wants out."""
+"""The page in a real browser: search, address, trees, keyboard, copying, axe, and the page without scripts."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
 
 import browser as real
 import pytest
-from lines_made import a_model, a_run, a_test, a_tool
-
-from pytest_lc_callbacks._report.lines import made
-from pytest_lc_callbacks._report.page import write_page
-from pytest_lc_callbacks._report.page_content import Content
+from shown_pages import TESTS, keys, opened, page_of
 
 pytestmark = pytest.mark.once
-
-AGENT = [
-    a_run(0, "LangGraph", duration=30.0, heard=["heard", "missed"]),
-    a_run(1, "model", parent=0, duration=9.0),
-    {
-        **a_model(2, parent=1, tokens=1500, model="gpt-test"),
-        "inputs": [{"type": "human", "content": "Weather in Paris?"}],
-        "tool_calls": [{"name": "weather", "args": {"city": "Paris"}}],
-        "heard": ["heard twice", "heard"],
-    },
-    a_run(3, "tools", parent=0),
-    {**a_tool(4, "weather", parent=3, city="Paris"), "outputs": "Sunny"},
-]
-FINDING = {"name": "orphan_run", "level": "warn", "summary": "a run began alone", "details": ["at x.py:3"]}
-TESTS = [
-    a_test("tests/test_agent.py::test_weather", runs=AGENT, handlers=["RecordingHandler", "AuditHandler"]),
-    a_test("tests/test_agent.py::test_broken", runs=[a_run(0, "chain")], outcome="failed", causes=["not-inherited"]),
-    a_test("tests/test_agent.py::test_found", runs=[a_run(0, "chain"), a_model(1, parent=0)], findings=[FINDING]),
-    a_test("tests/test_plain.py::test_plain", watched=False),
-    *(a_test(f"tests/test_many.py::test_many[{n}]", outcome="xfailed") for n in range(300)),
-]
-# What an attacker can put into a prompt, a name, a tag, an exception.
-HOSTILE = [
-    "</script><script>document.title='owned'</script>",
-    "<img src=x onerror=\"document.title='owned'\">",
-    "<svg/onload=document.title='owned'>",
-    "javascript:document.title='owned'",
-    "'\"><iframe srcdoc=\"<script>parent.document.title='owned'</script>\">",
-    "{{ 7*7 }} {% include 'x' %} ${7*7} <!-- ]]> -->",
-    "<style>*{display:none}</style><link rel=stylesheet href=http://127.0.0.1:9/x>",
-    "<base href=http://127.0.0.1:9/><form action=http://127.0.0.1:9/><input autofocus>",
-    "\\u202egnp.exe \\x1b[31m \\x00 \\ud83d",
-    "__proto__",
-    "constructor",
-]
-
-
-def keys(tests):
-    content = Content()
-    for test in tests:
-        content.add(test)
-    return {entry[1]: entry[0] for entry in content.index()["tests"]}
-
-
-def page_of(path, tests, **session):
-    lines = [made("session", started=1.7e9, versions={"python": "3.11"}), *tests, made("end", exit_status=0, tests=1)]
-    with path.open("w", encoding="utf-8") as file:
-        write_page(file, lines, **session)
-    return path
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    real.require()
-    with real.browser(tmp_path_factory.mktemp("profile")) as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    return page_of(tmp_path_factory.mktemp("page") / "report.html", TESTS)
-
-
-@pytest.fixture
-def page(driver, path):
-    real.show(driver, path)
-    yield driver
-    assert driver.get_log("browser") == []
 
 
 def search(driver, text):
@@ -95,10 +22,6 @@ def search(driver, text):
 
 def press(driver, key):
     driver.switch_to.active_element.send_keys(key)
-
-
-def opened(driver):
-    return real.until(driver, "document.getElementById('title')?.textContent")
 
 
 @pytest.mark.parametrize(
@@ -361,103 +284,6 @@ def axe_source():
     if os.environ.get("LC_CALLBACKS_REQUIRE_BROWSER") == "1":
         pytest.fail("LC_CALLBACKS_REQUIRE_BROWSER=1, but axe-core is not installed: npm install axe-core")
     return pytest.skip("needs axe-core: npm install axe-core in the checkout")
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
-    """A page whose every text wants out."""
-    tests = []
-    for number, text in enumerate(HOSTILE):
-        runs = [
-            {
-                **a_model(0, tokens=1, model=text),
-                "name": text,
-                "tags": [text],
-                "metadata": {text: text},
-                "inputs": [{"type": "human", "content": text}],
-                "outputs": {text: [text]},
-                "tool_calls": [{"name": text, "args": {text: text}}],
-                "custom": [[text, text]],
-                "status": "failed",
-                "error": {"type": text, "message": text, "inside": False},
-                "heard": [text],
-            }
-        ]
-        finding = {"name": text, "level": text, "summary": text, "details": [text]}
-        failure = {"when": "call", "message": text, "text": text}
-        subtest = {"name": text, "outcome": "failed", "message": text}
-        outcome = "failed" if number % 2 else "passed"
-        facts = {"findings": [finding], "failures": [failure], "subtests": [subtest], "causes": [text], "file": text}
-        tests.append(a_test(f"tests/{text}::{text}", runs=runs, handlers=[text], outcome=outcome, **facts))
-    huge = {**a_run(0, "huge"), "inputs": {"text": "<b>" + "x" * 10_000_000}}
-    tests.append(a_test("tests/test_huge.py::test_huge", runs=[huge]))
-    tests.append(
-        made("capabilities", handler=HOSTILE[0], checks=[{"name": t, "outcome": t, "says": t} for t in HOSTILE])
-    )
-    changes = {"title": HOSTILE[0], "tests": [{"name": t, "changes": [{"text": t, "worse": True}]} for t in HOSTILE]}
-    path = page_of(tmp_path_factory.mktemp("hostile") / "report.html", tests, changes=changes)
-    return path, keys([test for test in tests if test["kind"] == "test"])
-
-
-@pytest.mark.parametrize("number", range(len(HOSTILE)))
-def test_hostile_content(driver, hostile, number):
-    """
-    Text from payloads, names and exceptions is shown as text: nothing runs, nothing loads, the page stays whole.
-    """
-    path, known = hostile
-    text = HOSTILE[number]
-    real.show(driver, path, f"#t={known[f'tests/{text}::{text}']}&r=0")
-    driver.get_log("performance")
-
-    assert opened(driver)
-    assert text in driver.find_element("css selector", "tr.opened").text
-    assert text.strip() in driver.find_element("css selector", "tr.run .name").get_attribute("textContent")
-    assert "owned" not in driver.title
-    tags = driver.execute_script("return [...document.querySelectorAll('*')].map((each) => each.tagName.toLowerCase())")
-    assert not {"img", "svg", "iframe", "link", "base", "form"} & set(tags)
-    assert tags.count("style") == 1
-    handlers = (
-        "[...document.querySelectorAll('*')].some((each) => [...each.attributes].some((a) => a.name.startsWith('on')))"
-    )
-    assert driver.execute_script(f"return {handlers}") is False
-    links = driver.execute_script("return [...document.links].map((each) => each.protocol)")
-    assert set(links) <= {"file:"}
-    assert driver.get_log("browser") == []
-    assert requests(driver) == []
-
-
-def requests(driver):
-    """The addresses that were asked for since the last look, the page itself apart."""
-    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    sent = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-    return [url for url in sent if not url.startswith(("file:", "about:", "data:"))]
-
-
-def test_a_huge_payload(driver, hostile):
-    """
-    A payload of 10 MB opens.
-    """
-    path, known = hostile
-    real.show(driver, path, f"#t={known['tests/test_huge.py::test_huge']}&r=0")
-
-    assert real.until(driver, "document.querySelector('tr.opened pre').textContent.length") > 10_000_000
-
-
-def test_the_policy_holds(driver, path):
-    """
-    Nothing but the page's own script and style is allowed: a script and a style that are put in do nothing.
-    """
-    real.show(driver, path)
-
-    driver.execute_script(
-        "const s = document.createElement('script'); s.textContent = 'window.owned = 1'; document.body.append(s);"
-        "const i = document.createElement('img'); i.src = 'http://127.0.0.1:9/x'; document.body.append(i);"
-        "const c = document.createElement('style'); c.textContent = 'h1 { display: none }'; document.head.append(c);"
-    )
-
-    assert driver.execute_script("return window.owned") is None
-    assert driver.find_element("tag name", "h1").is_displayed()
-    assert "Content Security Policy" in " ".join(entry["message"] for entry in driver.get_log("browser"))
 
 
 def test_without_scripts(tmp_path, path):
