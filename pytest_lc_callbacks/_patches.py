@@ -7,8 +7,8 @@ import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
-from types import CoroutineType, FunctionType
-from typing import Any
+from types import CoroutineType, FunctionType, TracebackType
+from typing import Any, Self
 
 Around = Callable[[Any, tuple[Any, ...], dict[str, Any]], AbstractContextManager[Any]]
 """Makes the context manager in which a call runs: of the instance, and of the arguments by position and by name."""
@@ -75,6 +75,27 @@ class Patches:
                 object.__setattr__(value, "_replaced", (owner, name, before))
                 leave(value, _is_put_back)
         self._done.clear()
+
+
+class ReplacedUntilStop:
+    """What replaces methods from the moment it is made until `stop`, or the end of its ``with`` block."""
+
+    def __init__(self) -> None:
+        self._is_on: bool = True
+        self._patches = Patches()
+
+    def stop(self) -> None:
+        """Put the methods back."""
+        self._is_on = False
+        self._patches.undo()
+        # One around this may have ended before it, and this has put back what that had replaced.
+        put_back()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.stop()
 
 
 # An entry keeps nothing alive: what is needed to take something away, it keeps itself.

@@ -30,7 +30,7 @@ class ModelStandIn(Protocol):
     """What replaced methods ask a stand-in."""
 
     fake: Any
-    is_on: bool
+    _is_on: bool
 
 
 class Replaced:
@@ -59,7 +59,7 @@ class Replaced:
     @property
     def is_on(self) -> bool:
         """Whether the stand-in answers; another one that was there before may be put back after its own end."""
-        return self.stand_in.is_on and not is_asking.get()
+        return self.stand_in._is_on and not is_asking.get()
 
     def original(self, model: Any) -> Any:
         """The method as it was before, bound to *model*."""

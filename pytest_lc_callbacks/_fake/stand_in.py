@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.language_models.llms import BaseLLM
@@ -13,18 +13,14 @@ from pytest_lc_callbacks._fake.keys import with_keys
 from pytest_lc_callbacks._fake.own_methods import OWN_METHODS
 from pytest_lc_callbacks._fake.real_models import decision_models, implements, read_classes, refuse_decision
 from pytest_lc_callbacks._fake.replaced import CHAT_METHODS, EVENT_METHODS, TEXT_METHODS, HiddenMethod, Replaced
-from pytest_lc_callbacks._patches import Patches, put_back, subclasses
+from pytest_lc_callbacks._patches import ReplacedUntilStop, subclasses
 from pytest_lc_callbacks._providers import is_of_provider, note_offline
-
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
 
 # pytest shows the line of the test, not our way to the message.
 __tracebackhide__ = True
 
 
-class StandIn:
+class StandIn(ReplacedUntilStop):
     """
     Lets a fake model answer for real ones, from the moment it is made until `stop`.
 
@@ -40,11 +36,10 @@ class StandIn:
     """
 
     def __init__(self, fake: Any, classes: tuple[Any, ...]) -> None:
+        super().__init__()
         self.fake = fake
-        self.is_on: bool = True
         bases = (BaseChatModel, BaseLLM) if isinstance(fake, BaseChatModel) else (BaseLLM,)
         self._classes = read_classes(classes, bases, type(fake).__name__)
-        self._patches = Patches()
         for cls in self._classes:
             self._replace(cls, inherited=True)
         for base in self._classes or bases:
@@ -52,19 +47,6 @@ class StandIn:
         if not self._classes:
             self._refuse_decisions()
         _made.tell("stand_in", self)
-
-    def stop(self) -> None:
-        """Let the real models answer again."""
-        self.is_on = False
-        self._patches.undo()
-        # One around this may have ended before it, and this has put back what that had replaced.
-        put_back()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self.stop()
 
     def __repr__(self) -> str:
         names = ", ".join(cls.__name__ for cls in self._classes) or "every provider's models"

@@ -9,17 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.tools import BaseTool
 
 from pytest_lc_callbacks import _made
-from pytest_lc_callbacks._patches import Patches, put_back, subclasses
+from pytest_lc_callbacks._patches import ReplacedUntilStop, subclasses
 from pytest_lc_callbacks._words import count, repr_short
-
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
 
 # pytest shows the line of the test, not our way to the message.
 __tracebackhide__ = True
@@ -30,7 +26,7 @@ _passing: ContextVar[frozenset[int]] = ContextVar("lc_callbacks_passing", defaul
 _OF_LANGCHAIN = ("config", "run_manager", "callbacks")
 
 
-class ToolFault:
+class ToolFault(ReplacedUntilStop):
     """
     Lets the calls of a tool fail, from the moment it is made until `stop`.
 
@@ -56,6 +52,7 @@ class ToolFault:
     def __init__(
         self, name: str, fault: Any, *, times: int | None = None, on_call: int | None = None, after: float = 0
     ) -> None:
+        super().__init__()
         self.name: str = _read_name(name)
         self.struck: int = 0
         """How many calls failed so far."""
@@ -65,25 +62,10 @@ class ToolFault:
         self._after = _read_seconds(after)
         self._calls = 0
         self._lock = threading.Lock()
-        self._is_on = True
-        self._patches = Patches()
         for cls in subclasses(BaseTool):
             self._cover(cls)
         self._patches.tell_of_subclasses(BaseTool, self._cover)
         _made.tell("fault", self)
-
-    def stop(self) -> None:
-        """Let the tool work again."""
-        self._is_on = False
-        self._patches.undo()
-        # One around this may have ended before it, and this has put back what that had replaced.
-        put_back()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self.stop()
 
     def __repr__(self) -> str:
         return f"<ToolFault of {self.name!r}: {self._what}, {count(self.struck, 'call')} failed>"

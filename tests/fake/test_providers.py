@@ -9,37 +9,25 @@ import pytest
 from provider_payloads import (
     MODES,
     PROMPT,
+    Answer,
     assert_no_difference,
     assert_same,
     astream,
+    book,
     differences,
     events,
     invoke,
     plain,
+    search,
     stream,
 )
 from provider_servers import anthropic_server, openai_server
-from pydantic import BaseModel
 
 from pytest_lc_callbacks import FakeChatModel, RecordingHandler
 
 ChatAnthropic = partners.fetch("langchain_anthropic", "ChatAnthropic")
 ChatOpenAI = partners.fetch("langchain_openai", "ChatOpenAI")
 partners.fetch("pytest_httpserver")
-
-
-class Answer(BaseModel):
-    """The answer."""
-
-    city: str
-
-
-def search(query: str, limit: int = 3) -> str:
-    """Search the web."""
-
-
-def book(city: str) -> str:
-    """Book a trip."""
 
 
 class Anthropic:

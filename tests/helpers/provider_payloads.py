@@ -7,6 +7,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.outputs import Generation, LLMResult
+from pydantic import BaseModel
 
 from pytest_lc_callbacks import RecordingHandler
 
@@ -14,6 +15,20 @@ PROMPT = [SystemMessage("You are helpful."), HumanMessage("What is the capital o
 # What the two sides cannot have in common: when and where they ran, which versions, and what is counted up.
 INCIDENTAL = {"lc_versions", "headers", "anthropic_api_url", "openai_api_base"}
 IDENTITIES = {"id", "system_fingerprint"}
+
+
+class Answer(BaseModel):
+    """The answer."""
+
+    city: str
+
+
+def search(query: str, limit: int = 3) -> str:
+    """Search the web."""
+
+
+def book(city: str) -> str:
+    """Book a trip."""
 
 
 def invoke(model, config):
