@@ -11,16 +11,17 @@ from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.callbacks.manager import handle_event
 from langchain_core.runnables.config import CONFIG_KEYS, var_child_runnable_config
 
+from pytest_lc_callbacks._by_identity import ByIdentity
 from pytest_lc_callbacks._scopes import EMPTY, INHERITED, LIST, MANAGER, NONE, Given
 from pytest_lc_callbacks._stack import frames_of_call, read_locals, render_place
-from pytest_lc_callbacks._values import ask, bases, class_name, entries, entry, is_a, items
+from pytest_lc_callbacks._values import ask, bases, class_name, entries, entry, is_a, items, text_of
 
 _HANDLE_EVENT = handle_event.__code__
 _CONFIGURE = "_configure"
+_RUN_TEST = "pytest_pyfunc_call"
 # The components whose methods of these names take callbacks= alone, and what they are called in a message.
 _KINDS = {"BaseTool": "a tool", "BaseChatModel": "a chat model", "BaseLLM": "an LLM", "BaseRetriever": "a retriever"}
-
-
+_KNOWN_KEYS = frozenset(CONFIG_KEYS)
 # They hand the keywords of a call to the user's own function.
 _PASSING_KEYWORDS = ("RunnableLambda", "RunnableGenerator")
 
@@ -103,13 +104,13 @@ def _read(frame: FrameType) -> Call:
 
 
 def _named(handlers: Iterable[Any]) -> tuple[tuple[int, str], ...]:
-    return tuple((id(handler), class_name(type(handler))) for handler in handlers)
+    return tuple((id(handler), _facts_of(handler).name) for handler in handlers)
 
 
 def _given(frame: FrameType, passed: Any, own: list[Any]) -> Given:
     frames, user = frames_of_call(frame)
     # Each frame makes a dict of its variables when it is asked.
-    langchain = [_Frame(each, read_locals(each)) for each in frames]
+    langchain = [_Frame.of(each) for each in frames]
     outer: Any = (var_child_runnable_config.get() or {}).get("callbacks")
     return Given(
         kind=NONE if passed is None else MANAGER if not is_a(passed, list) else LIST if passed else EMPTY,
@@ -121,26 +122,80 @@ def _given(frame: FrameType, passed: Any, own: list[Any]) -> Given:
         line=0 if user is None else user.f_lineno,
         entry=_entry(langchain),
         options=tuple(_options(langchain)),
-        unknown_keys=tuple(dict.fromkeys(key for each in langchain for key in _unknown_keys(each))),
-        bound=any(entry(ask(each.this, "config"), "callbacks") is not None for each in langchain),
+        unknown_keys=tuple(dict.fromkeys(key for each in langchain for key in each.unknown_keys())),
+        bound=any(entry(each.bound, "callbacks") is not None for each in langchain if each.bound is not None),
         in_reach=frozenset() if user is None else frozenset(_in_reach(read_locals(user))),
     )
 
 
 class _Frame(NamedTuple):
-    """A frame of LangChain's, and its variables."""
+    """A frame of LangChain's, its variables, and the runnable whose method runs, with what is known of its class."""
 
     frame: FrameType
     local: dict[str, Any]
+    this: Any
+    facts: _ClassFacts
 
     @property
-    def this(self) -> Any:
-        """The runnable whose method runs."""
-        return self.local.get("self")
+    def bound(self) -> Any:
+        """The config of ``with_config``."""
+        return _own_attributes(self.this).get("config")
+
+    def unknown_keys(self) -> Iterator[tuple[str, frozenset[int]]]:
+        """The keys of the config that LangChain does not know, or has moved into ``configurable``."""
+        for key, value in entries(self.local.get("config")) if self.local.get("config") is not None else ():
+            # A key of another type may raise when it is compared.
+            name = key if type(key) is str else text_of(key)
+            if name not in _KNOWN_KEYS:
+                yield from _holding([(key, value)])
+            elif name == "configurable":
+                yield from _holding(entries(value))
+
+    @classmethod
+    def of(cls, frame: FrameType) -> _Frame:
+        """What *frame* holds at this moment."""
+        local = read_locals(frame)
+        this = local.get("self")
+        return cls(frame, local, this, _facts_of(this))
+
+
+class _ClassFacts(NamedTuple):
+    """What matters of a class. To find it out takes longer than all else that is done for a frame."""
+
+    name: str
+    kind: str | None
+    """What its objects are called in a message, of those that take callbacks= alone: ``a tool``."""
+    is_binding: bool
+    is_observer: bool
+
+
+_FACTS = ByIdentity()
+"""The `_ClassFacts` of the classes that were met."""
+
+
+def _facts_of(value: Any) -> _ClassFacts:
+    kind = type(value)
+    facts: _ClassFacts | None = _FACTS.get(kind)
+    if facts is None:
+        names = {class_name(base) for base in bases(kind)}
+        words = next((words for base, words in _KINDS.items() if base in names), None)
+        is_observer = any("_observed_runs" in vars(base) for base in bases(kind))
+        facts = _ClassFacts(class_name(kind), words, "RunnableBindingBase" in names, is_observer)
+        _FACTS.note(kind, facts)
+    return facts
 
 
 def _is_observer(handler: Any) -> bool:
-    return any("_observed_runs" in vars(base) for base in bases(type(handler)))
+    return _facts_of(handler).is_observer
+
+
+def _own_attributes(value: Any) -> dict[str, Any]:
+    """The attributes of *value* itself; its class may have a slow ``__getattr__``, as pydantic's have."""
+    try:
+        found = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return found if type(found) is dict else {}
 
 
 def _handler_around(frame: FrameType) -> tuple[str, str | None] | None:
@@ -149,6 +204,9 @@ def _handler_around(frame: FrameType) -> tuple[str, str | None] | None:
     around: FrameType | None = frame.f_back
     while around is not None:
         code = around.f_code
+        if code.co_name == _RUN_TEST:
+            # The test's own frames end here, and no handler runs a test.
+            return None
         if code is _HANDLE_EVENT and below is not None:
             local = read_locals(around)
             return _method(local.get("handler"), str(local.get("event_name")), below)
@@ -168,28 +226,19 @@ def _entry(langchain: list[_Frame]) -> str | None:
     """``arun() of a tool``: the outermost of the component's own methods that LangChain runs."""
     found: str | None = None
     for each in langchain:
-        classes = {class_name(base) for base in bases(type(each.this))}
-        kind = next((words for base, words in _KINDS.items() if base in classes), None)
-        if kind is None:
+        if each.facts.kind is None:
             break
-        found = f"{each.frame.f_code.co_name}() of {kind}"
+        found = f"{each.frame.f_code.co_name}() of {each.facts.kind}"
     return found
 
 
 def _options(langchain: list[_Frame]) -> Iterator[tuple[str, frozenset[int]]]:
     """The keywords of the call, and of bind(), that hold callbacks, with the ids of these."""
     for each in langchain:
-        if any(class_name(base) == "RunnableBindingBase" for base in bases(type(each.this))):
+        if each.facts.is_binding:
             yield from _holding(entries(ask(each.this, "kwargs")))
-    if langchain and class_name(type(langchain[-1].this)) not in _PASSING_KEYWORDS:
+    if langchain and langchain[-1].facts.name not in _PASSING_KEYWORDS:
         yield from _holding(entries(langchain[-1].local.get("kwargs")))
-
-
-def _unknown_keys(each: _Frame) -> Iterator[tuple[str, frozenset[int]]]:
-    """The keys of the config in a frame that LangChain does not know, or has moved into ``configurable``."""
-    config = entries(each.local.get("config"))
-    yield from _holding((key, value) for key, value in config if not is_a(key, str) or key not in CONFIG_KEYS)
-    yield from _holding(pair for key, value in config if key == "configurable" for pair in entries(value))
 
 
 def _holding(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, frozenset[int]]]:
@@ -208,8 +257,8 @@ def _ids(value: Any) -> Iterator[int]:
 
 def _in_reach(local: dict[str, Any]) -> Iterator[int]:
     """The ids of the handlers in the configs among variables, *local*, and among the attributes of ``self``."""
-    attributes = [value for _, value in entries(ask(local.get("self"), "__dict__"))]
-    for config in (*local.values(), *attributes):
-        for key, value in entries(config) if is_a(config, dict) else ():
-            if key == "callbacks":
-                yield from _ids(value)
+    for config in (*local.values(), *_own_attributes(local.get("self")).values()):
+        if issubclass(type(config), dict):
+            for key, value in dict.items(config):
+                if key == "callbacks":
+                    yield from _ids(value)

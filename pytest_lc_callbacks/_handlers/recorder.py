@@ -123,41 +123,137 @@ def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]
     return on_event
 
 
-# Most events of a recording are tokens. Their method saves what it can (benchmarks/recording.py), and leaves arguments
-# that LangChain rarely sends to the method that records anything.
-_record_any_token = _recorder("llm_new_token", ("token",))
-_TOKEN = ("token", "chunk")
+# Most events of a recording are tokens, and starts and ends of chains. Their methods save what they can
+# (benchmarks/recording.py), and leave arguments that LangChain rarely sends to the method that records anything.
+_NOTHING: Any = object()
 
 
-def _record_token(
-    self: RecordingHandler,
-    token: Any = "",
-    *more: Any,
-    chunk: Any = None,
-    run_id: Any = None,
-    parent_run_id: Any = None,
-    tags: Any = None,
-    **kwargs: Any,
-) -> Any:
-    if kwargs or more or chunk is None or type(token) is not str or type(run_id) is not UUID:
-        whole = kwargs if chunk is None else {"chunk": chunk, **kwargs}
-        return _record_any_token(self, token, *more, run_id=run_id, parent_run_id=parent_run_id, tags=tags, **whole)
-    self._extend(
-        (
-            "llm_new_token",
-            run_id.int,
-            None if parent_run_id is None else id_key(parent_run_id),
-            _read_tags(tags) if tags else None,
-            None,
-            perf_counter(),
-            get_ident(),
-            _TOKEN,
-            token,
-            chunk,
-            None,
+def _recorder_of_token(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]:
+    record_any, names = _recorder(event_name, arguments), ("token", "chunk")
+
+    def on_token(
+        self: RecordingHandler,
+        token: Any = _NOTHING,
+        *more: Any,
+        chunk: Any = None,
+        run_id: Any = None,
+        parent_run_id: Any = None,
+        tags: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        if kwargs or more or chunk is None or type(token) is not str or type(run_id) is not UUID:
+            args = () if token is _NOTHING else (token, *more)
+            whole = kwargs if chunk is None else {"chunk": chunk, **kwargs}
+            return record_any(self, *args, run_id=run_id, parent_run_id=parent_run_id, tags=tags, **whole)
+        self._extend(
+            (
+                event_name,
+                run_id.int,
+                None if parent_run_id is None else id_key(parent_run_id),
+                _read_tags(tags) if tags else None,
+                None,
+                perf_counter(),
+                get_ident(),
+                names,
+                token,
+                chunk,
+                None,
+            )
         )
-    )
-    return _RECORDED
+        return _RECORDED
+
+    return on_token
+
+
+def _recorder_of_start(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]:
+    record_any, names = _recorder(event_name, arguments), ("serialized", "inputs", "name")
+
+    def on_start(
+        self: RecordingHandler,
+        serialized: Any = _NOTHING,
+        inputs: Any = _NOTHING,
+        /,
+        *more: Any,
+        run_type: Any = _NOTHING,
+        name: Any = _NOTHING,
+        run_id: Any = None,
+        parent_run_id: Any = None,
+        tags: Any = None,
+        metadata: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        is_usual = not (kwargs or more or name is _NOTHING or inputs is _NOTHING)
+        if not is_usual or type(run_id) is not UUID or type(metadata) is not dict:
+            args = [value for value in (serialized, inputs, *more) if value is not _NOTHING]
+            kwargs |= {key: value for key, value in (("run_type", run_type), ("name", name)) if value is not _NOTHING}
+            ids = {"run_id": run_id, "parent_run_id": parent_run_id}
+            return record_any(self, *args, **ids, tags=tags, metadata=metadata, **kwargs)
+        self._run_begins(run_id, parent_run_id)
+        serialized, inputs = _copy(serialized), _copy(inputs)
+        payload: tuple[Any, ...]
+        if run_type is _NOTHING:
+            payload = (names, serialized, inputs, name)
+        else:
+            whole = {"serialized": serialized, "inputs": inputs, "run_type": run_type, "name": name}
+            payload = (None, whole, None, None)
+        self._extend(
+            (
+                event_name,
+                run_id.int,
+                None if parent_run_id is None else id_key(parent_run_id),
+                _read_tags(tags),
+                metadata.copy() if metadata else None,
+                perf_counter(),
+                get_ident(),
+                *payload,
+            )
+        )
+        return _RECORDED
+
+    return on_start
+
+
+def _recorder_of_end(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]:
+    record_any, names = _recorder(event_name, arguments), arguments[:1]
+
+    def on_end(
+        self: RecordingHandler,
+        value: Any = _NOTHING,
+        /,
+        *more: Any,
+        run_id: Any = None,
+        parent_run_id: Any = None,
+        tags: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        if kwargs or more or value is _NOTHING or type(run_id) is not UUID:
+            args = () if value is _NOTHING else (value, *more)
+            return record_any(self, *args, run_id=run_id, parent_run_id=parent_run_id, tags=tags, **kwargs)
+        self._extend(
+            (
+                event_name,
+                run_id.int,
+                None if parent_run_id is None else id_key(parent_run_id),
+                _read_tags(tags),
+                None,
+                perf_counter(),
+                get_ident(),
+                names,
+                _copy(value),
+                None,
+                None,
+            )
+        )
+        return _RECORDED
+
+    return on_end
+
+
+_RECORDERS = {
+    "llm_new_token": _recorder_of_token,
+    "chain_start": _recorder_of_start,
+    "chain_end": _recorder_of_end,
+}
 
 
 class RecordingHandler(ScopedRecording, _HandlerBase):
@@ -215,5 +311,5 @@ def _as_method(record: Callable[..., Any], event_name: str) -> Callable[..., Any
 for _method, _arguments in _methods(_HandlerBase).items():
     _name = _method.removeprefix("on_")
     EVENT_NAMES.add(_name)
-    _record = _record_token if _name == "llm_new_token" else _recorder(_name, _arguments)
+    _record = _RECORDERS.get(_name, _recorder)(_name, _arguments)
     setattr(RecordingHandler, _method, _as_method(_record, _name))

@@ -144,6 +144,32 @@ def test_nothing_that_is_passed_raises(handler: RecordingHandler, method: str, c
     assert str(handler.tree) is not None
 
 
+USUAL: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+    (({}, {"number": 1}), {"name": "chain", "run_id": run_id("a"), "tags": ["x"], "metadata": {"k": 1}}),
+    (({}, ["in"]), {"name": "chain", "run_type": None, "run_id": run_id("a"), "tags": [], "metadata": {}}),
+    (({}, "in"), {"name": "chain", "run_id": run_id("a"), "parent_run_id": run_id("b"), "metadata": None}),
+    (({"answer": 42},), {"run_id": run_id("a"), "parent_run_id": run_id("b"), "tags": ["x"]}),
+    (({"answer": 42},), {"run_id": run_id("a"), "inputs": {"number": 1}}),
+    (("token",), {"chunk": "chunk", "run_id": run_id("a"), "parent_run_id": run_id("b"), "tags": ["x"]}),
+    (("token",), {"run_id": run_id("a"), "tags": None}),
+]
+
+
+@pytest.mark.parametrize("method", ["on_chain_start", "on_chain_end", "on_llm_new_token"])
+@pytest.mark.parametrize("call", [*CALLS, *USUAL], ids=range(len(CALLS) + len(USUAL)))
+def test_frequent_events_are_recorded_as_any(handler: RecordingHandler, method: str, call: Any) -> None:
+    """
+    The methods of frequent events store what the method for any event would store.
+    """
+    args, kwargs = call
+    name = method.removeprefix("on_")
+    room._recorder(name, _methods(_HandlerBase)[method])(handler, *args, **kwargs)
+    getattr(handler, method)(*args, **kwargs)
+    (*as_any, _, _), (*own, _, _) = (handler._log.record(position)[:7] for position in (0, 1))
+    assert own == as_any
+    assert handler.events[1].payload == handler.events[0].payload
+
+
 # No effect on the program under test.
 
 
