@@ -167,9 +167,6 @@ class Log(Records):
 
     def attribute(self, position: int, key: str) -> Any:
         """``getattr(self.event(position), key)``, without making the event where that is possible."""
-        # `where(token=...)` asks for each token of a stream.
-        if key == "token":
-            return self.entry(position, key)
         if key in SHORTCUTS:
             return getattr(self.content(position), key)
         return getattr(self.facts(position) if key in Facts._fields else self.event(position), key)

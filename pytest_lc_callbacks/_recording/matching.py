@@ -165,7 +165,7 @@ class _Shared:
         self.budget = Budget(limit)
         self._log = log
         self._branches: dict[int, _Automaton] = {}
-        self._comparisons: dict[EventPattern, Comparison] = {}
+        self._differing: dict[EventPattern, Callable[[int], str | None]] = {}
 
     def automaton(self, branch: Sequence[Item], events: int) -> _Automaton:
         """The automaton for a *branch*; each run that may serve the branch needs it."""
@@ -175,10 +175,10 @@ class _Shared:
 
     def fits(self, pattern: EventPattern, position: int) -> bool:
         """Whether the event at this *position* has the attributes of *pattern*."""
-        comparison = self._comparisons.get(pattern)
-        if comparison is None:
-            comparison = self._comparisons[pattern] = Comparison(pattern.attributes, self._log)
-        return comparison.differing(position) is None
+        differing = self._differing.get(pattern)
+        if differing is None:
+            differing = self._differing[pattern] = Comparison(pattern.attributes, self._log).differing
+        return differing(position) is None
 
 
 class _Search:

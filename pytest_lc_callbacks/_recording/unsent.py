@@ -90,21 +90,22 @@ class _Asked:
         there = None if self.there is None else self.there.run
         if there is not None and there.run_type in types:
             return [there]
-        found: dict[Run, None] = {}
-        for pattern in self.patterns:
-            if pattern.name in (None, name):
-                found |= dict.fromkeys(run for run in self.runs if run.run_type in types and _fits(pattern, run))
-        return list(found)
+        runs = [run for run in self.runs if run.run_type in types]
+        patterns = [pattern for pattern in self.patterns if pattern.name in (None, name)]
+        return list(dict.fromkeys(run for pattern in patterns for run in _fitting(pattern, runs)))
 
     def attribute(self, key: str) -> Any:
         """What the wanted events have as the attribute *key*; None where none has it."""
         return next((pattern.attributes[key] for pattern in self.patterns if key in pattern.attributes), None)
 
 
-def _fits(pattern: EventPattern, run: Run) -> bool:
-    """Whether the attributes of *pattern* that are about a run hold for *run*."""
+def _fitting(pattern: EventPattern, runs: list[Run]) -> list[Run]:
+    """The *runs* of one recording for which the attributes of *pattern* hold that are about a run."""
     about = {key: value for key, value in pattern.attributes.items() if key in ("run", "parent", "under", "tags")}
-    return Comparison(about, run._log).differing(run._first) is None
+    if not about or not runs:
+        return runs
+    comparison = Comparison(about, runs[0]._log)
+    return [run for run in runs if comparison.differing(run._first) is None]
 
 
 # Each of these looks for one cause, and gives it if the facts leave no other.
