@@ -158,12 +158,12 @@ def did_you_mean(word: Any, known: Iterable[str], limit: int = 1) -> str:
     return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
 
 
-def near_words(word: str, known: Iterable[str], limit: int = 1) -> list[str]:
-    """The nearest of the *known* words, the nearest first."""
+def near_words(word: str, known: Iterable[str], limit: int = 1, cutoff: float = 0.6) -> list[str]:
+    """The nearest of the *known* words, the nearest first; of 1.0 as *cutoff* the word itself alone."""
     # Only a message needs it, and every session would pay for it.
     from difflib import get_close_matches
 
-    return get_close_matches(word, list(known), n=limit)
+    return get_close_matches(word, list(known), n=limit, cutoff=cutoff)
 
 
 def headline(sentence: str) -> list[str]:

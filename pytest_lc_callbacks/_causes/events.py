@@ -58,8 +58,8 @@ AGENT_EVENTS = Cause(
 )
 NO_RETRY_EVENT = Cause(
     "retry-is-a-run",
-    "Each attempt of with_retry is a run of its own, and all but the first have a tag, retry:attempt:2 and so on. No "
-    "retry event is sent.",
+    "Each attempt of with_retry is a run of its own, and all but the first have a tag, retry:attempt:2 and so on. So "
+    "is each attempt at a node with a RetryPolicy. No retry event is sent.",
 )
 ONE_FAILURE = Cause(
     "one-failure",
@@ -106,4 +106,44 @@ SHARED_PAYLOAD = Cause(
     "shared-payload",
     "LangChain hands the same object to every handler, and some of it to the model. Copy it before you change it: "
     "metadata = {**metadata, 'key': 'value'}.",
+)
+NO_ERROR_METHOD = Cause(
+    "no-error-method",
+    "A run that fails sends its error in place of its end: a handler that keeps something from a start needs both "
+    "methods, or it keeps that for ever.",
+)
+MIXED_RUNS = Cause(
+    "mixed-runs",
+    "Runs of a RunnableParallel, a batch, parallel nodes and concurrent requests overlap: a stack, or one current "
+    "run, mixes them up. Keep what belongs to a run under its run_id, and find its parent by parent_run_id.",
+)
+RESUMED_NODE = Cause(
+    "resumed-node",
+    "langgraph runs an interrupted node again from its first line when the graph is resumed: what stands before "
+    "interrupt() runs twice. Put it into a node before, or behind the interrupt.",
+    source="measured, langgraph 1.0 to 1.2",
+)
+STREAMED_INPUTS = Cause(
+    "streamed-inputs",
+    "In a stream LangChain sends chain_start before it has read the input. The inputs come with the end: "
+    "def on_chain_end(self, outputs, *, inputs=None, **kwargs).",
+)
+HANDLED_TOOL_ERROR = Cause(
+    "handled-tool-error",
+    "A tool that handles its own errors (handle_tool_error, handle_validation_error) ends well for LangChain: it sends "
+    "tool_end, and the ToolMessage has status 'error'.",
+)
+NO_USAGE = Cause(
+    "no-usage",
+    "Handlers get the usage that the model's integration reports, in the usage_metadata of its message. Some report "
+    "none in a stream unless they are asked to, such as with stream_usage=True.",
+)
+SILENT_STREAM = Cause(
+    "silent-stream",
+    "LangChain does not send the tokens of a text LLM: its _stream or _astream has to call "
+    "run_manager.on_llm_new_token(...) for each.",
+)
+TOKEN_WITHOUT_AWAIT = Cause(
+    "token-without-await",
+    "The run manager of an async run has coroutines: await run_manager.on_llm_new_token(...).",
 )

@@ -183,6 +183,26 @@ OVERRIDES_INVOKE = Cause(
     "with an underscore (_run, _get_relevant_documents, _generate, _call).",
     maybe="a class that overrides invoke() itself, such as a retriever's or tool's, sends no callbacks",
 )
+UNKNOWN_METHOD = Cause(
+    "unknown-method",
+    "LangChain calls the methods of BaseCallbackHandler, and says nothing of others that begin with on_.",
+)
+USAGE_CONTEXT = Cause(
+    "usage-context",
+    "get_usage_metadata_callback() puts its handler into a ContextVar: it hears what is called in its block, and not "
+    "what a thread of the program's own calls. Pass the handler: "
+    'config={"callbacks": [UsageMetadataCallbackHandler()]}.',
+)
+UNKNOWN_ARGUMENT = Cause(
+    "unknown-argument",
+    "A component of LangChain's takes callbacks=[handler], and most ignore an argument that they do not know; "
+    "callback_manager= is one of these since LangChain 1.0.",
+)
+NO_CALLBACKS = Cause(
+    "no-callbacks",
+    "Embeddings and vector stores send no callbacks. A retriever does: store.as_retriever().invoke(...).",
+    source="measured, langchain-core 1.0 to 1.8",
+)
 FALLBACKS = Cause(
     "fallbacks-orphans",
     "What with_fallbacks calls begins without a parent run.",

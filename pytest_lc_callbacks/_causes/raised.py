@@ -9,6 +9,17 @@ MANAGER_IN_CONFIG = Cause(
     'Inside a function, config["callbacks"] is a callback manager and no list. To add a handler, pass '
     'merge_configs(config, {"callbacks": [handler]}), from langchain_core.runnables.config.',
 )
+NO_RUN_AROUND = Cause(
+    "no-run-around",
+    "A custom event belongs to the run in whose function it is dispatched. Dispatch it inside a RunnableLambda, a tool "
+    "or a node of a graph, in the thread that LangChain calls.",
+)
+COPIED_HANDLER = Cause(
+    "copied-handler",
+    "model_copy(deep=True) and copy.deepcopy copy the handlers of a component too, and a lock or a connection cannot "
+    "be copied. Give the handler a __deepcopy__ that returns self, or pass it at run time.",
+    source="measured, Python 3.11 to 3.13",
+)
 SERIALIZED_NONE = Cause(
     "serialized-none",
     'LangChain sends serialized=None for almost every chain and retriever. The name of the run is in kwargs["name"].',
@@ -109,4 +120,45 @@ NO_BASE_HANDLER = Cause(
     "no-base-handler",
     "LangChain asks every handler for attributes such as raise_error and ignore_llm, and its call fails where one is "
     "missing. Derive the handler from BaseCallbackHandler, which has them all.",
+)
+NO_JSON = Cause(
+    "no-json",
+    "What LangChain hands to a handler is no JSON: it holds messages, documents, run ids and any object of the "
+    "program. Write json.dumps(..., default=str), or take dumpd() of langchain_core.load before.",
+)
+PAYLOAD_TYPE = Cause(
+    "payload-type",
+    "The inputs and outputs of a chain are whatever that chain takes and returns: a dict with its own keys, a text, a "
+    "message, a list. The output of a tool that is invoked with a tool call is a ToolMessage, whose text is its "
+    "content. Look at the type first.",
+)
+TOKEN_BLOCKS = Cause(
+    "token-blocks",
+    "A token is the content of a chunk: a text, or with many models a list of content blocks. The text alone is "
+    "chunk.message.text: def on_llm_new_token(self, token, *, chunk=None, **kwargs).",
+    source="langchain-ai/langchain#30703",
+)
+LIST_PER_PROMPT = Cause(
+    "list-per-prompt",
+    "LangChain hands over a list for each prompt of a call: messages[0][0] is the first message, and "
+    "response.generations[0][0] the first answer.",
+)
+NO_MESSAGE = Cause(
+    "no-message",
+    "The answer of a text LLM is a Generation with a text. Only that of a chat model has a message. Both have .text.",
+)
+INVOCATION_PARAMS = Cause(
+    "invocation-params",
+    "The keys of invocation_params are those of the integration: a model's name is model, model_name, model_id or "
+    'absent. LangChain\'s own name for it is kwargs["metadata"]["ls_model_name"], which may be absent too: use .get().',
+)
+BASE_INIT = Cause(
+    "base-init",
+    "A class with an __init__ of its own has to call that of its base: super().__init__().",
+    source="measured, Python 3.11 to 3.13",
+)
+RAISE_ERROR = Cause(
+    "raise-error",
+    "LangChain swallows what a handler raises, and the run goes on. A handler that is to stop a run has the attribute "
+    "raise_error = True.",
 )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import linecache
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from traceback import walk_tb
-from types import FrameType
+from itertools import islice
+from types import FrameType, TracebackType
 from typing import Any, NamedTuple
 
 from pytest_lc_callbacks._stack import is_library, is_standard_library
@@ -84,6 +84,9 @@ class Line(NamedTuple):
     number: int
     """The frame itself may have gone on to another line."""
 
+    step: int = -1
+    """Where in the frame's code it is: ``tb_lasti``."""
+
     @property
     def file(self) -> str:
         return self.frame.f_code.co_filename
@@ -92,10 +95,21 @@ class Line(NamedTuple):
     def source(self) -> str:
         return linecache.getline(self.file, self.number, self.frame.f_globals).strip()
 
+    @property
+    def expression(self) -> str:
+        """The part of the line that raised, ``inputs["q"]``; the whole line where Python does not know the part."""
+        positions = list(islice(self.frame.f_code.co_positions(), self.step // 2, self.step // 2 + 1))
+        first, last, start, end = positions[0] if positions and self.step >= 0 else (None, None, None, None)
+        if first is None or first != last or start is None or end is None:
+            return self.source
+        line = linecache.getline(self.file, first, self.frame.f_globals)
+        return line.encode()[start:end].decode(errors="replace")
+
 
 def users_lines(error: BaseException) -> list[Line]:
     """The lines of the user's code that *error* came through, the innermost last."""
-    lines = [Line(frame, number) for frame, number in walk_tb(traceback_of(error))]
+    steps = _tracebacks(traceback_of(error))
+    lines = [Line(step.tb_frame, step.tb_lineno, step.tb_lasti) for step in steps]
     return [
         line
         for line in lines
@@ -104,8 +118,16 @@ def users_lines(error: BaseException) -> list[Line]:
 
 
 def is_langchain(line: Line) -> bool:
-    """Whether *line* is in an installed package of LangChain's."""
-    return is_library(line.file) and _package(line.frame).startswith(("langchain", "langgraph", "langsmith"))
+    """Whether *line* is in an installed package of LangChain's, or in pydantic, of which its classes are made."""
+    return is_library(line.file) and _package(line.frame).startswith(
+        ("langchain", "langgraph", "langsmith", "pydantic")
+    )
+
+
+def _tracebacks(step: TracebackType | None) -> Iterator[TracebackType]:
+    while step is not None:
+        yield step
+        step = step.tb_next
 
 
 def _package(frame: FrameType) -> str:

@@ -15,6 +15,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._causes import Cause
 from pytest_lc_callbacks._findings.handler_exception import HandlerError, users_lines
+from pytest_lc_callbacks._findings.payload_hints import PAYLOAD_HINTS
 from pytest_lc_callbacks._values import (
     ask,
     bases,
@@ -240,4 +241,5 @@ _HINTS: tuple[Callable[[HandlerError], str | None], ...] = (
     _explain_raise_error,
     _explain_input_str,
     _explain_history,
+    *PAYLOAD_HINTS,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -54,6 +54,9 @@ class Known:
     run_id: Any
     state: Any
     """See `handler_state`."""
+
+    sent: list[Any] = field(default_factory=list)
+    """The ids, as `id_key` gives them, of the runs whose start it was sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +111,11 @@ class HandlerLists:
         self._link.clear()
         self._patches.undo()
 
+    def sent_to(self, handler: Any) -> list[Any]:
+        """The ids, as `id_key` gives them, of the runs whose start LangChain sent to *handler*."""
+        known: Known | None = self._known.get(handler)
+        return [] if known is None else list(known.sent)
+
     def _look(self, is_async: bool, handlers: Any, event: str, declined_by: Any, given: Mapping[str, Any]) -> None:
         """Look at those who are about to be sent the start of a run."""
         run_id = given.get("run_id")
@@ -117,16 +125,20 @@ class HandlerLists:
             if not issubclass(kind, BaseCallbackHandler):
                 asked = ("run_inline", declined_by) if is_async else (declined_by,)
                 self._look_at_stranger(handler, tuple(filter(None, asked)), handlers, given)
-            elif self._known.get(handler) is None:
+                continue
+            known = self._known.get(handler)
+            if known is None:
                 state = handler_state(handler) if _may_be_doubled(kind) else None
-                self._known.note(handler, Known(run_id=run_id, state=state))
+                known = Known(run_id=run_id, state=state)
+                self._known.note(handler, known)
+            known.sent.append(id_key(run_id))
         if self.traced is None and (tracer := uploading_tracer(handlers)) is not None and self._is_own_thread():
             self.traced = tracer, _label(given)
         together = self._together(handlers, given) if is_async and len(handlers) == 1 else handlers
         if len(together) > 1 and _has_doubled(together):
             heard = [handler for handler in together if not (declined_by and is_true(ask(handler, declined_by)))]
-            known = tuple((handler, self._known.get(handler)) for handler in heard)
-            doubled = tuple(pair for pair in known if pair[1] is not None)
+            pairs = ((handler, self._known.get(handler)) for handler in heard)
+            doubled = tuple(pair for pair in pairs if pair[1] is not None)
             self.doubled.append(Start(run_id=run_id, event=event, handlers=doubled))
 
     def _together(self, handlers: Any, given: Mapping[str, Any]) -> list[Any]:

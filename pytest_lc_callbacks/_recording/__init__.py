@@ -1,15 +1,15 @@
 """What a handler received, and the questions a test asks about it."""
 
 from pytest_lc_callbacks._recording.events import Event, Run
-from pytest_lc_callbacks._recording.names import EVENT_NAMES, EventName, is_end, is_start
+from pytest_lc_callbacks._recording.names import EVENT_NAMES, EventName, is_end, is_start, said_of_name
 from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport, Surplus
 from pytest_lc_callbacks._recording.patterns import any_order, event, many
 from pytest_lc_callbacks._recording.questions import is_control_flow
 from pytest_lc_callbacks._recording.recording import Recording
 from pytest_lc_callbacks._recording.records import id_key, payload_fields
+from pytest_lc_callbacks._recording.remarks import find_remarks
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.tree import RunTree
-from pytest_lc_callbacks._recording.unsent import find_remarks
 
 __all__ = [
     "EVENT_NAMES",
@@ -31,4 +31,5 @@ __all__ = [
     "is_start",
     "many",
     "payload_fields",
+    "said_of_name",
 ]

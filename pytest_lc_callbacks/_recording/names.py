@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-from pytest_lc_callbacks._words import did_you_mean, repr_short
+from pytest_lc_callbacks._words import did_you_mean, near_words, repr_short
 
 EventName = Literal[
     "agent_action",
@@ -63,6 +63,8 @@ EVENT_NAMES: set[str] = set(get_args(EventName))
 TOKENS = ("llm_new_token", "stream_event")
 """The events that a model sends for each token."""
 
+# How alike a misspelt name is to the one that was meant.
+_MISSPELT = 0.85
 _ELSEWHERE = {
     "chat_model_end": "a chat model reports 'llm_end'",
     "chat_model_error": "a chat model reports 'llm_error'",
@@ -84,6 +86,20 @@ _ELSEWHERE = {
     "embedding_start": "LangChain sends no callbacks for embeddings",
 }
 """Names that people try and LangChain does not have, with what it has instead."""
+
+
+def said_of_name(name: str) -> tuple[str, str] | None:
+    """
+    What LangChain has instead of an event of this *name*, which it does not have.
+
+    Returns:
+        The words, ``"a chat model reports 'llm_end'"``, and the event in them; None where nothing is known.
+    """
+    said = _ELSEWHERE.get(name)
+    if said is not None:
+        return said, said.rpartition("'")[0].rpartition("'")[2]
+    near = near_words(name, EVENT_NAMES, cutoff=_MISSPELT)
+    return (f"the name is on_{near[0]}", near[0]) if near else None
 
 
 def is_start(name: str) -> bool:

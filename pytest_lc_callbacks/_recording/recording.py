@@ -16,6 +16,7 @@ from pytest_lc_callbacks._recording.nearest import describe_nearest, find_unhear
 from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport
 from pytest_lc_callbacks._recording.patterns import EventPattern, Expected, Item, compile_items, pattern_of
 from pytest_lc_callbacks._recording.questions import Questions
+from pytest_lc_callbacks._recording.remarks import explain_several
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.tool_calls import (
     ExpectedToolCall,
@@ -24,7 +25,7 @@ from pytest_lc_callbacks._recording.tool_calls import (
     render_calls,
 )
 from pytest_lc_callbacks._recording.tree import RunTree, RunTreeText
-from pytest_lc_callbacks._recording.unsent import explain_several, explain_unsent
+from pytest_lc_callbacks._recording.unsent import explain_unsent
 from pytest_lc_callbacks._values import is_a
 from pytest_lc_callbacks._words import count, headline, hint, listing, repr_short, shown
 

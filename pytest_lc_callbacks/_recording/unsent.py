@@ -9,9 +9,11 @@ from typing import Any
 
 from pytest_lc_callbacks import _causes
 from pytest_lc_callbacks._causes import Proof
+from pytest_lc_callbacks._recording.again import find_retried
 from pytest_lc_callbacks._recording.attributes import Comparison
 from pytest_lc_callbacks._recording.events import Event, Run
-from pytest_lc_callbacks._recording.names import EVENT_NAMES, TOKENS
+from pytest_lc_callbacks._recording.model_source import find_token_without_await
+from pytest_lc_callbacks._recording.names import TOKENS
 from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport
 from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many
 from pytest_lc_callbacks._recording.questions import Questions
@@ -21,7 +23,6 @@ from pytest_lc_callbacks._words import listing, repr_short
 
 _MODELS = ("chat_model", "llm")
 _AGENT_EVENTS = ("agent_action", "agent_finish")
-_USAGE = {"usage", "usage_metadata", "input_tokens", "total_tokens"}
 _OF_GRAPHS = ("interrupt", "resume")
 
 
@@ -130,6 +131,8 @@ def _words_of(name: str) -> str:
 def _explain_no_tokens(asked: _Asked) -> Proof | None:
     """Each model answered as a whole."""
     models = asked.runs_of("llm_new_token", *_MODELS) if "llm_new_token" in asked.names else []
+    if models and (proof := _explain_lost_tokens(models)) is not None:
+        return proof
     if not models or not all(map(_answered_whole, models)):
         return None
     streamed = next((run for model in models for run in model.ancestors() if _is_streamed(run)), None)
@@ -137,13 +140,46 @@ def _explain_no_tokens(asked: _Asked) -> Proof | None:
     return Proof(_causes.NOT_STREAMED, f"{_labels(models)} answered as a whole and sent no token{around}.")
 
 
+def _explain_lost_tokens(models: Sequence[Run]) -> Proof | None:
+    """The class of each of these *models* has tokens, and does not send them."""
+    if any("llm_new_token" in run.names for run in models):
+        return None
+    dropped = [_find_dropped_token(run) for run in models]
+    if all(dropped):
+        facts = (
+            f"{listing(map(str, dropped), 3)} calls run_manager.on_llm_new_token(...) without await, so that an async "
+            f"run sends no token."
+        )
+        return Proof(_causes.TOKEN_WITHOUT_AWAIT, facts)
+    # LangChain itself sends the tokens of chat models.
+    if all(run.run_type == "llm" and _answered_in_chunks(run) for run in models):
+        return Proof(_causes.SILENT_STREAM, f"{_labels(models)} streamed its answer and sent no token.")
+    return None
+
+
+def _find_dropped_token(run: Run) -> str | None:
+    methods = ("_astream",) if _answered_in_chunks(run) else ("_acall", "_agenerate")
+    return find_token_without_await(run, *methods)
+
+
+def _answered_in_chunks(run: Run) -> bool:
+    """Whether a model ended with what a stream gives in the end: a chunk."""
+    return run.names[-1:] == ["llm_end"] and _answer_kind(run).endswith("Chunk")
+
+
 def _answered_whole(run: Run) -> bool:
     """Whether a model gave its answer in one piece: what a stream gives in the end is a chunk."""
     if not set(TOKENS).isdisjoint(run.names) or run.names[-1:] != ["llm_end"]:
         return False
+    kind = _answer_kind(run)
+    return bool(kind) and not kind.endswith("Chunk")
+
+
+def _answer_kind(run: Run) -> str:
+    """The name of the class of a model's answer; empty where it gave none."""
     batches = items(ask(_last(run).payload.get("response"), "generations"))
     generations = items(batches[0]) if batches else []
-    return bool(generations) and not class_name(type(generations[0])).endswith("Chunk")
+    return class_name(type(generations[0])) if generations else ""
 
 
 def _is_streamed(run: Run) -> bool:
@@ -188,8 +224,19 @@ def _explain_retry(asked: _Asked) -> Proof | None:
         return None
     again = [run for run in asked.runs if any((text_of(tag) or "").startswith("retry:attempt:") for tag in run.tags)]
     if not again:
+        node = find_retried(asked.runs)
+        again = [] if node is None else [node.second]
+    if not again:
         return None
     return Proof(_causes.NO_RETRY_EVENT, f"{_labels(again)} was tried again, in a run of its own.")
+
+
+def _explain_handled_error(asked: _Asked) -> Proof | None:
+    """A tool turned its own exception into an answer."""
+    tools = [run for run in asked.runs_of("tool_error", "tool") if run.ended and run.events[-1].tool_failed]
+    if not asked.lacks("tool_error") or not tools:
+        return None
+    return Proof(_causes.HANDLED_TOOL_ERROR, f"{_labels(tools)} answered with a ToolMessage of status 'error'.")
 
 
 def _explain_no_graph_handler(asked: _Asked) -> Proof | None:
@@ -272,39 +319,6 @@ def explain_same_failure(runs: Iterable[Run]) -> Proof | None:
     return None
 
 
-def explain_several(found: Sequence[Event]) -> list[str]:
-    """The hint that all of these events are of one failure."""
-    errors = {id(event.error) for event in found if event.error is not None}
-    is_one = len(errors) == 1 and all(event.error is not None for event in found)
-    same = explain_same_failure(event.run for event in found if event.run is not None) if is_one else None
-    return [same.hint] if same else []
-
-
-def find_remarks(words: Collection[str], recording: Questions, report: ObserverReport) -> Iterator[Proof]:
-    """
-    What is proven about a *recording* of which a failing test speaks in these *words*.
-
-    Args:
-        words: Names of events and of attributes.
-
-        recording: What a handler heard.
-
-        report: What the observer knows.
-    """
-    recorded, runs = set(recording._selection.names), recording.runs
-    lacking = [EventPattern(word) for word in sorted(words) if word in EVENT_NAMES and word not in recorded]
-    proofs = [explain_unsent([pattern], recording, report=report) for pattern in lacking]
-    if "metadata" in words:
-        proofs.append(explain_configurable(sorted(words), runs, report.configurable))
-    if "tool_call_id" in words:
-        proofs.append(explain_bare_arguments([run for run in runs if run.run_type == "tool"]))
-    if not _USAGE.isdisjoint(words):
-        proofs.append(explain_usage(run for run in runs if run.run_type in _MODELS))
-    if any(word in recorded and word.endswith("_error") for word in words):
-        proofs.append(explain_same_failure(runs))
-    yield from filter(None, proofs)
-
-
 def _labels(runs: Iterable[Run]) -> str:
     return listing(dict.fromkeys(run.label for run in runs), 3)
 
@@ -315,6 +329,7 @@ _EXPLANATIONS: tuple[Callable[[_Asked], Proof | None], ...] = (
     _explain_llm_start,
     _explain_agent_events,
     _explain_retry,
+    _explain_handled_error,
     _explain_no_graph_handler,
     _explain_configurable,
     _explain_bare_arguments,

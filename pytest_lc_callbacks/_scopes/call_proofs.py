@@ -9,7 +9,7 @@ from pytest_lc_callbacks import _causes
 from pytest_lc_callbacks._recording import Run
 from pytest_lc_callbacks._scopes.evidence import Evidence, has_option
 from pytest_lc_callbacks._scopes.given import EMPTY, NONE, Given
-from pytest_lc_callbacks._scopes.source import find_ignored_constructor, find_unused_with_config
+from pytest_lc_callbacks._scopes.source import find_ignored_constructor, find_unknown_argument, find_unused_with_config
 from pytest_lc_callbacks._values import entries, is_a, items
 from pytest_lc_callbacks._words import did_you_mean, listing
 
@@ -97,6 +97,14 @@ def prove_ignored_constructor(evidence: Evidence) -> Iterator[str]:
         found = find_ignored_constructor(given.file, given.line, classes)
         if found is not None:
             yield _causes.NO_CONSTRUCTOR_CALLBACKS.hint(f"callbacks are given to {found}.")
+
+
+def prove_unknown_argument(evidence: Evidence) -> Iterator[str]:
+    """The function that made the call gives the component an argument that LangChain does not know."""
+    for run, given in _silent_calls(evidence):
+        found = find_unknown_argument(given.file, given.line, {each.label for each in (run, *run.subtree())})
+        if found is not None:
+            yield _causes.UNKNOWN_ARGUMENT.hint(f"{_called(run, given)}, and was made with {found}.")
 
 
 def prove_config_in_reach(evidence: Evidence) -> Iterator[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from pytest_lc_callbacks._stack import render_place
 
+# Arguments that people give to constructors, and that LangChain ignores.
+_NO_ARGUMENTS = ("callback", "callback_manager", "callback_handler", "callback_handlers", "handlers")
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -37,6 +39,34 @@ def find_ignored_constructor(file: str | None, line: int, classes: set[str]) -> 
             name = _name(node.func)
             if not classes.isdisjoint(name.split(".")):
                 return f"{name}(...) at {render_place(str(file), node.lineno)}"
+    return None
+
+
+def find_unknown_argument(file: str | None, line: int, classes: set[str]) -> str | None:
+    """
+    A call of one of the *classes* with an argument that LangChain has no more, or never had, for callbacks.
+
+    Returns:
+        ``FakeListChatModel(callback_manager=...) at test_chain.py:12``; None where there is none, or no source.
+    """
+    for node in _nodes_around(file, line):
+        if isinstance(node, ast.Call) and (name := _name(node.func)).rpartition(".")[2] in classes:
+            key = next((keyword.arg for keyword in node.keywords if keyword.arg in _NO_ARGUMENTS), None)
+            if key is not None:
+                return f"{name}({key}=...) at {render_place(str(file), node.lineno)}"
+    return None
+
+
+def find_call(file: str | None, line: int, methods: Collection[str]) -> str | None:
+    """
+    A call of one of the *methods* of anything, in the function around the line.
+
+    Returns:
+        ``store.similarity_search(...) at test_chain.py:12``; None where there is none, or the source is not known.
+    """
+    for node in _nodes_around(file, line):
+        if isinstance(node, ast.Call) and _method(node) in methods:
+            return f"{_name(node.func)}(...) at {render_place(str(file), node.lineno)}"
     return None
 
 

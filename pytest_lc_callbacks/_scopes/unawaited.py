@@ -9,13 +9,27 @@ import sys
 from collections.abc import Iterable, Iterator
 from types import CoroutineType, FrameType, GeneratorType
 
-from pytest_lc_callbacks._causes import NEVER_AWAITED, NOTHING_RAN, OVERRIDES_INVOKE, Proof
+from pytest_lc_callbacks._causes import NEVER_AWAITED, NO_CALLBACKS, NOTHING_RAN, OVERRIDES_INVOKE, Proof
+from pytest_lc_callbacks._scopes.source import find_call
 from pytest_lc_callbacks._stack import is_library, render_place
 from pytest_lc_callbacks._words import possible
 
 _PACKAGE = __name__.partition(".")[0]
 # Methods of LangChain's that are coroutines.
 _COROUTINES = {"abatch", "agenerate", "agenerate_prompt", "ainvoke", "arun", "aupdate_state"}
+# Methods of LangChain's Embeddings and VectorStore.
+_SILENT = [
+    f"{a}{name}"
+    for a in ("", "a")
+    for name in (
+        "embed_documents",
+        "embed_query",
+        "max_marginal_relevance_search",
+        "similarity_search",
+        "similarity_search_with_score",
+        "similarity_search_with_relevance_scores",
+    )
+]
 
 
 def explain_that_nothing_ran(said: str = "") -> str:
@@ -53,6 +67,9 @@ def _prove(frame: FrameType, number: int) -> Iterator[Proof]:
     for call in _calls_without_await(frame, number):
         place = render_place(frame.f_code.co_filename, call.lineno)
         yield Proof(NEVER_AWAITED, f"{ast.unparse(call.func)}(...) is called without await at {place}.")
+    silent = find_call(frame.f_code.co_filename, number, _SILENT)
+    if silent is not None:
+        yield Proof(NO_CALLBACKS, f"{silent} is a call of an embedding model or a vector store.")
 
 
 def _calls_without_await(frame: FrameType, number: int) -> Iterator[ast.Call]:

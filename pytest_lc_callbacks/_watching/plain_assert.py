@@ -5,16 +5,19 @@ from __future__ import annotations
 import ast
 import linecache
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import dropwhile
 from traceback import walk_tb
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from langchain_core.callbacks import BaseCallbackHandler
+
+from pytest_lc_callbacks._findings.handler_facts import handler_facts
 from pytest_lc_callbacks._recording import EVENT_NAMES, Recording, find_remarks
 from pytest_lc_callbacks._scopes import ObservedRuns, ScopeComparison, report
-from pytest_lc_callbacks._stack import is_library
-from pytest_lc_callbacks._values import is_a, traceback_of
+from pytest_lc_callbacks._stack import is_library, read_locals
+from pytest_lc_callbacks._values import ask, entries, is_a, traceback_of
 from pytest_lc_callbacks._words import hint
 
 _PACKAGE = __name__.partition(".")[0]
@@ -24,7 +27,10 @@ _MOST = 3
 
 
 def remarks(
-    failure: BaseException | None, recordings: Mapping[str, Recording], observed: Callable[[], ObservedRuns]
+    failure: BaseException | None,
+    recordings: Mapping[str, Recording],
+    observed: Callable[[], ObservedRuns],
+    sent_to: Callable[[Any], Collection[Any]] = lambda _: (),
 ) -> list[str]:
     """
     Hints for a test that failed with a plain assertion; none where the *failure* has its own, or is the program's.
@@ -35,6 +41,8 @@ def remarks(
         recordings: What the handlers of the test heard.
 
         observed: Gives what the observer knows.
+
+        sent_to: Gives the ids of the runs whose start LangChain sent to a handler.
     """
     words = None if failure is None else _words_of(failure)
     if words is None:
@@ -42,6 +50,9 @@ def remarks(
     found: dict[str, None] = {}
     for recording in recordings.values():
         found |= dict.fromkeys(_about(recording, words, observed()))
+    for handler in words.handlers:
+        proofs = () if is_a(handler, Recording) else handler_facts(handler, sent_to(handler), observed())
+        found |= dict.fromkeys(hint(proof.remark) for proof in proofs)
     return list(found)[:_MOST]
 
 
@@ -53,6 +64,9 @@ class _Words(NamedTuple):
 
     around: Set[str]
     """In the function around it."""
+
+    handlers: Sequence[Any]
+    """The handlers that the statement names, or else those that the function does."""
 
 
 def _words_of(failure: BaseException) -> _Words | None:
@@ -73,7 +87,16 @@ def _words_of(failure: BaseException) -> _Words | None:
     functions = [node for node in around if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     if not around:
         return None
-    return _Words(_read(source, around[0]), _read(source, (functions or around)[0]))
+    line, function = _read(source, around[0]), _read(source, (functions or around)[0])
+    return _Words(line, function, _handlers(frame, line) or _handlers(frame, function))
+
+
+def _handlers(frame: FrameType, words: Set[str]) -> list[Any]:
+    """The handlers that these *words* name: variables of *frame*, and attributes of such variables."""
+    local = read_locals(frame)
+    named = [local[word] for word in sorted(words) if word in local]
+    held = [value for each in named for name, value in entries(ask(each, "__dict__")) if name in words]
+    return list({id(each): each for each in (*named, *held) if is_a(each, BaseCallbackHandler)}.values())
 
 
 def _is_users(frame: FrameType) -> bool:
@@ -104,6 +127,9 @@ def _about(recording: Recording, words: _Words, observed: ObservedRuns) -> Itera
     yield from (hint(proof.remark) for proof in find_remarks(wanted, recording, known))
     # A run that the handler missed explains the failure where it sent what the test asks for.
     lacking = [name for name in _events_in(wanted) if name in words.line or name not in recording]
+    is_meant = any(id(handler) in recording._handler_ids for handler in words.handlers)
+    if not lacking and is_meant and known.missed and not _events_in(wanted):
+        lacking = list(EVENT_NAMES)
     if lacking and known.missed:
         yield from report(ScopeComparison(recording, observed), lacking).hints
 

@@ -187,7 +187,7 @@ class WatchedTest:
             return "\n\n".join(findings)
         # A subtest reports in the middle of the body, and a test whose set-up failed is never judged.
         snapshot = self.snapshot()
-        proven = "\n".join(remarks(self.failure, snapshot.recordings, lambda: snapshot.observed))
+        proven = "\n".join(remarks(self.failure, snapshot.recordings, lambda: snapshot.observed, self._lists.sent_to))
         texts = [self._runs_text(snapshot, clean), clean(snapshot.others()), clean(proven), *findings]
         return "\n\n".join(filter(None, texts))
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import pytest
+import report_programs_components  # noqa: F401  # adds its reports
 import report_programs_handlers  # noqa: F401  # adds its reports
 import report_programs_payloads  # noqa: F401  # adds its reports
+import report_programs_plain  # noqa: F401  # adds its reports
 import report_programs_scopes  # noqa: F401  # adds its reports
+import report_programs_values  # noqa: F401  # adds its reports
 from report_programs import REPORTS, Report, told
 
 # LangChain deprecates message histories since 1.6.4, and still has them.
-pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning"),
+    # One report is of a coroutine that nobody awaits.
+    pytest.mark.filterwarnings("ignore:.*on_llm_new_token.* was never awaited:RuntimeWarning"),
+]
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.name)

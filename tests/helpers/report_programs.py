@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.runnables import RunnableLambda
@@ -51,28 +52,32 @@ def report(**fields: Any) -> None:
 
 
 def told(program: Callable[[Any], Any], check: Callable[[Any], None], spied: type | None = None) -> str:
-    """All that a test is told of *program* and *check*, in one line: the failed check, then the findings."""
+    """All that a test is told of *program* and *check*, in one line: what failed, the findings, and the section."""
     watched = WatchedTest()
     try:
         watched.begin("call")
         handler = RecordingHandler()
         heard = handler if spied is None else watched.spies(spied)
-        done = program(handler)
-        if inspect.iscoroutine(done):
-            asyncio.run(done)
-        words = _failure(check, heard)
+        watched.failure = _failure(program, check, handler, heard)
         found = [*watched.judge_body(), *watched.judge_rest(list)]
-        return " ".join(" ".join([words, *map(str, found)]).split())
+        words = [*map(str, [watched.failure] if watched.failure else []), *map(str, found)]
+        section = watched.section(str, whole=True) if watched.failure else ""
+        return " ".join(" ".join([*words, section]).split())
     finally:
         watched.close()
 
 
-def _failure(check: Callable[[Any], None], heard: Any) -> str:
+def _failure(
+    program: Callable[[Any], Any], check: Callable[[Any], None], handler: Any, heard: Any
+) -> BaseException | None:
     try:
+        done = program(handler)
+        if inspect.iscoroutine(done):
+            asyncio.run(done)
         check(heard)
-    except AssertionError as failure:
-        return str(failure)
-    return ""
+    except (Exception, pytest.fail.Exception) as failure:  # noqa: BLE001 - whatever it is, the test fails with it
+        return failure
+    return None
 
 
 def model(**fields: Any) -> FakeListChatModel:

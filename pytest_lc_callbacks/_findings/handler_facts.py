@@ -1,0 +1,138 @@
+"""What the class of a handler and the runs that it was sent prove, where a test is about that handler."""
+
+from __future__ import annotations
+
+import dis
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from types import FunctionType
+from typing import Any
+
+from pytest_lc_callbacks import _causes
+from pytest_lc_callbacks._causes import Proof
+from pytest_lc_callbacks._recording import EVENT_NAMES, Run, is_control_flow, said_of_name
+from pytest_lc_callbacks._scopes import Given, ObservedRuns
+from pytest_lc_callbacks._values import bases, class_name, module_name
+from pytest_lc_callbacks._words import listing
+
+_STARTS = {"llm": ("llm_start", "chat_model_start"), "chain": ("chain_start",), "tool": ("tool_start",)}
+_STARTS["retriever"] = ("retriever_start",)
+
+
+def handler_facts(handler: Any, sent: Collection[Any], observed: ObservedRuns) -> Iterator[Proof]:
+    """
+    What is proven about a *handler* that did not do what a test expects of it.
+
+    Args:
+        handler: The handler.
+
+        sent: The ids, as `id_key` gives them, of the runs whose start LangChain sent it.
+
+        observed: The runs of the test.
+    """
+    runs = [run for run in observed.own_runs if run._id_key in sent]
+    methods = dict(_methods(type(handler)))
+    yield from _never_called(handler, methods)
+    yield from _without_error_method(handler, methods, runs)
+    yield from _mixed(handler, methods, runs)
+    yield from _unheard(handler, runs, observed)
+
+
+def _methods(kind: type) -> Iterator[tuple[str, FunctionType]]:
+    """The functions of a handler's class by their names, LangChain's own left out."""
+    for base in reversed(bases(kind)):
+        if not module_name(base).startswith("langchain"):
+            yield from ((name, value) for name, value in list(vars(base).items()) if type(value) is FunctionType)
+
+
+def _never_called(handler: Any, methods: dict[str, FunctionType]) -> Iterator[Proof]:
+    """A method whose name is none of LangChain's, where LangChain has another name for what it is about."""
+    for method in filter(lambda name: name.startswith("on_"), methods):
+        said = said_of_name(method.removeprefix("on_")) if method.removeprefix("on_") not in EVENT_NAMES else None
+        # The handler may have both, or call the method itself.
+        if said is None or f"on_{said[1]}" in methods or any(_reads(each, method) for each in methods.values()):
+            continue
+        yield Proof(_causes.UNKNOWN_METHOD, f"LangChain never calls {_name(handler)}.{method}: {said[0]}.")
+
+
+def _without_error_method(handler: Any, methods: Collection[str], runs: Iterable[Run]) -> Iterator[Proof]:
+    """A run failed, and the handler has a method for its start and its end alone."""
+    for run in runs:
+        event = run.names[-1]
+        kind = event.removesuffix("_error")
+        if not event.endswith("_error") or is_control_flow(run.error) or f"on_{event}" in methods:
+            continue
+        if f"on_{kind}_end" in methods and any(f"on_{start}" in methods for start in _STARTS.get(kind, ())):
+            facts = f"{run.label} ended with {event}, and {_name(handler)} has no on_{event}."
+            yield Proof(_causes.NO_ERROR_METHOD, facts)
+            return
+
+
+def _mixed(handler: Any, methods: dict[str, FunctionType], runs: Sequence[Run]) -> Iterator[Proof]:
+    """Runs were open at the same time, and the handler keeps something of each without looking at their ids."""
+    if any(_reads(function, "run_id") for function in methods.values()):
+        return
+    starts = {name for each, code in methods.items() if each.endswith("_start") for name in _attributes(code)}
+    later = {"_end", "_error", "_token"}
+    ends = {name for each, code in methods.items() if each.endswith(tuple(later)) for name in _attributes(code)}
+    kept, beside = sorted(starts & ends), _beside(runs)
+    if kept and beside:
+        facts = f"{' and '.join(beside)} were open at the same time, and {_name(handler)} keeps {listing(kept)} for all"
+        yield Proof(_causes.MIXED_RUNS, f"{facts} runs alike.")
+
+
+def _beside(runs: Sequence[Run]) -> list[str]:
+    """The names of two runs, neither inside the other, that were open at the same time."""
+    for number, run in enumerate(runs[1:], 1):
+        before = runs[number - 1]
+        if run._first < before._last and before not in run.ancestors():
+            return [before.label, run.label]
+    return []
+
+
+def _reads(function: FunctionType, name: str) -> bool:
+    return any(step.opname.startswith("LOAD") and name in repr(step.argval) for step in dis.get_instructions(function))
+
+
+def _attributes(function: FunctionType) -> set[str]:
+    """The attributes that a function sets or reads."""
+    steps = dis.get_instructions(function)
+    return {str(step.argval) for step in steps if step.opname in ("LOAD_ATTR", "STORE_ATTR")}
+
+
+def _unheard(handler: Any, runs: Sequence[Run], observed: ObservedRuns) -> Iterator[Proof]:
+    """LangChain sent the handler nothing, or the runs of one component alone."""
+    tops = [run for run in observed.body_runs if observed.parent_of(run) is None]
+    heard = set(runs)
+    if not tops or any(top in heard for top in tops):
+        return
+    if runs:
+        given = [observed.given(run) for run in runs]
+        if all(each is not None and _has(each, handler) for each in given):
+            facts = f"{_name(handler)} heard {listing(run.label for run in runs)}, and not {tops[0].label} around it."
+            yield Proof(_causes.ONE_COMPONENT, facts)
+        return
+    yield from _silent(handler, tops[0], observed)
+
+
+def _silent(handler: Any, top: Run, observed: ObservedRuns) -> Iterator[Proof]:
+    """No run of the test has the handler among its handlers."""
+    origin, given = observed.origin(top), observed.given(top)
+    if origin is None or given is None:
+        return
+    at = f" at {origin.place}" if origin.place else ""
+    if any(name == _name(handler) and known != id(handler) for known, name in given.handlers):
+        yield Proof(_causes.ANOTHER_INSTANCE, f"another {_name(handler)} heard {top.label}{at}.")
+    elif _name(handler) == "UsageMetadataCallbackHandler" and origin.thread:
+        facts = f"{top.label} was called{at} in the thread {origin.thread}, where no such callback is set."
+        yield Proof(_causes.USAGE_CONTEXT, facts)
+    elif not given.options and not given.unknown_keys and not given.in_reach and not origin.thread:
+        facts = f"{_name(handler)} is not among the callbacks of {top.label}, which was called{at}."
+        yield Proof(_causes.NOT_PASSED, facts)
+
+
+def _has(given: Given, handler: Any) -> bool:
+    return any(known == id(handler) for known, _ in given.handlers)
+
+
+def _name(handler: Any) -> str:
+    return class_name(type(handler))

@@ -1,0 +1,246 @@
+"""Reports about graphs, tools, text LLMs and calls that fail; most are whole tests, which take a handler."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypedDict
+
+from langchain_core.callbacks import dispatch_custom_event
+from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.language_models import LLM, FakeListChatModel
+from langchain_core.outputs import GenerationChunk
+from langchain_core.tools import StructuredTool, ToolException
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, StateGraph
+from langgraph.types import Command, RetryPolicy, interrupt
+from report_programs import at, model, report
+from report_programs_scopes import expects, outer
+
+from pytest_lc_callbacks import many
+
+TOKENS = ["llm_start", many("llm_new_token"), "llm_end"]
+
+
+class State(TypedDict):
+    """Of a graph."""
+
+    x: str
+
+
+def _graph(node: Any, **options: Any) -> Any:
+    builder = StateGraph(State)
+    builder.add_node("ask", node, **options)
+    builder.add_edge(START, "ask")
+    return builder.compile(checkpointer=InMemorySaver())
+
+
+def _resumed(*, before: bool) -> Any:
+    def ask(state: Any) -> Any:
+        if before:
+            model().invoke("q")
+        answer = interrupt("Book it?")
+        return {"x": answer if before else model().invoke("q").content}
+
+    def program(h: Any) -> None:
+        graph, config = _graph(ask), {"configurable": {"thread_id": "1"}, **at(h)}
+        graph.invoke({"x": ""}, config)
+        graph.invoke(Command(resume="yes"), config)
+
+    return program
+
+
+for _check in (lambda heard: heard.one("chat_model_start"), lambda heard: _is_one(heard.count("chat_model_start"))):
+    report(
+        name="the model is asked again when a graph is resumed",
+        buggy=_resumed(before=True),
+        good=_resumed(before=False),
+        check=_check,
+        says=("ask was interrupted, and ran again from its beginning when the graph was resumed",),
+        never=("[heard-twice]", "[another-call]"),
+    )
+
+
+def _is_one(chat_model_start: int) -> None:
+    assert chat_model_start == 1
+
+
+def _expects_error(heard: Any) -> None:
+    assert heard.count("chat_model_start") == 2
+
+
+report(
+    name="two questions behind the interrupt",
+    buggy=_resumed(before=False),
+    good=_resumed(before=True),
+    check=_expects_error,
+    says=(),
+    never=("[resumed-node]",),
+)
+
+
+def _tried_again(h: Any) -> None:
+    left = [ConnectionError("busy")]
+
+    def ask(state: Any) -> Any:
+        if left:
+            raise left.pop()
+        return {"x": "done"}
+
+    policy = RetryPolicy(initial_interval=0.001, jitter=False)
+    _graph(ask, retry_policy=policy).invoke({"x": ""}, {"configurable": {"thread_id": "1"}, **at(h)})
+
+
+report(
+    name="a RetryPolicy sends no retry",
+    buggy=_tried_again,
+    good=_tried_again,
+    check=lambda heard: heard.one("retry"),
+    reads_good=lambda heard: heard.one("chain_error"),
+    says=("ask was tried again, in a run of its own", "[retry-is-a-run]"),
+)
+
+
+def _full(x: int) -> str:
+    """Book."""
+    raise ToolException("full")
+
+
+def _books(handles: Any) -> Any:
+    tool = StructuredTool.from_function(_full, name="book", handle_tool_error=handles)
+
+    def program(h: Any) -> None:
+        call = {"type": "tool_call", "name": "book", "args": {"x": 1}, "id": "c1"}
+        with suppress(ToolException):
+            tool.invoke(call, at(h))
+
+    return program
+
+
+report(
+    name="a tool handles its error",
+    buggy=_books(True),
+    good=_books(False),
+    check=expects("tool_start", "tool_error"),
+    says=("book answered with a ToolMessage of status 'error'", "[handled-tool-error]"),
+)
+
+
+class Local(LLM):
+    """A text LLM; it sends no token itself."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "local"
+
+    def _call(self, prompt: str, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> str:
+        return "x"
+
+    def _stream(self, prompt: str, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+        yield GenerationChunk(text="x")
+
+
+class Sending(Local):
+    """Sends each."""
+
+    def _stream(self, prompt: str, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+        run_manager.on_llm_new_token("x")
+        yield GenerationChunk(text="x")
+
+    async def _acall(self, prompt: str, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> str:
+        await run_manager.on_llm_new_token("x")
+        return "x"
+
+
+class Dropping(Local):
+    """Awaits none."""
+
+    async def _acall(self, prompt: str, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> str:
+        run_manager.on_llm_new_token("x")
+        return "x"
+
+
+report(
+    name="a text LLM's stream without tokens",
+    buggy=lambda h: list(Local().stream("q", at(h))),
+    good=lambda h: list(Sending().stream("q", at(h))),
+    check=lambda heard: heard.assert_events(TOKENS),
+    says=("Local streamed its answer and sent no token", "[silent-stream]"),
+    never=("[not-streamed]", "[token-without-await]"),
+)
+report(
+    name="a token without await",
+    buggy=lambda h: Dropping().ainvoke("q", at(h)),
+    good=lambda h: Sending().ainvoke("q", at(h)),
+    check=lambda heard: heard.assert_events(TOKENS),
+    says=("Dropping._acall calls run_manager.on_llm_new_token(...) without await", "[token-without-await]"),
+    never=("[not-streamed]",),
+)
+report(
+    name="a text LLM that is not streamed",
+    buggy=lambda h: Sending().invoke("q", at(h)),
+    good=lambda h: list(Sending().stream("q", at(h))),
+    check=lambda heard: heard.assert_events(TOKENS),
+    says=("Sending answered as a whole", "[not-streamed]"),
+    never=("[silent-stream]", "[token-without-await]"),
+)
+
+
+def _dispatched(q: str, how: str = "inside") -> None:
+    if how == "thread":
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(dispatch_custom_event, "progress", {}).result()
+    else:
+        dispatch_custom_event("progress", {})
+
+
+for _how, _name in (("thread", "[other-thread]"), ("outside", "[no-run-around]")):
+    report(
+        name=f"a custom event, {_how}",
+        buggy=lambda h, how=_how: (
+            outer(lambda q: _dispatched(q, how)).invoke("q", at(h)) if how == "thread" else _dispatched("q")
+        ),
+        good=lambda h: outer(_dispatched).invoke("q", at(h)),
+        check=lambda heard: heard.one("custom_event"),
+        says=("Unable to dispatch", "where no run is known", _name),
+    )
+report(
+    name="a list for a config",
+    buggy=lambda h: model().invoke("q", [h]),  # type: ignore[arg-type]  # the mistake
+    good=lambda h: model().invoke("q", at(h)),
+    says=("the config is a list, and no dict", "[no-list]"),
+)
+
+
+report(
+    name="callback_manager= of a model",
+    buggy=lambda h: _makes(h, "callback_manager"),
+    good=lambda h: _makes(h, "callbacks"),
+    check=expects("chat_model_start", "llm_end"),
+    says=("was made with", "callback_manager=...", "[unknown-argument]"),
+    never=("Possible causes",),
+)
+
+
+def _makes(h: Any, key: str) -> Any:
+    if key == "callbacks":
+        return FakeListChatModel(responses=["x"], callbacks=[h]).invoke("q")
+    return FakeListChatModel(responses=["x"], callback_manager=[h]).invoke("q")
+
+
+def _embeds(h: Any) -> None:
+    DeterministicFakeEmbedding(size=2).embed_query("q")
+    assert h.names
+
+
+def _asks(h: Any) -> None:
+    model().invoke("q", at(h))
+    assert h.names
+
+
+report(
+    name="embeddings send nothing",
+    buggy=_embeds,
+    good=_asks,
+    says=("embed_query(...) at", "[no-callbacks]"),
+    never=("[nothing-ran]", "[overrides-invoke]"),
+)
