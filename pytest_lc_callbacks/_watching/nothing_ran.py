@@ -38,6 +38,8 @@ def nothing_ran(failure: BaseException | None) -> str:
     if failure is not None:
         proof = find_unawaited(walk_tb(traceback_of(failure)))
         is_said = proof is None or f"[{proof.cause.name}]" in error_text(failure)
+        # Of a call that failed it is no matter that it sends nothing.
+        is_said |= proof is not None and proof.cause is _causes.NO_CALLBACKS and not is_a(failure, AssertionError)
         lines += [] if proof is None or is_said else [proof.hint]
     return "\n".join(lines)
 

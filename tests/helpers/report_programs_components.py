@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypedDict
 
 from langchain_core.callbacks import dispatch_custom_event
-from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import LLM, FakeListChatModel
 from langchain_core.outputs import GenerationChunk
 from langchain_core.tools import StructuredTool, ToolException
@@ -227,8 +228,18 @@ def _makes(h: Any, key: str) -> Any:
     return FakeListChatModel(responses=["x"], callback_manager=[h]).invoke("q")
 
 
+class Letters(Embeddings):
+    """Counts them."""
+
+    def embed_query(self, text: str) -> list[float]:
+        return [float(len(text))]
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return list(map(self.embed_query, texts))
+
+
 def _embeds(h: Any) -> None:
-    DeterministicFakeEmbedding(size=2).embed_query("q")
+    Letters().embed_query("q")
     assert h.names
 
 
@@ -243,4 +254,17 @@ report(
     good=_asks,
     says=("embed_query(...) at", "[no-callbacks]"),
     never=("[nothing-ran]", "[overrides-invoke]"),
+)
+
+
+def _embeds_wrongly(h: Any) -> None:
+    Letters().embed_query(None)  # type: ignore[arg-type]  # the mistake
+
+
+report(
+    name="an embedding that fails",
+    buggy=_embeds_wrongly,
+    good=_asks,
+    says=("object of type 'NoneType' has no len()",),
+    never=("[no-callbacks]",),
 )

@@ -12,7 +12,7 @@ from langchain_core.callbacks import (
     UsageMetadataCallbackHandler,
     get_usage_metadata_callback,
 )
-from langchain_core.runnables import RunnableLambda, RunnableParallel
+from langchain_core.runnables import RunnableLambda
 from report_programs import at, model, report
 from report_programs_scopes import CHAIN, outer
 
@@ -135,23 +135,28 @@ class ParentsById(Parents):
         """Nothing to do."""
 
 
-def _has_parents(parents: Any, *, beside: bool = True) -> Any:
+def _has_parents(parents: Any, *, beside: bool = True, wanted: Any = None) -> Any:
     def program(h: Any) -> None:
-        both = threading.Barrier(2, timeout=10)
-        step = RunnableLambda(lambda q: both.wait() if beside else q)
-        a, b = step.with_config(run_name="a"), step.with_config(run_name="b")
-        chain: Any = RunnableParallel(a=a, b=b) if beside else a | b
-        chain.invoke("q", {"callbacks": [h, parents]})
-        assert parents.parents["a"] == parents.parents["b"] != ("root" if beside else parents.parents["b"])
+        config: Any = {"callbacks": [h, parents]}
+        first = RunnableLambda(_words, name="first").stream("q", config)
+        if beside:
+            next(first)
+            RunnableLambda(len, name="second").invoke("q", config)
+        list(first)
+        assert list(parents.parents.values()).count(wanted) == 1 + beside
 
     return program
 
 
+def _words(q: str) -> Any:
+    yield from q * 3
+
+
 report(
-    name="a stack of parallel runs",
+    name="a stack of two requests",
     buggy=_has_parents(Parents()),
     good=_has_parents(ParentsById()),
-    says=("were open at the same time, and Parents keeps stack for all runs alike", "[mixed-runs]"),
+    says=("first and second were open at the same time, and Parents keeps stack for all runs alike", "[mixed-runs]"),
 )
 report(
     name="a stack of runs one after the other",
