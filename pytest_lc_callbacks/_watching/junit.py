@@ -65,23 +65,28 @@ class JUnit:
 
 
 class JUnitTrees:
-    """A pytest plugin beside `JUnit`, called after pytest has made the elements of a report."""
+    """A pytest plugin beside `JUnit`: it adds to the elements that pytest makes of a report."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
         """Add our section to the text of a failure: pytest itself writes captured output alone."""
         xml = _xml(self._config)
         texts = [text for name, text in report.sections if name in SECTIONS]
         if xml is None or not report.failed or not texts:
-            return
-        reporter = xml.node_reporter(report)
-        for element in reporter.nodes:
-            if element.tag in ("failure", "error"):
-                element.text = "\n\n".join([element.text or "", *map(_escape, texts)])
-                break
+            return (yield)
+        # After a tear-down pytest forgets who wrote the test, and would make another one with no name.
+        writer, written = xml.node_reporter(report), len(xml.node_reporters_ordered)
+        result = yield
+        if len(xml.node_reporters_ordered) > written:
+            # What fails in its body and in its tear-down has two elements.
+            writer = xml.node_reporters_ordered[-1]
+        told = [element for element in writer.to_xml() if element.tag in ("failure", "error")]
+        for element in told[-1:]:
+            element.text = "\n\n".join([element.text or "", *map(_escape, texts)])
+        return result
 
 
 def _xml(config: pytest.Config) -> Any:

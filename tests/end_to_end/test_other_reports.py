@@ -51,6 +51,44 @@ def test_the_tree_in_a_junit_file(suite, workers):
     assert list(root.iter("property")) == []
 
 
+FAILING_TEARDOWNS = """
+import pytest
+
+streams = []
+
+@pytest.fixture
+def breaks():
+    yield
+    raise OSError("in tear-down")
+
+def test_left_open(fake_chat_model):
+    streams.append(fake_chat_model.stream("x"))
+    next(streams[0])
+
+def test_fails_twice(breaks, fake_chat_model):
+    fake_chat_model.invoke("x")
+    assert 0
+
+def test_the_end():
+    streams[0].close()
+"""
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["plain", "xdist"])
+def test_failing_teardowns_in_a_junit_file(suite, workers):
+    """
+    What is told after tear-down stands in the element of its test; no element is without a name.
+    """
+    suite.makepyfile(test_suite=FAILING_TEARDOWNS)
+    root, cases = junit(suite, "-o", "lc_callbacks_unfinished_run=error", *workers)
+
+    names = [case.get("name") for case in root.iter("testcase")]
+    assert names == ["test_left_open", "test_fails_twice", "test_fails_twice", "test_the_end"]
+    assert cases["test_left_open"].find("error").text.count("FakeChatModel    open") == 1
+    [failure] = root.iter("failure")
+    assert failure.text.count("last prompt, of FakeChatModel") == 1
+
+
 @pytest.mark.parametrize("family", ["xunit1", "legacy"])
 def test_properties_of_tests(suite, family):
     """
