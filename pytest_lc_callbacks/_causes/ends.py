@@ -37,6 +37,13 @@ CANCELLED_END = Cause(
     source="measured, langgraph 1.2.24",
     maybe="it was cancelled as it ended, and langgraph sends that end of a node with a TracePolicy to tracers alone",
 )
+UNSENT_ERROR = Cause(
+    "unsent-error",
+    "LangChain sends no error for a chat model whose event loop closes meanwhile, as it does where an async v3 stream "
+    "fails: the program gets the exception first.",
+    source="measured, langchain-core 1.4 to 1.8",
+    maybe="its event loop closed as LangChain was about to tell handlers that it failed",
+)
 CLOSED_AROUND = Cause(
     "closed-around",
     "LangChain leaves some runs inside a stream or call that is closed or cancelled without an end, such as a chat "

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from traceback import walk_tb
 from typing import Any
 
-from langchain_core.callbacks.manager import AsyncCallbackManager
+from langchain_core.callbacks.manager import AsyncCallbackManager, AsyncCallbackManagerForLLMRun
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.tools.base import BaseTool
@@ -49,6 +49,7 @@ class LangChainFlaws:
         self._wrap(BaseTool, ("run", "arun"), self._note_left_component)
         self._wrap(BaseRetriever, ("invoke", "ainvoke"), self._note_left_component)
         self._wrap(AsyncCallbackManager, _STARTS, self._note_cancelled_start)
+        self._wrap(AsyncCallbackManagerForLLMRun, ("on_llm_error",), self._note_unsent_error)
         # Not imported for this: who has a graph has the module.
         node = getattr(sys.modules.get("langgraph._internal._runnable"), "RunnableSeq", None)
         if node is not None:
@@ -98,6 +99,15 @@ class LangChainFlaws:
             # The end may have been sent: then the run is not open, and nobody asks.
             manager = _by_name(("run_manager",), args, kwargs).get("run_manager")
             self._cancelled[id_key(ask(manager, "run_id"))] = _causes.CANCELLED_END
+            raise
+
+    @contextmanager
+    def _note_unsent_error(self, manager: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[None]:
+        try:
+            yield
+        except CancelledError:
+            # LangChain shields the sending: only an event loop that closes stops it.
+            self._cancelled[id_key(ask(manager, "run_id"))] = _causes.UNSENT_ERROR
             raise
 
     @contextmanager

@@ -154,6 +154,28 @@ def test_an_unknown_cause_has_no_hint(swallowed):
     assert 'str(nothing["llm"])' in str(findings[1])
 
 
+@pytest.mark.parametrize(
+    ("module", "file", "has_hint"),
+    [
+        ("langchain_core.tracers.event_stream", "event_stream.py", False),
+        ("acme.handlers", pytest.__file__, False),
+        ("my_project.handlers", "handlers.py", True),
+    ],
+    ids=["LangChain's", "a library's", "the user's"],
+)
+def test_whose_assert_it_is(module, file, has_hint):
+    """
+    An assert that fails inside a handler of LangChain's or of an installed package is none of the user's.
+    """
+    with pytest.raises(AssertionError, match="as expected") as raised:
+        exec(compile("assert False, 'as expected'", file, "exec"), {"__name__": module})
+    # The first frame is this test's.
+    error = raised.value.with_traceback(raised.value.__traceback__.tb_next)
+
+    [finding] = handler_errors([HandlerError(error=error, name="H", event="on_llm_end")], {})
+    assert ("[assert-in-handler]" in str(finding)) is has_hint
+
+
 def test_a_missing_key_that_is_no_run_id(swallowed):
     """
     A lookup of the text "None" is not taken for a lookup of a parent run that does not exist.

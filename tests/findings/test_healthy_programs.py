@@ -272,21 +272,6 @@ def test_handlers_of_langchains_own():
     asyncio.run(read())
 
 
-@pytest.mark.skipif(not hasattr(FakeChatModel, "stream_events"), reason="langchain-core 1.4 brought it")
-@pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
-@pytest.mark.parametrize("handlers", [[], [Inline()]], ids=["alone", "beside an inline handler"])
-def test_events_of_a_chat_model(handlers):
-    """
-    A loop that closes at once cancels the run after its last event, and then it may end twice.
-    """
-
-    async def read():
-        stream = await model().astream_events("x", version="v3", config={"callbacks": handlers})
-        return [event async for event in stream]
-
-    asyncio.run(read())
-
-
 def scripted_agent():
     """An agent that calls tools, two at once."""
     llm = FakeChatModel()
