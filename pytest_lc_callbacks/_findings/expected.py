@@ -8,6 +8,7 @@ from itertools import starmap
 from traceback import walk_tb
 from types import FrameType
 
+from pytest_lc_callbacks._source import nodes_around
 from pytest_lc_callbacks._values import cause_of, traceback_of
 
 
@@ -43,16 +44,7 @@ def _is_inside_raises(frame: FrameType, line: int) -> bool:
     # A first look that costs little.
     if not any("aises" in text for text in lines[frame.f_code.co_firstlineno - 1 : line]):
         return False
-    try:
-        tree = ast.parse("".join(lines))
-    except SyntaxError:
-        return False
-    around = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and node.lineno <= line <= _end(node)]
-    return any(map(_raises, around))
-
-
-def _end(node: ast.stmt) -> int:
-    return node.end_lineno or node.lineno
+    return any(map(_raises, nodes_around(frame.f_code.co_filename, line, ast.stmt, module=frame.f_globals)))
 
 
 def _raises(node: ast.stmt) -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import linecache
 from collections.abc import Collection, Iterator
 
+from pytest_lc_callbacks._source import nodes_around
 from pytest_lc_callbacks._stack import render_place
 
 # Arguments that people give to constructors, and that LangChain ignores.
 _NO_ARGUMENTS = ("callback", "callback_manager", "callback_handler", "callback_handlers", "handlers")
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 def find_unused_with_config(file: str | None, line: int) -> str | None:
@@ -72,18 +71,8 @@ def find_call(file: str | None, line: int, methods: Collection[str]) -> str | No
 
 def _nodes_around(file: str | None, line: int) -> Iterator[ast.AST]:
     """Every node of the innermost function around the line; of the whole file where no function is."""
-    try:
-        tree = ast.parse("".join(linecache.getlines(file))) if file else None
-    except (SyntaxError, ValueError, RecursionError):
-        return
-    if tree is None:
-        return
-    around = [node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS) and _spans(node, line)]
-    yield from ast.walk(max(around, key=lambda node: node.lineno) if around else tree)
-
-
-def _spans(node: ast.stmt | ast.expr, line: int) -> bool:
-    return node.lineno <= line <= (node.end_lineno or node.lineno)
+    for node in nodes_around(file, line, ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)[-1:]:
+        yield from ast.walk(node)
 
 
 def _method(call: ast.Call) -> str | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
-import linecache
 import sys
 from collections.abc import Iterable, Iterator
 from types import CoroutineType, FrameType, GeneratorType
 
 from pytest_lc_callbacks._causes import NEVER_AWAITED, NO_CALLBACKS, NOTHING_RAN, OVERRIDES_INVOKE, Proof
 from pytest_lc_callbacks._scopes.source import find_call
+from pytest_lc_callbacks._source import nodes_around
 from pytest_lc_callbacks._stack import is_library, render_place
 from pytest_lc_callbacks._words import possible
 
@@ -74,12 +74,8 @@ def _prove(frame: FrameType, number: int) -> Iterator[Proof]:
 
 def _calls_without_await(frame: FrameType, number: int) -> Iterator[ast.Call]:
     """The calls of LangChain's coroutines whose result is dropped, in the function of *frame* above its line."""
-    try:
-        tree = ast.parse("".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals)))
-    except (SyntaxError, ValueError):
-        return
-    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    around = [node for node in functions if node.lineno <= number <= (node.end_lineno or 0)]
+    file, module = frame.f_code.co_filename, frame.f_globals
+    around = nodes_around(file, number, ast.FunctionDef, ast.AsyncFunctionDef, module=module)
     for node in ast.walk(around[-1]) if around else ():
         if isinstance(node, ast.Expr) and node.lineno < number and isinstance(node.value, ast.Call):
             function = node.value.func

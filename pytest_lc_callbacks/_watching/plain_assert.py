@@ -16,6 +16,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from pytest_lc_callbacks._findings.handler_facts import handler_facts
 from pytest_lc_callbacks._recording import EVENT_NAMES, Recording, find_remarks
 from pytest_lc_callbacks._scopes import ObservedRuns, ScopeComparison, report
+from pytest_lc_callbacks._source import nodes_around
 from pytest_lc_callbacks._stack import is_library, read_locals
 from pytest_lc_callbacks._values import ask, entries, is_a, traceback_of
 from pytest_lc_callbacks._words import hint
@@ -78,16 +79,13 @@ def _words_of(failure: BaseException) -> _Words | None:
     if not lines or any(_module(frame).startswith(_LANGCHAINS) for frame, _ in lines):
         return None
     frame, number = next(line for line in reversed(lines) if _is_users(line[0]))
-    source = linecache.getlines(frame.f_code.co_filename, frame.f_globals)
-    try:
-        nodes = [node for node in ast.walk(ast.parse("".join(source))) if isinstance(node, ast.stmt)]
-    except (SyntaxError, ValueError):
-        return None
-    around = sorted(filter(lambda node: _holds(node, number), nodes), key=_size)
-    functions = [node for node in around if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    file, module = frame.f_code.co_filename, frame.f_globals
+    around = nodes_around(file, number, ast.stmt, module=module)
     if not around:
         return None
-    line, function = _read(source, around[0]), _read(source, (functions or around)[0])
+    functions = [node for node in around if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    source = linecache.getlines(file, module)
+    line, function = _read(source, around[-1]), _read(source, (functions or around)[-1])
     return _Words(line, function, _handlers(frame, line) or _handlers(frame, function))
 
 
@@ -105,14 +103,6 @@ def _is_users(frame: FrameType) -> bool:
 
 def _module(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__", ""))
-
-
-def _holds(node: ast.stmt, number: int) -> bool:
-    return node.lineno <= number <= (node.end_lineno or node.lineno)
-
-
-def _size(node: ast.stmt) -> int:
-    return (node.end_lineno or node.lineno) - node.lineno
 
 
 def _read(source: list[str], node: ast.stmt) -> Set[str]:

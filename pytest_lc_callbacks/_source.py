@@ -1,0 +1,48 @@
+"""The source of the user's code: what stands around a line of it."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from functools import lru_cache
+from typing import Any, TypeVar
+
+_Node = TypeVar("_Node", bound="ast.stmt | ast.expr | ast.Module")
+
+
+def nodes_around(file: str | None, line: int, *kinds: type[_Node], module: dict[str, Any] | None = None) -> list[_Node]:
+    """
+    The nodes of these *kinds* that hold the line, the outermost first.
+
+    Args:
+        file: The name of the file, as a code object has it.
+
+        line: The number of the line, from 1.
+
+        kinds: Statements, ``ast.Lambda`` or ``ast.Module``, which holds every line.
+
+        module: The global names of the module, which lead to the source of one that was imported from an archive.
+
+    Returns:
+        None of them where the source is not known, or is no Python.
+    """
+    if file is None:
+        return []
+    held = _read("".join(linecache.getlines(file, module)))
+    return [node for node in held if isinstance(node, kinds) and _holds(node, line)]
+
+
+@lru_cache(maxsize=8)
+def _read(source: str) -> list[ast.stmt | ast.Lambda | ast.Module]:
+    """What `nodes_around` may be asked for. A test that fails asks for the same file again and again."""
+    try:
+        tree = ast.parse(source)
+    # Source that is nested too deep for Python's own parser ends in one of the last two.
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    # ast.walk gives a node before those inside it.
+    return [node for node in ast.walk(tree) if isinstance(node, (ast.stmt, ast.Lambda, ast.Module))]
+
+
+def _holds(node: ast.stmt | ast.expr | ast.Module, line: int) -> bool:
+    return isinstance(node, ast.Module) or node.lineno <= line <= (node.end_lineno or node.lineno)

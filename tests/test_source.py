@@ -1,0 +1,90 @@
+"""What stands around a line in the source of a file."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import zipimport
+from zipfile import ZipFile
+
+import pytest
+
+from pytest_lc_callbacks._source import nodes_around
+
+SOURCE = """\
+import json
+
+
+def outer(value):
+    if value:
+        def inner():
+            return json.dumps(
+                value
+            )
+        return inner
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "program.py"
+    path.write_text(SOURCE, encoding="utf-8")
+    return str(path)
+
+
+def test_the_outermost_comes_first(file):
+    """
+    The statements that hold a line come from the outermost to the innermost, of the wanted kinds alone.
+    """
+    statements = [type(node).__name__ for node in nodes_around(file, 8, ast.stmt)]
+    functions = [node.name for node in nodes_around(file, 8, ast.FunctionDef)]
+
+    assert statements == ["FunctionDef", "If", "FunctionDef", "Return"]
+    assert functions == ["outer", "inner"]
+
+
+def test_a_module_holds_every_line(file):
+    """
+    A line outside every function is held by the module, which nobody gets who asks for functions.
+    """
+    assert nodes_around(file, 1, ast.FunctionDef) == []
+    assert [type(node) for node in nodes_around(file, 1, ast.Module, ast.FunctionDef)] == [ast.Module]
+
+
+@pytest.mark.parametrize("source", ["def broken(:\n", "x = " + "(" * 5_000 + ")" * 5_000, "a\0b", ""])
+def test_a_source_that_is_not_known(tmp_path, source):
+    """
+    Of a file that is missing, no Python or nested too deep there are no functions, and nothing is raised.
+    """
+    path = tmp_path / "program.py"
+    path.write_text(source, encoding="utf-8")
+
+    assert nodes_around(str(path), 1, ast.FunctionDef) == []
+    assert nodes_around(str(tmp_path / "missing.py"), 1, ast.FunctionDef) == []
+    assert nodes_around(None, 1, ast.FunctionDef) == []
+
+
+def test_a_file_that_changes(file, tmp_path):
+    """
+    A file that is written again is read again: what stands around a line is never that of an earlier text.
+    """
+    assert nodes_around(file, 5, ast.If)
+
+    (tmp_path / "program.py").write_text("x = 1\n" * 9, encoding="utf-8")
+    linecache.checkcache(file)
+
+    assert nodes_around(file, 5, ast.If) == []
+
+
+def test_a_module_in_an_archive(tmp_path):
+    """
+    The global names of a module lead to its source in an archive.
+    """
+    with ZipFile(tmp_path / "archive.zip", "w") as archive:
+        archive.writestr("program.py", SOURCE)
+    loader = zipimport.zipimporter(str(tmp_path / "archive.zip"))
+    module = {"__name__": "program", "__loader__": loader}
+
+    found = nodes_around(loader.get_filename("program"), 8, ast.FunctionDef, module=module)
+
+    assert [node.name for node in found] == ["outer", "inner"]
