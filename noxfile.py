@@ -127,7 +127,8 @@ def newest(session: nox.Session) -> None:
 @nox.session(requires=["build"])
 def reports(session: nox.Session) -> None:
     """What the reports of other plugins show of ours; these plugins change the tests of nobody else's session."""
-    install(session, f"{wheel()}[test]", "pytest-html>=4.0", "pytest-json-ctrf>=0.6")
+    others = ("pytest-html>=4.0", "pytest-json-ctrf>=0.6", "pytest-github-actions-annotate-failures>=0.3")
+    install(session, f"{wheel()}[test]", *others)
     session.run("pytest", "tests/end_to_end/test_other_reports.py", *session.posargs)
 
 

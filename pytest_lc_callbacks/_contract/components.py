@@ -20,7 +20,7 @@ from langchain_core.outputs import (
 )
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.tools import BaseTool, StructuredTool
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,6 +157,12 @@ class Slow(Chat):
         raise AssertionError("nobody sets this future")
 
 
+class _Place(BaseModel):
+    """What the tool is asked for. LangChain would make such a class for each tool, which takes longer than its runs."""
+
+    city: Any
+
+
 def tool(body: Callable[..., Any], **options: Any) -> BaseTool:
     """A tool of a function, sync and async."""
 
@@ -167,7 +173,12 @@ def tool(body: Callable[..., Any], **options: Any) -> BaseTool:
         return body(city)
 
     return StructuredTool.from_function(
-        sync_body, coroutine=abody, name="weather", description="The weather of a city.", **options
+        sync_body,
+        coroutine=abody,
+        name="weather",
+        description="The weather of a city.",
+        args_schema=_Place,
+        **options,
     )
 
 

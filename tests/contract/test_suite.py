@@ -55,9 +55,9 @@ def test_the_outputs_have_the_report(pytester, workers):
     The terminal has one report of the handler, by itself and where the results come from pytest-xdist's workers; the
     JSON has a line of it with every check, and the page shows it.
     """
-    pytest.importorskip("jinja2")
+    pytest.importorskip("jinja2", reason="the page needs jinja2 (it is in the extra `report`)")
     if workers:
-        pytest.importorskip("xdist")
+        pytest.importorskip("xdist", reason="pytest-xdist is what runs workers")
     pytester.makepyfile(HANDLER)
 
     result = pytester.runpytest("--lc-callbacks-json=a.jsonl", "--lc-callbacks-report=a.html", *workers)
@@ -107,9 +107,9 @@ def test_a_check_that_is_run_again_stands_once(pytester, workers):
     With pytest-rerunfailures, the terminal's report and the line of JSON have a check once, with its last outcome, and
     without the secret in its message.
     """
-    pytest.importorskip("pytest_rerunfailures")
+    pytest.importorskip("pytest_rerunfailures", reason="pytest-rerunfailures runs a test again")
     if workers:
-        pytest.importorskip("xdist")
+        pytest.importorskip("xdist", reason="pytest-xdist is what runs workers")
     pytester.makepyfile(SHAKY)
 
     result = pytester.runpytest(

@@ -1,9 +1,10 @@
-"""Reports of others: JUnit files, pytest-html, pytest-json-ctrf."""
+"""Reports of others: JUnit files, pytest-html, pytest-json-ctrf, annotations of GitHub Actions."""
 
 from __future__ import annotations
 
 import html
 import json
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -178,6 +179,67 @@ def test_attempts_in_pytest_json_ctrf(suite):
     assert row["status"] == "passed"
     assert "trace" not in row
     assert [[n for n in (1, 2, 3) if f"try {n} " in attempt["trace"]] for attempt in row["retryAttempts"]] == [[1], [2]]
+
+
+PLACES = """
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.runnables import RunnableLambda
+
+ECHO = RunnableLambda(lambda value: value)
+
+
+class Audit(BaseCallbackHandler):
+    def on_chain_start(self, *args, **kwargs):
+        raise ValueError("x")
+
+
+def check(handler):
+    handler.assert_events(["chain_start", "llm_end"])
+
+
+def test_assertion(recording_handler):
+    ECHO.invoke(1, config={"callbacks": [recording_handler]})
+    recording_handler.assert_events(["chain_start", "llm_end"])  # an assertion
+
+
+def test_function(recording_handler):
+    ECHO.invoke(1, config={"callbacks": [recording_handler]})
+    check(recording_handler)
+
+
+def test_script(fake_chat_model):
+    fake_chat_model.respond("a")
+    fake_chat_model.invoke("x")
+    fake_chat_model.invoke("x")  # the second call
+
+
+@pytest.mark.lc_callbacks(handler_error="error")
+def test_finding(callback_scopes):
+    ECHO.invoke(1, config={"callbacks": [Audit()]})
+"""
+
+
+def test_annotations_point_at_the_test(suite, monkeypatch):
+    """
+    pytest-github-actions-annotate-failures puts each failure beside the line of the test that failed.
+    """
+    name = "pytest_github_actions_annotate_failures"
+    pytest.importorskip(name, reason=f"needs {name.replace('_', '-')}, which the nox session reports installs")
+    suite.makepyfile(test_suite=PLACES)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+
+    printed = suite.runpytest("-p", name).stderr.str()
+
+    lines = PLACES.strip().splitlines()
+    found = re.findall(r"::error file=test_suite\.py,line=(\d+)::(\w+)", printed)
+    assert {test: lines[int(line) - 1].strip() for line, test in found} == {
+        "test_assertion": 'recording_handler.assert_events(["chain_start", "llm_end"])  # an assertion',
+        "test_function": "check(recording_handler)",
+        "test_script": 'fake_chat_model.invoke("x")  # the second call',
+        # It is about no single line: pytest gives the first of the test, with its decorators.
+        "test_finding": '@pytest.mark.lc_callbacks(handler_error="error")',
+    }
 
 
 def rows_of_ctrf(suite, *options):

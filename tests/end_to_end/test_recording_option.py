@@ -210,7 +210,7 @@ def test_workers(run, pytester, monkeypatch):
     """
     Workers of pytest-xdist add to one file, and the summary has the sum.
     """
-    pytest.importorskip("xdist")
+    pytest.importorskip("xdist", reason="pytest-xdist is what runs workers")
     # Workers begin sooner without the other plugins of the environment.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)

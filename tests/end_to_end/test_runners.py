@@ -188,7 +188,7 @@ def test_workers(pytester):
     """
     Failures, sections and warnings arrive as they are under pytest-xdist.
     """
-    pytest.importorskip("xdist")
+    pytest.importorskip("xdist", reason="pytest-xdist is what runs workers")
     pytester.makepyfile(HEAD + BROKEN + PROGRAMS["orphan_run"].replace("test_it", "test_that"))
 
     # langsmith's import warns on Python 3.14 and later, in whichever process it is imported.
@@ -209,7 +209,7 @@ def test_reruns(run):
     """
     pytest-rerunfailures runs a test with a finding again, and each run is judged by itself.
     """
-    pytest.importorskip("pytest_rerunfailures")
+    pytest.importorskip("pytest_rerunfailures", reason="pytest-rerunfailures runs a test again")
     result = run(
         """
 def test_it(fake_chat_model):
@@ -229,7 +229,7 @@ def test_timeouts(run):
     """
     A test that pytest-timeout stops shows what was running.
     """
-    pytest.importorskip("pytest_timeout")
+    pytest.importorskip("pytest_timeout", reason="pytest-timeout ends a test")
     result = run(
         """
 @pytest.mark.timeout(0.2, method="signal")
