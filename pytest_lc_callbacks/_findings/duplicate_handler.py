@@ -13,7 +13,7 @@ from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._findings.handler_lists import Known, Start
 from pytest_lc_callbacks._recording import Run, id_key
-from pytest_lc_callbacks._scopes import ObservedRuns
+from pytest_lc_callbacks._scopes import Given, ObservedRuns
 from pytest_lc_callbacks._values import class_name
 
 _SHOWN = 5
@@ -68,10 +68,16 @@ def _is_on_purpose(run: Run, alike: list[tuple[Any, Known]], observed: ObservedR
     while (outer := observed.parent_of(around[-1])) is not None:
         around.append(outer)
     root = observed.given(around[-1])
-    if root is None or any(given and ids <= given.listed for given in map(observed.given, around)):
+    if root is None or any(given and _is_one_list(ids, given) for given in map(observed.given, around)):
         return True
     # Somebody added both at once to the handlers of a run inside.
     return len(first) == 1 and id_key(around[-1].run_id) not in first
+
+
+def _is_one_list(ids: set[int], given: Given) -> bool:
+    """Whether somebody wrote these handlers side by side: all in the list of the call, or all in its with_config."""
+    from_binding = ids & given.from_binding
+    return ids <= given.listed and from_binding in (set(), ids)
 
 
 def _alike(start: Start) -> Iterator[list[tuple[Any, Known]]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dis
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -18,22 +19,24 @@ _STARTS = {"llm": ("llm_start", "chat_model_start"), "chain": ("chain_start",), 
 _STARTS["retriever"] = ("retriever_start",)
 
 
-def handler_facts(handler: Any, sent: Collection[Any], observed: ObservedRuns) -> Iterator[Proof]:
+def handler_facts(handler: Any, sent: Collection[tuple[Any, str]], observed: ObservedRuns) -> Iterator[Proof]:
     """
     What is proven about a *handler* that did not do what a test expects of it.
 
     Args:
         handler: The handler.
 
-        sent: The ids, as `id_key` gives them, of the runs whose start LangChain sent it.
+        sent: The ids, as `id_key` gives them, of the runs whose start LangChain sent it, each with the method.
 
         observed: The runs of the test.
     """
-    runs = [run for run in observed.own_runs if run._id_key in sent]
+    keys = {key for key, _ in sent}
+    runs = [run for run in observed.own_runs if run._id_key in keys]
     methods = dict(_methods(type(handler)))
     yield from _never_called(handler, methods)
     yield from _without_error_method(handler, methods, runs)
     yield from _mixed(handler, methods, runs)
+    yield from _twice(handler, Counter(sent), runs)
     yield from _unheard(handler, runs, observed)
 
 
@@ -65,6 +68,17 @@ def _without_error_method(handler: Any, methods: Collection[str], runs: Iterable
             facts = f"{run.label} ended with {event}, and {_name(handler)} has no on_{event}."
             yield Proof(_causes.NO_ERROR_METHOD, facts)
             return
+
+
+def _twice(handler: Any, sent: Mapping[tuple[Any, str], int], runs: Sequence[Run]) -> Iterator[Proof]:
+    """The handler stood in a list of callbacks twice."""
+    ids = Counter(run._id_key for run in runs)
+    doubled = {key for (key, _), times in sent.items() if times == 2}
+    # with_config(run_id=...) repeats an id.
+    twice = [run.label for run in runs if run._id_key in doubled and ids[run._id_key] == 1]
+    if twice:
+        facts = f"{_name(handler)} is twice among the callbacks of {listing(twice, 3)}."
+        yield Proof(_causes.TWICE, facts)
 
 
 def _mixed(handler: Any, methods: dict[str, FunctionType], runs: Sequence[Run]) -> Iterator[Proof]:

@@ -55,8 +55,8 @@ class Known:
     state: Any
     """See `handler_state`."""
 
-    sent: list[Any] = field(default_factory=list)
-    """The ids, as `id_key` gives them, of the runs whose start it was sent."""
+    sent: list[tuple[Any, str]] = field(default_factory=list)
+    """The ids, as `id_key` gives them, of the runs whose start it was sent, each with the method."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +111,8 @@ class HandlerLists:
         self._link.clear()
         self._patches.undo()
 
-    def sent_to(self, handler: Any) -> list[Any]:
-        """The ids, as `id_key` gives them, of the runs whose start LangChain sent to *handler*."""
+    def sent_to(self, handler: Any) -> list[tuple[Any, str]]:
+        """The ids, as `id_key` gives them, of the runs whose start LangChain sent to *handler*, with the method."""
         known: Known | None = self._known.get(handler)
         return [] if known is None else list(known.sent)
 
@@ -131,7 +131,7 @@ class HandlerLists:
                 state = handler_state(handler) if _may_be_doubled(kind) else None
                 known = Known(run_id=run_id, state=state)
                 self._known.note(handler, known)
-            known.sent.append(id_key(run_id))
+            known.sent.append((id_key(run_id), event))
         if self.traced is None and (tracer := uploading_tracer(handlers)) is not None and self._is_own_thread():
             self.traced = tracer, _label(given)
         together = self._together(handlers, given) if is_async and len(handlers) == 1 else handlers

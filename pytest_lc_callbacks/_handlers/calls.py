@@ -12,12 +12,15 @@ from langchain_core.callbacks.manager import handle_event
 from langchain_core.runnables.config import CONFIG_KEYS, var_child_runnable_config
 
 from pytest_lc_callbacks._by_identity import ByIdentity
+from pytest_lc_callbacks._recording import id_key
 from pytest_lc_callbacks._scopes import EMPTY, INHERITED, LIST, MANAGER, NONE, Given
 from pytest_lc_callbacks._stack import frames_of_call, read_locals, render_place
 from pytest_lc_callbacks._values import ask, bases, class_name, entries, entry, is_a, items, text_of
 
 _HANDLE_EVENT = handle_event.__code__
 _CONFIGURE = "_configure"
+# So far up, at most, is the method that LangChain hands the manager of its run.
+_NEAR = 12
 _RUN_TEST = "pytest_pyfunc_call"
 # The components whose methods of these names take callbacks= alone, and what they are called in a message.
 _KINDS = {"BaseTool": "a tool", "BaseChatModel": "a chat model", "BaseLLM": "an LLM", "BaseRetriever": "a retriever"}
@@ -124,8 +127,25 @@ def _given(frame: FrameType, passed: Any, own: list[Any]) -> Given:
         options=tuple(_options(langchain)),
         unknown_keys=tuple(dict.fromkeys(key for each in langchain for key in each.unknown_keys())),
         bound=any(entry(each.bound, "callbacks") is not None for each in langchain if each.bound is not None),
+        from_binding=frozenset(
+            known for each in langchain for known in _ids(entry(ask(each.this, "config"), "callbacks"))
+        ),
+        component=_component(user),
         in_reach=frozenset() if user is None else frozenset(_in_reach(read_locals(user))),
     )
+
+
+def _component(frame: FrameType | None) -> Any:
+    """The id of the run whose manager a retriever or model was handed that called, a few frames up, this *frame*."""
+    for _ in range(_NEAR):
+        if frame is None:
+            return None
+        if "run_manager" in frame.f_code.co_varnames:
+            run_id = ask(read_locals(frame).get("run_manager"), "run_id")
+            if run_id is not None:
+                return id_key(run_id)
+        frame = frame.f_back
+    return None
 
 
 class _Frame(NamedTuple):

@@ -12,7 +12,7 @@ from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from pytest_lc_callbacks._handlers.recorder import RecordingHandler
 from pytest_lc_callbacks._recording import Recording, Run, is_end, is_start
 from pytest_lc_callbacks._values import ask, class_name, is_true
-from pytest_lc_callbacks._words import count, first_lines, hint, listing, shown
+from pytest_lc_callbacks._words import count, first_lines, headline, hint, listing, shown
 
 # The attribute with which a handler declines an event; the events that are missing here cannot be declined.
 _DECLINED_BY = {
@@ -148,7 +148,7 @@ def assert_ends_handled(recordings: Iterable[HandlerRecording]) -> None:
         for (name, start, end), runs in missing.items()
     ]
     mend = hint(f"LangChain calls its own empty method instead. Write on_{end}, which closes what on_{start} opened.")
-    raise AssertionError(shown("\n".join([first, *first_lines(lines, _SHOWN, "  "), mend])))
+    raise AssertionError(shown("\n".join([*headline(first), *first_lines(lines, _SHOWN, "  "), mend])))
 
 
 def _unhandled(recording: HandlerRecording) -> Iterator[tuple[str, str, Run]]:

@@ -14,7 +14,7 @@ from langchain_core.messages import BaseMessage
 from pytest_lc_callbacks._causes import FALLBACKS
 from pytest_lc_callbacks._handlers.call_modes import ASYNC, MODES, SYNC, Called, call_async, call_sync
 from pytest_lc_callbacks._recording import Run
-from pytest_lc_callbacks._words import did_you_mean, error_line, repr_short, truncate
+from pytest_lc_callbacks._words import did_you_mean, error_line, headline, repr_short, truncate
 
 _TOKENS = ("llm_new_token", "stream_event")
 _ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
@@ -98,7 +98,8 @@ def _compare(one: Called, other: Called) -> None:
     for called in (one, other):
         if not called.ran.runs:
             ended = f" ({error_line(called.error)})" if called.error is not None else ""
-            raise AssertionError(f"expected runs to compare, but nothing ran in {called.mode}{ended}") from called.error
+            first = f"expected runs to compare, but nothing ran in {called.mode}{ended}"
+            raise AssertionError("\n".join(headline(first))) from called.error
     heard = [_Runs(each.mode, each.heard.runs) for each in (one, other)]
     ran = [_Runs(each.mode, each.ran.runs) for each in (one, other)]
     for pair in (heard, ran):
@@ -119,7 +120,8 @@ class _Runs(NamedTuple):
 
 def _fail(difference: str, one: _Runs, other: _Runs) -> NoReturn:
     __tracebackhide__ = True
-    lines = [f"expected {other.mode} to do what {one.mode} does, but {difference}", *_side_by_side(one, other)]
+    first = f"expected {other.mode} to do what {one.mode} does, but {difference}"
+    lines = [*headline(first), *_side_by_side(one, other)]
     if "is a root" in difference and any(run.label == "RunnableWithFallbacks" for run in one.runs):
         lines.append(FALLBACKS.hint())
     raise AssertionError("\n".join(lines))

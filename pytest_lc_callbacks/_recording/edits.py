@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_lc_callbacks._recording.corrections import correct
-from pytest_lc_callbacks._recording.mismatch import Mismatch, NoConcurrentRuns
+from pytest_lc_callbacks._recording.mismatch import PAIRS, Mismatch, NoConcurrentRuns
 from pytest_lc_callbacks._recording.names import is_end, is_start
 from pytest_lc_callbacks._recording.nearest import Differences
 from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many, count_least
@@ -17,8 +17,6 @@ from pytest_lc_callbacks._recording.selection import Selection
 _LOOKED_AT = 50
 # So many of them are tried, the nearest first.
 _TRIED = 6
-# So many branches are held against so many runs.
-_PAIRS = 400
 # The sizes of edits: of each attribute that changes, and of what happens to an entry.
 _ATTRIBUTE, _NAME, _MOVE, _INSERT, _DELETE, _REWRITE = 1, 3, 4, 5, 6, 9
 
@@ -123,7 +121,7 @@ class _Editor:
             return
         # The branch without a run first: of many branches and runs not every pair is tried.
         numbers = sorted(range(len(group.branches)), key=lambda number: number != there.unserved)
-        pairs = itertools.islice(itertools.product(numbers, there.runs), _PAIRS)
+        pairs = itertools.islice(itertools.product(numbers, there.runs), PAIRS)
         for number, sent in pairs:
             others = group.branches[:number], group.branches[number + 1 :]
             mismatch = there.read(group.branches[number], sent)

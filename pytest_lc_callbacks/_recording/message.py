@@ -12,7 +12,7 @@ from pytest_lc_callbacks._recording.patterns import Item
 from pytest_lc_callbacks._recording.questions import is_control_flow
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.tree import RunTree
-from pytest_lc_callbacks._values import ask
+from pytest_lc_callbacks._values import ask, class_name
 from pytest_lc_callbacks._words import and_more, count, more, repr_short, safe, truncate
 
 _BEFORE, _AFTER = 3, 4
@@ -83,8 +83,11 @@ def tree_lines(tree: RunTree, limit: int = 100) -> list[str]:
 
 
 def _describe_status(run: Run) -> str:
+    if is_control_flow(run.error):
+        kind = class_name(type(run.error))
+        return "  (interrupted)" if kind == "GraphInterrupt" else f"  (left by langgraph: {kind})"
     if run.status == "failed":
-        return f"  ({'no failure: ' * is_control_flow(run.error)}{repr_short(run.error)})"
+        return f"  ({repr_short(run.error)})"
     return "  (open)" if run.status == "open" else ""
 
 

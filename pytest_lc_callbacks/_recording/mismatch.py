@@ -14,6 +14,8 @@ from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._words import count, truncate
 
 _COLUMNS = 120
+PAIRS = 400
+"""So many branches of an `any_order` are held against so many runs when its smallest edit is looked for."""
 
 
 class _Sentence(NamedTuple):
@@ -239,7 +241,10 @@ class NoConcurrentRuns(Mismatch):
         """Below the first line: the whole reason where it was cut, and the runs."""
         sentence = self._sentence(selection)
         cut = [] if sentence.fitting == sentence.whole else [f"  {self.detail}"]
-        return [*cut, *self.evidence]
+        branches = [len(item.branches) for item in self.expected if isinstance(item, AnyOrder)]
+        pairs = len(self.runs) * max(branches, default=0)
+        looked = f"  of {pairs:,} pairs of a branch and a run, {PAIRS} were looked at for the list to paste"
+        return [*cut, *self.evidence, *([looked] if pairs > PAIRS else [])]
 
 
 def name_item(item: Item) -> str:

@@ -115,6 +115,14 @@ class Evidence:
 
     def find_component_around(self, run: Run) -> tuple[Run, str] | None:
         """The retriever or model, and its kind, whose code called *run*; None if other code did."""
+        given = self.given(run)
+        if given is not None and given.component is not None and self.origin(run).call.asynchronous:
+            # A task keeps the frames of what it awaits, and a handler is called in another one.
+            found = next(
+                (other for other in _still_open(self.observed.runs, run) if other._id_key == given.component), None
+            )
+            kind = kind_without_context(found)
+            return (found, kind) if found is not None and kind is not None else None
         if not self.origin(run).call.nested:
             return None
         thread = thread_of(run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pytest_lc_callbacks._stack import render_place
 
@@ -54,6 +54,12 @@ class Given(NamedTuple):
 
     bound: bool = False
     """Whether callbacks came with ``with_config``, at least some."""
+
+    from_binding: frozenset[int] = frozenset()
+    """The ids of the handlers that came with ``with_config``."""
+
+    component: Any = None
+    """The id, as `id_key` gives it, of the run of the retriever or model whose own code made the call, if it shows."""
 
     in_reach: frozenset[int] = frozenset()
     """The ids of the handlers in the configs that the calling code has in variables, or in attributes of ``self``."""

@@ -31,7 +31,7 @@ def remarks(
     failure: BaseException | None,
     recordings: Mapping[str, Recording],
     observed: Callable[[], ObservedRuns],
-    sent_to: Callable[[Any], Collection[Any]] = lambda _: (),
+    sent_to: Callable[[Any], Collection[tuple[Any, str]]] = lambda _: (),
 ) -> list[str]:
     """
     Hints for a test that failed with a plain assertion; none where the *failure* has its own, or is the program's.
@@ -43,7 +43,7 @@ def remarks(
 
         observed: Gives what the observer knows.
 
-        sent_to: Gives the ids of the runs whose start LangChain sent to a handler.
+        sent_to: Gives the ids of the runs whose start LangChain sent to a handler, each with the method.
     """
     words = None if failure is None else _words_of(failure)
     if words is None:

@@ -59,7 +59,7 @@ def _is_told(tree: RunTree, message: str, remarks: Mapping[Run, str]) -> bool:
     return bool(message) and all(
         lead + run.label in lines
         and remarks.get(run, "") in message
-        and (run.error is None or class_name(type(run.error)) in message)
+        and (run.error is None or is_control_flow(run.error) or class_name(type(run.error)) in message)
         for lead, run in tree.walk()
     )
 

@@ -312,3 +312,44 @@ report(
     good=lambda h: model(callbacks=[h, Locked()]).model_copy().invoke("q"),
     says=("Locked was copied with the component that has it", "[copied-handler]"),
 )
+
+
+def _twice(*, twice: bool) -> Any:
+    def program(h: Any) -> None:
+        counter = Counting()
+        asked = model().with_config(callbacks=[counter] if twice else [])
+        asked.invoke("q", {"callbacks": [h, counter]})
+        assert counter.answers == 1
+
+    return program
+
+
+report(
+    name="with_config and the call give one handler",
+    buggy=_twice(twice=True),
+    good=_twice(twice=False),
+    says=("Counting is twice among the callbacks of FakeListChatModel", "[heard-twice]"),
+)
+
+
+def _fresh(*, bound: bool) -> Any:
+    def program(h: Any) -> None:
+        asked = model().with_config(callbacks=[AllSpans(), Counting()] if bound else [])
+        asked.invoke("q", {"callbacks": [h, Counting()]})
+
+    return program
+
+
+report(
+    name="with_config and the call give an instance each",
+    buggy=_fresh(bound=True),
+    good=_fresh(bound=False),
+    says=("2 instances of it heard FakeListChatModel", "[duplicate_handler]", "[two-instances]"),
+)
+report(
+    name="two instances side by side in with_config",
+    buggy=lambda h: model().with_config(callbacks=[Counting(), Counting()]).invoke("q", {"callbacks": [h]}),
+    good=_fresh(bound=False),
+    says=(),
+    never=("[duplicate_handler]",),
+)

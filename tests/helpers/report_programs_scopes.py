@@ -200,6 +200,26 @@ class Shelf(BaseRetriever):
         return []
 
 
+class AsyncShelf(Shelf):
+    """Asks a model, with the handlers of its run or not."""
+
+    passes: bool = False
+
+    async def _aget_relevant_documents(self, query: str, *, run_manager: Any) -> list[Document]:
+        await model().ainvoke(query, {"callbacks": run_manager.get_child()} if self.passes else None)
+        return []
+
+
+report(
+    name="an async retriever asks a model",
+    buggy=lambda h: AsyncShelf().ainvoke("q", at(h)),
+    good=lambda h: AsyncShelf(passes=True).ainvoke("q", at(h)),
+    check=hears_all,
+    says=("FakeListChatModel was called inside the retriever AsyncShelf at", "[no-context-inside]"),
+    never=("Possible causes",),
+)
+
+
 def _shelf(h: Any) -> Any:
     return Shelf(callbacks=[h]).invoke("q")
 

@@ -223,11 +223,45 @@ def test_calls_inside_a_retriever_that_passes_its_callbacks_on():
     assert words_of(lambda h: (outer(str) | Shelf()).invoke("q", at(h))) == ""
 
 
-def test_calls_inside_an_async_retriever_are_possible_only():
+def test_calls_inside_an_async_retriever_are_shown_by_its_frames():
     """
-    Near miss: nothing shows whether an async retriever called the model or another task did.
+    The frames of a task show that the code of an async retriever called the model.
     """
     said = words_of(lambda h: Shelf().ainvoke("q", at(h)))
+
+    assert "Possible causes" not in said
+    assert NO_CONTEXT in said
+
+
+class OfATask(Shelf):
+    """Asks the model in a task that was made before its run."""
+
+    questions: Any = None
+
+    async def _aget_relevant_documents(self, query: str, *, run_manager: Any) -> list[Any]:
+        answer = asyncio.get_running_loop().create_future()
+        await self.questions.put((query, answer))
+        await answer
+        return []
+
+
+async def _asks_a_worker(handler: Any) -> None:
+    questions: Any = asyncio.Queue()
+
+    async def worker() -> None:
+        query, answer = await questions.get()
+        answer.set_result(await MODEL.ainvoke(query))
+
+    task = asyncio.create_task(worker())
+    await OfATask(questions=questions).ainvoke("q", at(handler))
+    await task
+
+
+def test_calls_in_a_task_beside_an_async_retriever_are_possible_only():
+    """
+    Near miss: a task that was there before called the model, and nothing shows for whom.
+    """
+    said = words_of(_asks_a_worker)
 
     assert "Possible causes" in said
     assert "code inside a retriever or a model, which LangChain hands no context to [no-context-inside]" in said
