@@ -33,6 +33,8 @@ SUITES = {
     "a spied class, a million objects": ("def test_{n}(spy_on): spy_on(Audit); run(Audit())", 500, 1_000_000),
 }
 QUARTERS = 4
+# pytest parses the whole file of a test that fails.
+PER_FILE = 50
 
 
 class _Quarters:
@@ -63,8 +65,10 @@ def _measure(name: str) -> None:
     test, tests, heap = SUITES[name]
     quarters = _Quarters(tests)
     with TemporaryDirectory() as folder:
-        path = Path(folder, "test_it.py")
-        path.write_text(HEAD.format(heap=heap) + "\n".join(test.format(n=n) for n in range(tests)), encoding="utf-8")
+        for first in range(0, tests, PER_FILE):
+            text = "\n".join(test.format(n=n) for n in range(first, first + PER_FILE))
+            head = HEAD.format(heap=0 if first else heap)
+            Path(folder, f"test_{first}.py").write_text(head + text, encoding="utf-8")
         options = [
             "-q",
             "--tb=short",
@@ -75,7 +79,7 @@ def _measure(name: str) -> None:
             "--disable-plugin-autoload",
         ]
         plugin = [] if "without" in name else ["-p", "lc_callbacks"]
-        pytest.main([*options, *plugin, str(path)], plugins=[quarters])
+        pytest.main([*options, *plugin, folder], plugins=[quarters])
     steps = list(zip(quarters.after, quarters.after[1:], strict=False))
     size = tests // QUARTERS
     kept = "  ".join(f"{(after[0] - before[0]) / size:6.1f}" for before, after in steps)
