@@ -85,10 +85,9 @@ def _mixed(handler: Any, methods: dict[str, FunctionType], runs: Sequence[Run]) 
     """Runs were open at the same time, and the handler keeps something of each without looking at their ids."""
     if any(_reads(function, "run_id") for function in methods.values()):
         return
-    starts = {name for each, code in methods.items() if each.endswith("_start") for name in _attributes(code)}
-    later = {"_end", "_error", "_token"}
-    ends = {name for each, code in methods.items() if each.endswith(tuple(later)) for name in _attributes(code)}
-    kept, beside = sorted(starts & ends), _beside(runs)
+    starts = [function for name, function in methods.items() if name.endswith("_start")]
+    ends = [function for name, function in methods.items() if name.endswith(("_end", "_error", "_token"))]
+    kept, beside = _kept_for_one_run(starts, ends), _beside(runs)
     if kept and beside:
         facts = f"{' and '.join(beside)} were open at the same time, and {_name(handler)} keeps {listing(kept)} for all"
         yield Proof(_causes.MIXED_RUNS, f"{facts} runs alike.")
@@ -107,10 +106,32 @@ def _reads(function: FunctionType, name: str) -> bool:
     return any(step.opname.startswith("LOAD") and name in repr(step.argval) for step in dis.get_instructions(function))
 
 
-def _attributes(function: FunctionType) -> set[str]:
-    """The attributes that a function sets or reads."""
-    steps = dis.get_instructions(function)
-    return {str(step.argval) for step in steps if step.opname in ("LOAD_ATTR", "STORE_ATTR")}
+def _kept_for_one_run(starts: Sequence[FunctionType], ends: Sequence[FunctionType]) -> list[str]:
+    """
+    The attributes that the methods of *starts* set for those of *ends* to read, and the stacks of the two.
+
+    A list that both append to, and a number that both add to, are of all runs, as they should be.
+    """
+    set_by_starts = {name for function in starts for name in _set(function)}
+    read = [{name for function in functions for name in _loaded(function)} for functions in (starts, ends)]
+    kept = set_by_starts & read[1]
+    if "append" in read[0] and "pop" in read[1]:
+        kept |= read[0] & read[1] - {"append", "pop"}
+    return sorted(kept)
+
+
+def _loaded(function: FunctionType) -> set[str]:
+    """The attributes and methods that a function reads."""
+    return {str(step.argval) for step in dis.get_instructions(function) if step.opname in ("LOAD_ATTR", "LOAD_METHOD")}
+
+
+def _set(function: FunctionType) -> set[str]:
+    """The attributes that a function sets before it reads them: ``self.current = run``, and not ``self.open += 1``."""
+    first: dict[str, str] = {}
+    for step in dis.get_instructions(function):
+        if step.opname in ("LOAD_ATTR", "STORE_ATTR"):
+            first.setdefault(str(step.argval), step.opname)
+    return {name for name, opname in first.items() if opname == "STORE_ATTR"}
 
 
 def _unheard(handler: Any, runs: Sequence[Run], observed: ObservedRuns) -> Iterator[Proof]:
