@@ -107,6 +107,23 @@ SHARED_PAYLOAD = Cause(
     "LangChain hands the same object to every handler, and some of it to the model. Copy it before you change it: "
     "metadata = {**metadata, 'key': 'value'}.",
 )
+CONTROL_FLOW = Cause(
+    "control-flow",
+    "langgraph pauses and steers a graph with exceptions, GraphInterrupt and ParentCommand, which handlers are sent as "
+    "chain_error or tool_error. Leave out langgraph.errors.GraphBubbleUp, their base class.",
+    source="measured, langgraph 1.0 to 1.2",
+)
+COMPONENT_LABELS = Cause(
+    "component-labels",
+    "The tags and metadata of a constructor, or of with_config on a step, belong to that component and what runs "
+    'inside it. Those of the call, config={"tags": [...], "metadata": {...}}, every run of it has.',
+)
+NO_MODEL_NAME = Cause(
+    "no-model-name",
+    'UsageMetadataCallbackHandler keeps usage by model: of an answer without response_metadata["model_name"] it keeps '
+    "none.",
+    source="langchain-ai/langchain#40412",
+)
 NO_ERROR_METHOD = Cause(
     "no-error-method",
     "A run that fails sends its error in place of its end: a handler that keeps something from a start needs both "

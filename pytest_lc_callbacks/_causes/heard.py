@@ -183,6 +183,11 @@ OVERRIDES_INVOKE = Cause(
     "with an underscore (_run, _get_relevant_documents, _generate, _call).",
     maybe="a class that overrides invoke() itself, such as a retriever's or tool's, sends no callbacks",
 )
+DECLINED = Cause(
+    "declined",
+    "A handler says with ignore_llm, ignore_chat_model, ignore_chain, ignore_agent, ignore_retriever, ignore_retry and "
+    "ignore_custom_event what it declines. ignore_agent declines tools as well, and ignore_llm tokens.",
+)
 UNKNOWN_METHOD = Cause(
     "unknown-method",
     "LangChain calls the methods of BaseCallbackHandler, and says nothing of others that begin with on_.",
@@ -200,7 +205,9 @@ UNKNOWN_ARGUMENT = Cause(
 )
 NO_CALLBACKS = Cause(
     "no-callbacks",
-    "Embeddings and vector stores send no callbacks. A retriever does: store.as_retriever().invoke(...).",
+    "LangChain sends callbacks from invoke, batch and stream, and their async twins. What these call inside, such as "
+    "func, _run, _generate, format_messages and parse, sends none, and neither do embeddings and vector stores. A "
+    "retriever does: store.as_retriever().invoke(...).",
     source="measured, langchain-core 1.0 to 1.8",
 )
 FALLBACKS = Cause(

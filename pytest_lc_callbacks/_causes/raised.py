@@ -121,6 +121,15 @@ NO_BASE_HANDLER = Cause(
     "LangChain asks every handler for attributes such as raise_error and ignore_llm, and its call fails where one is "
     "missing. Derive the handler from BaseCallbackHandler, which has them all.",
 )
+ID_TYPE = Cause(
+    "id-type",
+    "LangChain passes run_id and parent_run_id as UUID: UUID(...) is not equal to its text. Keep runs under the one or "
+    "the other everywhere.",
+)
+METADATA_AT_START = Cause(
+    "metadata-at-start",
+    "LangChain sends metadata and name with the start of a run alone. Keep them under the run_id.",
+)
 NO_JSON = Cause(
     "no-json",
     "What LangChain hands to a handler is no JSON: it holds messages, documents, run ids and any object of the "

@@ -10,9 +10,18 @@ from typing import Any
 
 from pytest_lc_callbacks import _causes
 from pytest_lc_callbacks._causes import Proof
-from pytest_lc_callbacks._recording import EVENT_NAMES, Run, is_control_flow, said_of_name
+from pytest_lc_callbacks._recording import (
+    EVENT_NAMES,
+    Run,
+    declined_by,
+    explain_control_flow,
+    explain_resumed_runs,
+    explain_same_failure,
+    is_control_flow,
+    said_of_name,
+)
 from pytest_lc_callbacks._scopes import Given, ObservedRuns
-from pytest_lc_callbacks._values import bases, class_name, module_name
+from pytest_lc_callbacks._values import ask, bases, class_name, is_true, module_name
 from pytest_lc_callbacks._words import listing
 
 _STARTS = {"llm": ("llm_start", "chat_model_start"), "chain": ("chain_start",), "tool": ("tool_start",)}
@@ -35,6 +44,11 @@ def handler_facts(handler: Any, sent: Collection[tuple[Any, str]], observed: Obs
     methods = dict(_methods(type(handler)))
     yield from _never_called(handler, methods)
     yield from _without_error_method(handler, methods, runs)
+    yield from _declined(handler, methods, runs)
+    yield from _counted_errors(methods, runs, observed)
+    yield from _asked_twice(handler, methods, sent)
+    yield from _without_model_name(handler, runs)
+    yield from filter(None, [explain_resumed_runs(runs)])
     yield from _mixed(handler, methods, runs)
     yield from _twice(handler, Counter(sent), runs)
     yield from _unheard(handler, runs, observed)
@@ -67,6 +81,60 @@ def _without_error_method(handler: Any, methods: Collection[str], runs: Iterable
         if f"on_{kind}_end" in methods and any(f"on_{start}" in methods for start in _STARTS.get(kind, ())):
             facts = f"{run.label} ended with {event}, and {_name(handler)} has no on_{event}."
             yield Proof(_causes.NO_ERROR_METHOD, facts)
+            return
+
+
+def _declined(handler: Any, methods: Collection[str], runs: Iterable[Run]) -> Iterator[Proof]:
+    """The handler has a method for events of a run, and declines them."""
+    for run in runs:
+        for name in run.names:
+            flag = declined_by(name)
+            if f"on_{name}" in methods and flag is not None and is_true(ask(handler, flag)):
+                facts = f"{flag} of {_name(handler)} is true, so that it declines {name} of {run.label}."
+                yield Proof(_causes.DECLINED, facts)
+                return
+
+
+def _counted_errors(methods: Collection[str], runs: Sequence[Run], observed: ObservedRuns) -> Iterator[Proof]:
+    """The handler was sent an error that is no failure, that it got before, or that somebody dealt with."""
+    failed = [run for run in runs if f"on_{run.names[-1]}" in methods and run.status == "failed"]
+    steered = explain_control_flow(failed)
+    if steered is not None:
+        yield steered
+        return
+    same = explain_same_failure(failed)
+    if same is not None and sum(run.error is failed[0].error for run in failed) > 1:
+        yield same
+        return
+    for run in failed:
+        around = observed.parent_of(run)
+        while around is not None and around.status == "failed":
+            around = observed.parent_of(around)
+        if around is not None and around.status == "ended":
+            yield Proof(_causes.RECOVERED, f"{run.label} failed, and {around.label} around it ended well.")
+            return
+
+
+def _asked_twice(handler: Any, methods: Collection[str], sent: Collection[tuple[Any, str]]) -> Iterator[Proof]:
+    """The handler's own on_chat_model_start asked for on_llm_start as well."""
+    chats = {key for key, event in sent if event == "on_chat_model_start"}
+    if "on_chat_model_start" in methods and any(key in chats for key, event in sent if event == "on_llm_start"):
+        facts = (
+            f"{_name(handler)}.on_chat_model_start calls that of BaseCallbackHandler, and on_llm_start was called too."
+        )
+        yield Proof(_causes.NO_CHAT_MODEL_START, facts)
+
+
+def _without_model_name(handler: Any, runs: Iterable[Run]) -> Iterator[Proof]:
+    """LangChain's own counter was sent usage of a model that does not say its name."""
+    if _name(handler) != "UsageMetadataCallbackHandler":
+        return
+    for run in runs:
+        last = run.events[-1]
+        said = ask(ask(last.outputs, "response_metadata"), "get", lambda _: None)
+        if last.name == "llm_end" and last.usage and not said("model_name"):
+            facts = f"{run.label} reported usage, and no model_name in its response_metadata."
+            yield Proof(_causes.NO_MODEL_NAME, facts)
             return
 
 

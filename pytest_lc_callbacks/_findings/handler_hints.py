@@ -59,6 +59,11 @@ _LEFT_NONE: tuple[tuple[str, Cause, Callable[[HandlerError], bool]], ...] = (
         lambda failed: failed.event in _STARTS and bool(failed.args) and failed.first is None,
     ),
     (
+        "metadata",
+        _causes.METADATA_AT_START,
+        lambda failed: failed.event not in _STARTS and failed.kwargs.get("metadata") is None,
+    ),
+    (
         "name",
         _causes.NAME_NONE,
         lambda failed: failed.event in _STARTS and failed.kwargs.get("name", ...) is None,
@@ -89,6 +94,9 @@ def _explain_lookup(failed: HandlerError) -> str | None:
     if _is_id(missing, failed.run_id) and (shared := _shared_container(failed)) is not None:
         facts = f"{_words.count(failed.instances, 'instance')} of {failed.name} heard this run, and {shared}."
         return _causes.SHARED_STATE.hint(facts)
+    if _is_id(missing, failed.run_id) and (kept := _kept_otherwise(failed, missing)) is not None:
+        facts = f"{failed.name} has this run in {kept} as a {_other_kind(missing)}, and looked up a {_kind(missing)}."
+        return _causes.ID_TYPE.hint(facts)
     if _is_id(missing, failed.run_id):
         return _causes.UNHEARD_START.hint(f"{failed.name} looked up a run whose start it has not kept.")
     return None
@@ -105,6 +113,23 @@ def _shared_container(failed: HandlerError) -> str | None:
             if is_a(value, dict, list, set) and not is_own and f".{name}" in lines[-1].source:
                 return f"{class_name(base)}.{name} is a {class_name(type(value))} of the class"
     return None
+
+
+def _kept_otherwise(failed: HandlerError, missing: Any) -> str | None:
+    """The attribute of the handler that has the id *missing* as a key of the other type: a text, or a UUID."""
+    for name, held in entries(ask(failed.handler, "__dict__")):
+        for key, _ in entries(held):
+            if type(key) is not type(missing) and equal(string(key), string(missing)):
+                return string(name)
+    return None
+
+
+def _kind(run_id: Any) -> str:
+    return "text" if is_a(run_id, str) else "UUID"
+
+
+def _other_kind(run_id: Any) -> str:
+    return "UUID" if is_a(run_id, str) else "text"
 
 
 def _is_id(missing: Any, run_id: Any) -> bool:

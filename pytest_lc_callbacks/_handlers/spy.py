@@ -149,7 +149,9 @@ class Spy(ScopedRecording):
 
     def _declines(self, name: str) -> bool:
         """Whether the handler declines events of this *name*; of a class, whether all its instances do."""
-        handlers = [each.handler for each in self.handlers] if isinstance(self._target, type) else [self._target]
+        # An instance that declines everything has received nothing.
+        made = [each for each in self._made.living() if not issubclass(type(each), type)]
+        handlers = made if isinstance(self._target, type) else [self._target]
         return bool(handlers) and all(declines(handler, name) for handler in handlers)
 
     def _record(self, handler: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

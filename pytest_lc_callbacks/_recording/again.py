@@ -56,11 +56,16 @@ def explain_resumed(runs: Iterable[Run], names: Collection[str]) -> Proof | None
     return _resumed(again)
 
 
+def explain_resumed_runs(runs: Iterable[Run]) -> Proof | None:
+    """That a node of one of these *runs* ran before an interrupt, and again when the graph was resumed."""
+    again = find_resumed(runs)
+    return None if again is None else _resumed(again)
+
+
 def explain_resumed_events(events: Iterable[Event]) -> Proof | None:
     """That some of these *events* were sent before an interrupt, and others when the node was resumed."""
     around = {id(each): each for event in events if event.run for each in (event.run, *event.run.ancestors())}
-    again = find_resumed(sorted(around.values(), key=lambda run: run._first))
-    return None if again is None else _resumed(again)
+    return explain_resumed_runs(sorted(around.values(), key=lambda run: run._first))
 
 
 def names_under(run: Run) -> set[str]:

@@ -63,6 +63,18 @@ EVENT_NAMES: set[str] = set(get_args(EventName))
 TOKENS = ("llm_new_token", "stream_event")
 """The events that a model sends for each token."""
 
+DECLINED_BY = {
+    "agent": "ignore_agent",
+    "chain": "ignore_chain",
+    "custom": "ignore_custom_event",
+    "llm": "ignore_llm",
+    "retriever": "ignore_retriever",
+    "retry": "ignore_retry",
+    "stream": "ignore_llm",
+    "tool": "ignore_agent",
+}
+"""By the first word of an event's name, the attribute with which a handler declines it; `chat_model_start` differs."""
+
 # How alike a misspelt name is to the one that was meant.
 _MISSPELT = 0.85
 _ELSEWHERE = {

@@ -16,7 +16,7 @@ from pytest_lc_callbacks._recording.nearest import describe_nearest, find_unhear
 from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport
 from pytest_lc_callbacks._recording.patterns import EventPattern, Expected, Item, compile_items, pattern_of
 from pytest_lc_callbacks._recording.questions import Questions
-from pytest_lc_callbacks._recording.remarks import explain_several
+from pytest_lc_callbacks._recording.remarks import explain_several, explain_steered
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.tool_calls import (
     ExpectedToolCall,
@@ -182,7 +182,7 @@ class Recording(Questions):
             raise TypeError(unknown)
         if found:
             first = f"expected no {wanted}, but the handler recorded {len(found):,}"
-            raise AssertionError(_join(first, event_lines(found)))
+            raise AssertionError(_join(first, [*event_lines(found), *explain_steered(found)]))
         is_selective = name or attributes or (self._chosen is not None and not len(self._log))
         if is_selective and not self._selection:
             first = f"expected no {wanted} among the recorded events, but {self._emptiness}, so nothing was checked"
@@ -328,6 +328,9 @@ class Recording(Questions):
     def _explain_emptiness(self, wanted: Collection[str] | None) -> Sequence[str]:
         """The hints why none of the *wanted* events was recorded, or none at all; see `_ask_observer`."""
         hints = self._ask_observer(wanted).hints
+        declined = explain_unsent([*map(EventPattern, wanted or ())], self) if not hints and wanted else None
+        if declined is not None:
+            return [declined.hint]
         return hints if hints or len(self._log) else [NOTHING_RECORDED]
 
     def _ask_observer(self, wanted: Collection[str] | None = None) -> ObserverReport:

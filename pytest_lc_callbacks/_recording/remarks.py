@@ -11,7 +11,7 @@ from pytest_lc_callbacks._recording.events import Event, Run
 from pytest_lc_callbacks._recording.names import EVENT_NAMES
 from pytest_lc_callbacks._recording.observer_report import ObserverReport
 from pytest_lc_callbacks._recording.patterns import EventPattern
-from pytest_lc_callbacks._recording.questions import Questions
+from pytest_lc_callbacks._recording.questions import Questions, is_control_flow
 from pytest_lc_callbacks._recording.unsent import (
     explain_bare_arguments,
     explain_configurable,
@@ -19,7 +19,7 @@ from pytest_lc_callbacks._recording.unsent import (
     explain_unsent,
     explain_usage,
 )
-from pytest_lc_callbacks._values import entries
+from pytest_lc_callbacks._values import class_name, entries
 from pytest_lc_callbacks._words import listing
 
 _MODELS = ("chat_model", "llm")
@@ -59,10 +59,30 @@ def find_remarks(words: Collection[str], recording: Questions, report: ObserverR
         proofs.append(explain_usage(models) or _explain_no_usage(models))
     if not _INPUTS.isdisjoint(words):
         proofs.append(_explain_streamed_inputs(runs))
+    if any(word in recorded and word.endswith("_error") for word in words):
+        proofs.append(explain_control_flow(runs))
     proofs.append(explain_resumed(runs, [word for word in words if word in recorded]))
     if any(word in recorded and word.endswith("_error") for word in words):
         proofs.append(explain_same_failure(runs))
     yield from filter(None, proofs)
+
+
+def explain_control_flow(runs: Iterable[Run]) -> Proof | None:
+    """That one of these *runs* was left by an exception with which langgraph steers a graph."""
+    for run in runs:
+        error = run.error if run.status == "failed" else None
+        if is_control_flow(error):
+            facts = f"{run.label} was left with a {class_name(type(error))}, which is no failure."
+            return Proof(_causes.CONTROL_FLOW, facts)
+    return None
+
+
+def explain_steered(found: Sequence[Event]) -> list[str]:
+    """The hint that each of these events is langgraph's way to steer a graph."""
+    if not found or not all(is_control_flow(event.error) for event in found):
+        return []
+    proof = explain_control_flow(event.run for event in found if event.run is not None)
+    return [proof.hint] if proof else []
 
 
 def _explain_no_usage(models: Sequence[Run]) -> Proof | None:

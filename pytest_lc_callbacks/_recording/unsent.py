@@ -13,7 +13,7 @@ from pytest_lc_callbacks._recording.again import find_retried
 from pytest_lc_callbacks._recording.attributes import Comparison
 from pytest_lc_callbacks._recording.events import Event, Run
 from pytest_lc_callbacks._recording.model_source import find_token_without_await
-from pytest_lc_callbacks._recording.names import TOKENS
+from pytest_lc_callbacks._recording.names import DECLINED_BY, TOKENS
 from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport
 from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many
 from pytest_lc_callbacks._recording.questions import Questions
@@ -206,6 +206,21 @@ def _explain_llm_start(asked: _Asked) -> Proof | None:
     return Proof(_causes.CHAT_MODEL_START, f"{_labels(llms)} is a text LLM, and sent llm_start.")
 
 
+def _explain_declined(asked: _Asked) -> Proof | None:
+    """The handler declines the events that are wanted."""
+    for name in [pattern.name for pattern in asked.patterns if pattern.name and pattern.name not in asked.recorded]:
+        flag = declined_by(name)
+        if flag is not None and asked.recording._declines(name):
+            handler = class_name(asked.recording._handler_class)
+            return Proof(_causes.DECLINED, f"{flag} of {handler} is true, so that it declines {name}.")
+    return None
+
+
+def declined_by(name: str) -> str | None:
+    """The attribute with which a handler declines events of this *name*."""
+    return "ignore_chat_model" if name == "chat_model_start" else DECLINED_BY.get(name.partition("_")[0])
+
+
 def _explain_agent_events(asked: _Asked) -> Proof | None:
     """No AgentExecutor ran, as far as anybody heard."""
     if not asked.lacks(*_AGENT_EVENTS) or asked.report.missed or not asked.runs:
@@ -272,6 +287,28 @@ def explain_configurable(keys: Iterable[Any], runs: Iterable[Run], configurable:
     return Proof(_causes.CONFIGURABLE, f'{key!r} stands in config["configurable"], and in no run\'s metadata.')
 
 
+def _explain_component_labels(asked: _Asked) -> Proof | None:
+    """What is wanted as tags or metadata of one run stands at another one, which is inside it."""
+    there = None if asked.there is None else asked.there.run
+    for key in ("tags", "metadata"):
+        wanted = _labels_of(asked.attribute(key))
+        if there is None or not wanted or wanted & _labels_of(getattr(there, key)):
+            continue
+        inside = next((run for run in there.subtree() if wanted <= _labels_of(getattr(run, key))), None)
+        if inside is not None:
+            facts = (
+                f"{inside.label} has {listing(sorted(wanted))} among its {key}, and {there.label} around it has not."
+            )
+            return Proof(_causes.COMPONENT_LABELS, facts)
+    return None
+
+
+def _labels_of(given: Any) -> set[str]:
+    """Tags, or the keys of metadata."""
+    keys = [key for key, _ in entries(given)] if is_a(given, Mapping) else list(given or ())
+    return {text for text in map(text_of, keys) if text is not None}
+
+
 def _explain_bare_arguments(asked: _Asked) -> Proof | None:
     """A tool was called with its arguments, and not with the tool call."""
     if asked.attribute("tool_call_id") is None:
@@ -327,11 +364,13 @@ _EXPLANATIONS: tuple[Callable[[_Asked], Proof | None], ...] = (
     _explain_v3_stream,
     _explain_no_tokens,
     _explain_llm_start,
+    _explain_declined,
     _explain_agent_events,
     _explain_retry,
     _explain_handled_error,
     _explain_no_graph_handler,
     _explain_configurable,
+    _explain_component_labels,
     _explain_bare_arguments,
     _explain_usage,
 )

@@ -56,15 +56,19 @@ def find_unknown_argument(file: str | None, line: int, classes: set[str]) -> str
     return None
 
 
-def find_call(file: str | None, line: int, methods: Collection[str]) -> str | None:
+def find_call(file: str | None, line: int, methods: Collection[str], of: str | None = None) -> str | None:
     """
-    A call of one of the *methods* of anything, in the function around the line.
+    A call of one of the *methods* of anything, or *of* the variable of this name, in the function around the line.
 
     Returns:
         ``store.similarity_search(...) at test_chain.py:12``; None where there is none, or the source is not known.
     """
     for node in _nodes_around(file, line):
-        if isinstance(node, ast.Call) and _method(node) in methods:
+        if (
+            isinstance(node, ast.Call)
+            and _method(node) in methods
+            and of in (None, _name(node.func).rpartition(".")[0])
+        ):
             return f"{_name(node.func)}(...) at {render_place(str(file), node.lineno)}"
     return None
 

@@ -7,16 +7,27 @@ import inspect
 import sys
 from collections.abc import Iterable, Iterator
 from types import CoroutineType, FrameType, GeneratorType
+from typing import Any
 
 from pytest_lc_callbacks._causes import NEVER_AWAITED, NO_CALLBACKS, NOTHING_RAN, OVERRIDES_INVOKE, Proof
 from pytest_lc_callbacks._scopes.source import find_call
 from pytest_lc_callbacks._source import nodes_around
 from pytest_lc_callbacks._stack import is_library, render_place
+from pytest_lc_callbacks._values import bases, class_name
 from pytest_lc_callbacks._words import possible
 
 _PACKAGE = __name__.partition(".")[0]
 # Methods of LangChain's that are coroutines.
 _COROUTINES = {"abatch", "agenerate", "agenerate_prompt", "ainvoke", "arun", "aupdate_state"}
+# What the invoke() of LangChain's base classes calls.
+_INNER = {
+    "BaseTool": ["func", "coroutine", "_run", "_arun"],
+    "BaseChatModel": ["_generate", "_agenerate", "_stream", "_astream"],
+    "BaseLLM": ["_generate", "_agenerate", "_call", "_acall", "_stream", "_astream"],
+    "BaseRetriever": ["_get_relevant_documents", "_aget_relevant_documents"],
+    "BasePromptTemplate": ["format", "format_messages", "format_prompt"],
+    "BaseOutputParser": ["parse", "parse_result"],
+}
 # Methods of LangChain's Embeddings and VectorStore.
 _SILENT = [
     f"{a}{name}"
@@ -70,6 +81,17 @@ def _prove(frame: FrameType, number: int) -> Iterator[Proof]:
     silent = find_call(frame.f_code.co_filename, number, _SILENT)
     if silent is not None:
         yield Proof(NO_CALLBACKS, f"{silent} is a call of an embedding model or a vector store.")
+    for name, value in list(frame.f_locals.items()) + list(frame.f_globals.items()):
+        inner = _inner_methods(value)
+        found = find_call(frame.f_code.co_filename, number, inner, of=name) if inner else None
+        if found is not None:
+            yield Proof(NO_CALLBACKS, f"{found} calls what {class_name(type(value))}.invoke() would call.")
+
+
+def _inner_methods(value: Any) -> list[str]:
+    """The methods of a component that its invoke() calls, and that send nothing themselves."""
+    names = {class_name(base) for base in bases(type(value))}
+    return [method for base, methods in _INNER.items() if base in names for method in methods]
 
 
 def _calls_without_await(frame: FrameType, number: int) -> Iterator[ast.Call]:

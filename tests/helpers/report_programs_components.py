@@ -10,14 +10,15 @@ from langchain_core.callbacks import dispatch_custom_event
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import LLM, FakeListChatModel
 from langchain_core.outputs import GenerationChunk
-from langchain_core.tools import StructuredTool, ToolException
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.tools import StructuredTool, ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, RetryPolicy, interrupt
 from report_programs import at, model, report
 from report_programs_scopes import expects, outer
 
-from pytest_lc_callbacks import many
+from pytest_lc_callbacks import event, many
 
 TOKENS = ["llm_start", many("llm_new_token"), "llm_end"]
 
@@ -268,3 +269,78 @@ report(
     says=("object of type 'NoneType' has no len()",),
     never=("[no-callbacks]",),
 )
+
+
+def _interrupted(h: Any) -> None:
+    _graph(lambda state: {"x": interrupt("Book it?")}).invoke({"x": ""}, {"configurable": {"thread_id": "1"}, **at(h)})
+
+
+def _is_without(chain_error: int) -> None:
+    assert not chain_error
+
+
+for _number, _check in enumerate(
+    (lambda heard: heard.assert_no_events("chain_error"), lambda heard: _is_without(heard.count("chain_error")))
+):
+    report(
+        name=f"an interrupt is a chain_error {_number}",
+        buggy=_interrupted,
+        good=_asks,
+        check=_check,
+        says=("ask was left with a GraphInterrupt, which is no failure", "[control-flow]"),
+        never=("[one-failure]", "[recovered-error]"),
+    )
+
+
+def _wants_tag(heard: Any) -> None:
+    heard.assert_events([event("chain_start", tags={"prod"}), ...])
+
+
+report(
+    name="a tag of the model",
+    buggy=lambda h: outer(model(tags=["prod"]).invoke).invoke("q", at(h)),
+    good=lambda h: outer(model().invoke).invoke("q", {**at(h), "tags": ["prod"]}),
+    check=_wants_tag,
+    says=("FakeListChatModel has prod among its tags, and outer around it has not", "[component-labels]"),
+)
+report(
+    name="a tag that nothing has",
+    buggy=lambda h: outer(model(tags=["test"]).invoke).invoke("q", at(h)),
+    good=lambda h: outer(model().invoke).invoke("q", {**at(h), "tags": ["prod"]}),
+    check=_wants_tag,
+    says=("with tags=()",),
+    never=("[component-labels]",),
+)
+
+
+@tool
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+def _calls_inner(call: Any) -> Any:
+    def program(h: Any) -> None:
+        asked, prompt = model(), ChatPromptTemplate.from_template("{q}")
+        assert call
+        if call == "func":
+            add.func(1, 2)  # type: ignore[misc]
+        elif call == "_generate":
+            asked._generate([])
+        elif call == "format_messages":
+            prompt.format_messages(q="q")
+        else:
+            add.invoke({"a": 1, "b": 2}, at(h))
+        assert h.names
+
+    return program
+
+
+for _call in ("func", "_generate", "format_messages"):
+    report(
+        name=f"{_call} of a component",
+        buggy=_calls_inner(_call),
+        good=_calls_inner("invoke"),
+        says=("(...) at", "invoke() would call", "[no-callbacks]"),
+        never=("[overrides-invoke]",),
+    )

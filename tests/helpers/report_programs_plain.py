@@ -83,7 +83,9 @@ class Counting(Counter):
         self.on_chat_model_end(response)
 
 
-def _counts(counter: Any, answers: int = 1) -> Any:
+def counts(counter: Any, answers: int = 1) -> Any:
+    """The test that a handler counts so many answers of one call."""
+
     def program(h: Any) -> None:
         model().invoke("q", {"callbacks": [h, counter]})
         assert counter.answers == answers
@@ -93,14 +95,14 @@ def _counts(counter: Any, answers: int = 1) -> Any:
 
 report(
     name="on_chat_model_end",
-    buggy=_counts(Counter()),
-    good=_counts(Counting()),
+    buggy=counts(Counter()),
+    good=counts(Counting()),
     says=("LangChain never calls Counter.on_chat_model_end: a chat model reports 'llm_end'", "[unknown-method]"),
 )
 report(
     name="a method that the handler calls itself",
-    buggy=_counts(Counting(), answers=2),
-    good=_counts(Counting()),
+    buggy=counts(Counting(), answers=2),
+    good=counts(Counting()),
     says=(),
     never=("[unknown-method]", "[not-passed]"),
 )

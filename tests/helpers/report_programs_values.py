@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel, FakeListLLM
 from langchain_core.messages import AIMessageChunk, HumanMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
@@ -16,7 +17,7 @@ from report_programs import model, report
 from report_programs_payloads import CALL, add, handler
 
 if TYPE_CHECKING:
-    from langchain_core.callbacks import BaseCallbackHandler
+    pass
 
 MESSAGES = {"messages": [HumanMessage("q")]}
 
@@ -131,6 +132,56 @@ reading(
     lambda serialized, messages, **kwargs: kwargs["invocation_params"].get("model_name"),
     lambda serialized, messages, **kwargs: kwargs["params"]["model_name"],
     says="and no 'model_name'",
+)
+
+
+reading(
+    "metadata at an end",
+    "metadata-at-start",
+    RunnableLambda(len, name="chain").invoke,
+    "q",
+    "on_chain_end",
+    lambda outputs, metadata=None, **kwargs: metadata["user"],
+    lambda outputs, metadata=None, **kwargs: (metadata or {}).get("user"),
+    lambda outputs, **kwargs: kwargs.get("user")["name"],
+)
+
+
+class Open(BaseCallbackHandler):
+    """Keeps runs by one form of their ids, and forgets them by another."""
+
+    def __init__(self, keeps: Callable[[Any], Any], forgets: Callable[[Any], Any]) -> None:
+        self.open: dict[Any, int] = {}
+        self.keeps, self.forgets = keeps, forgets
+
+    def on_llm_start(self, serialized: Any, prompts: Any, *, run_id: Any, **kwargs: Any) -> None:
+        self.open[self.keeps(run_id)] = 1
+
+    def on_llm_end(self, response: Any, *, run_id: Any, **kwargs: Any) -> None:
+        del self.open[self.forgets(run_id)]
+
+
+def _forgets(keeps: Callable[[Any], Any], forgets: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda h: model().invoke("q", {"callbacks": [h, Open(keeps, forgets)]})
+
+
+def _itself(run_id: Any) -> Any:
+    return run_id
+
+
+report(
+    name="a run id kept as a text",
+    buggy=_forgets(str, _itself),
+    good=_forgets(str, str),
+    says=("Open has this run in open as a text, and looked up a UUID", "[id-type]"),
+    never=("[unheard-start]", "may miss a start"),
+)
+report(
+    name="a run id that nobody kept",
+    buggy=_forgets(lambda run_id: "run", _itself),
+    good=_forgets(_itself, _itself),
+    says=("[unheard-start]",),
+    never=("[id-type]",),
 )
 
 
