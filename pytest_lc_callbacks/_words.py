@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -33,16 +34,22 @@ _LONGEST = 10_000
 # What steers a terminal, hides or reorders text, or cannot be encoded: control characters but for the line end and the
 # tabulator, invisible and bidirectional format characters, line separators, lone surrogates. A joiner between two
 # characters of an emoji or of a script that needs it stays.
-_STEERING = re.compile(
+_STEERING = (
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\uffff"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
     "|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
 )
 
 
+@cache
+def _steering() -> re.Pattern[str]:
+    # Made when it is needed: a suite that merely has the plugin installed prints nothing of ours.
+    return re.compile(_STEERING)
+
+
 def printable(text: str) -> str:
     r"""*text* with what steers a terminal, or cannot be encoded, escaped as in ``\x1b``; it keeps its lines."""
-    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
+    return _steering().sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def shown(text: str) -> str:

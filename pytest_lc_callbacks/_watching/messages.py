@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_lc_callbacks._causes import CAUSES
 from pytest_lc_callbacks._values import traceback_of
 from pytest_lc_callbacks._watching.outcome import SECTIONS
 
@@ -39,8 +38,14 @@ def shorten(terminalreporter: Any) -> None:
 
 def explanation(terminalreporter: Any) -> str:
     """The last line of a session whose failures named causes; empty where none did."""
+    failed = _failed(terminalreporter)
+    if not failed:
+        return ""
+    # A session without a failure pays for no cause.
+    from pytest_lc_callbacks._causes import CAUSES
+
     said: list[str] = []
-    for report in _failed(terminalreporter):
+    for report in failed:
         said += [report.longreprtext, *(text for name, text in report.sections if name in SECTIONS)]
     named = next((name for name in CAUSES if any(f"[{name}]" in text for text in said)), None)
     if named is None:

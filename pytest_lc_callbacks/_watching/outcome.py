@@ -10,7 +10,6 @@ import pytest
 
 from pytest_lc_callbacks import _words
 from pytest_lc_callbacks._redaction import Rule, redact
-from pytest_lc_callbacks._stack import render_place
 from pytest_lc_callbacks._values import is_a, traceback_of
 from pytest_lc_callbacks._watching.settings import LEVELS
 from pytest_lc_callbacks._watching.warning import CallbackFindingWarning
@@ -189,6 +188,9 @@ def read_rules(results: Iterable[Any]) -> Iterable[Rule]:
 
 def _problem(hook: Any, expected: str, found: str, error: BaseException | None = None) -> str:
     """What is wrong with a hook, with the line that raised or the functions that implement the hook."""
+    # Here, since a session without such a mistake needs nothing of it.
+    from pytest_lc_callbacks._stack import render_place
+
     functions = [implementation.function for implementation in hook.get_hookimpls()]
     codes = [function.__code__ for function in functions if hasattr(function, "__code__")]
     places = [render_place(code.co_filename, code.co_firstlineno) for code in codes]
