@@ -203,6 +203,11 @@ UNKNOWN_ARGUMENT = Cause(
     "A component of LangChain's takes callbacks=[handler], and most ignore an argument that they do not know; "
     "callback_manager= is one of these since LangChain 1.0.",
 )
+CACHED_ANSWER = Cause(
+    "cached-answer",
+    "A text LLM begins no run for what it finds in its cache. A chat model sends its events all the same.",
+    source="langchain-ai/langchain#9537",
+)
 NO_CALLBACKS = Cause(
     "no-callbacks",
     "LangChain sends callbacks from invoke, batch and stream, and their async twins. What these call inside, such as "

@@ -32,6 +32,9 @@ class ObserverReport:
     doubles: Mapping[Any, str] = field(default_factory=dict)
     """By the ids of runs whose events were heard more than once: the hint, where it is known."""
 
+    replaced: Collection[Any] = ()
+    """The ids, as `id_key` gives them, of the runs that were called inside another with callbacks of their own."""
+
     configurable: Collection[str] = ()
     """The keys that stand in ``config["configurable"]`` of a call."""
 

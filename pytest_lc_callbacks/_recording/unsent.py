@@ -137,7 +137,10 @@ def _explain_no_tokens(asked: _Asked) -> Proof | None:
         return None
     streamed = next((run for model in models for run in model.ancestors() if _is_streamed(run)), None)
     around = f", although {streamed.label} around it was streamed" if streamed else ""
-    return Proof(_causes.NOT_STREAMED, f"{_labels(models)} answered as a whole and sent no token{around}.")
+    facts = f"{_labels(models)} answered as a whole and sent no token{around}."
+    if any(run._id_key in asked.report.replaced for run in models):
+        facts += " It has callbacks of its own, so that no handler of a stream around it could ask it for tokens."
+    return Proof(_causes.NOT_STREAMED, facts)
 
 
 def _explain_lost_tokens(models: Sequence[Run]) -> Proof | None:

@@ -13,8 +13,9 @@ from pytest_lc_callbacks._scopes.observed_runs import (
 )
 from pytest_lc_callbacks._scopes.payloads import OTHER_PAYLOAD, sent_otherwise
 from pytest_lc_callbacks._scopes.report import report
+from pytest_lc_callbacks._scopes.silent_calls import prove_cached
 from pytest_lc_callbacks._scopes.table import ScopeTable, compare_recordings
-from pytest_lc_callbacks._scopes.unawaited import find_unawaited
+from pytest_lc_callbacks._scopes.unawaited import find_unawaited, users
 
 __all__ = [
     "ACTIVE_OBSERVERS",
@@ -35,6 +36,8 @@ __all__ = [
     "find_parents",
     "find_text",
     "find_unawaited",
+    "prove_cached",
     "report",
     "sent_otherwise",
+    "users",
 ]

@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
 
-from pytest_lc_callbacks._recording import ObserverReport
+from pytest_lc_callbacks._recording import ObserverReport, Run
 from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 from pytest_lc_callbacks._scopes.evidence import Evidence
+from pytest_lc_callbacks._scopes.given import LIST, MANAGER
+from pytest_lc_callbacks._scopes.observed_runs import ObservedRuns
 from pytest_lc_callbacks._scopes.reasons import explain_missed_runs
+from pytest_lc_callbacks._scopes.silent_calls import prove_cached, prove_silent_search
 from pytest_lc_callbacks._scopes.surplus import find_doubles, find_surplus
-from pytest_lc_callbacks._scopes.unawaited import explain_that_nothing_ran
+from pytest_lc_callbacks._scopes.unawaited import callers, explain_that_nothing_ran, users
+
+
+def _has_own_callbacks(observed: ObservedRuns, run: Run) -> bool:
+    """Whether *run* was called inside another, with callbacks that replaced the inherited ones."""
+    origin = observed.origin(run)
+    given = None if origin is None or origin.inside is None else origin.given
+    if given is None or given.kind not in (LIST, MANAGER):
+        return False
+    return not given.outer <= {known for known, _ in given.handlers}
+
+
+_OF_LLMS, _OF_RETRIEVERS = {"llm_start", "llm_end"}, {"retriever_start", "retriever_end"}
+
+
+def _explain_by_source(runs: Collection[Run], wanted: Collection[str] | None) -> list[str]:
+    """The hint why a run did not begin that some *wanted* events are of, where the source or the variables show it."""
+    asked, frames = set(wanted or ()), users(callers(sys._getframe(1)))
+    kinds = {run.run_type for run in runs}
+    if asked & _OF_RETRIEVERS and "retriever" not in kinds:
+        return [proof.hint for proof in prove_silent_search(frames, runs)][:1]
+    if asked & _OF_LLMS and "llm" in kinds:
+        return [proof.hint for proof in prove_cached(frames)][:1]
+    return []
 
 
 def report(comparison: ScopeComparison, wanted: Collection[str] | None) -> ObserverReport:
@@ -30,11 +57,13 @@ def report(comparison: ScopeComparison, wanted: Collection[str] | None) -> Obser
     missed = [run for run in comparison.in_scope if comparison.hearings[run].missed]
     explaining = [run for run in missed if wanted is None or not set(wanted).isdisjoint(run.names)]
     why = explain_missed_runs(Evidence(comparison, comparison.in_scope, None)) if explaining else []
+    why = _explain_by_source(comparison.in_scope, wanted) or why
     labels = list(dict.fromkeys(run.label for run in missed))
     return ObserverReport(
         missed=labels,
         hints=why,
         surplus=find_surplus(comparison),
         doubles=find_doubles(comparison),
+        replaced={run._id_key for run in comparison.in_scope if _has_own_callbacks(comparison.observed, run)},
         configurable=configurable,
     )

@@ -73,6 +73,16 @@ def find_call(file: str | None, line: int, methods: Collection[str], of: str | N
     return None
 
 
+def find_call_in(file: str, functions: Collection[str], methods: Collection[str]) -> str | None:
+    """The first call of one of the *methods* inside one of these *functions* of the file, as `find_call` gives it."""
+    for node in (each for module in nodes_around(file, 1, ast.Module) for each in ast.walk(module)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name in functions:
+            found = find_call(file, node.body[0].lineno, methods)
+            if found is not None:
+                return found
+    return None
+
+
 def _nodes_around(file: str | None, line: int) -> Iterator[ast.AST]:
     """Every node of the innermost function around the line; of the whole file where no function is."""
     for node in nodes_around(file, line, ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)[-1:]:

@@ -7,45 +7,21 @@ import inspect
 import sys
 from collections.abc import Iterable, Iterator
 from types import CoroutineType, FrameType, GeneratorType
-from typing import Any
 
-from pytest_lc_callbacks._causes import NEVER_AWAITED, NO_CALLBACKS, NOTHING_RAN, OVERRIDES_INVOKE, Proof
-from pytest_lc_callbacks._scopes.source import find_call
+from pytest_lc_callbacks._causes import NEVER_AWAITED, NOTHING_RAN, OVERRIDES_INVOKE, Proof
+from pytest_lc_callbacks._scopes.silent_calls import prove_silent_calls
 from pytest_lc_callbacks._source import nodes_around
 from pytest_lc_callbacks._stack import is_library, render_place
-from pytest_lc_callbacks._values import bases, class_name
 from pytest_lc_callbacks._words import possible
 
 _PACKAGE = __name__.partition(".")[0]
 # Methods of LangChain's that are coroutines.
 _COROUTINES = {"abatch", "agenerate", "agenerate_prompt", "ainvoke", "arun", "aupdate_state"}
-# What the invoke() of LangChain's base classes calls.
-_INNER = {
-    "BaseTool": ["func", "coroutine", "_run", "_arun"],
-    "BaseChatModel": ["_generate", "_agenerate", "_stream", "_astream"],
-    "BaseLLM": ["_generate", "_agenerate", "_call", "_acall", "_stream", "_astream"],
-    "BaseRetriever": ["_get_relevant_documents", "_aget_relevant_documents"],
-    "BasePromptTemplate": ["format", "format_messages", "format_prompt"],
-    "BaseOutputParser": ["parse", "parse_result"],
-}
-# Methods of LangChain's Embeddings and VectorStore.
-_SILENT = [
-    f"{a}{name}"
-    for a in ("", "a")
-    for name in (
-        "embed_documents",
-        "embed_query",
-        "max_marginal_relevance_search",
-        "similarity_search",
-        "similarity_search_with_score",
-        "similarity_search_with_relevance_scores",
-    )
-]
 
 
 def explain_that_nothing_ran(said: str = "") -> str:
     """The hint why nothing ran, behind what is *said* of that: the reason where the callers' frames show it."""
-    proof = find_unawaited(_callers(sys._getframe(1)))
+    proof = find_unawaited(callers(sys._getframe(1)))
     if proof is not None:
         return proof.cause.hint(f"{said} {proof.facts}".lstrip())
     return possible(said, map(str, (NOTHING_RAN, OVERRIDES_INVOKE)))
@@ -53,11 +29,15 @@ def explain_that_nothing_ran(said: str = "") -> str:
 
 def find_unawaited(frames: Iterable[tuple[FrameType, int]]) -> Proof | None:
     """Why nothing ran in these *frames*, each with the line that it is at; None where they do not show it."""
-    own = [line for line in frames if _is_users(line[0])]
-    return next((proof for frame, number in own for proof in _prove(frame, number)), None)
+    return next((proof for frame, number in users(frames) for proof in _prove(frame, number)), None)
 
 
-def _callers(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:
+def users(frames: Iterable[tuple[FrameType, int]]) -> list[tuple[FrameType, int]]:
+    """Those of *frames* that are the user's own."""
+    return [line for line in frames if _is_users(line[0])]
+
+
+def callers(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:
     """*frame* and its callers, each with its line."""
     while frame is not None:
         yield frame, frame.f_lineno
@@ -78,20 +58,7 @@ def _prove(frame: FrameType, number: int) -> Iterator[Proof]:
     for call in _calls_without_await(frame, number):
         place = render_place(frame.f_code.co_filename, call.lineno)
         yield Proof(NEVER_AWAITED, f"{ast.unparse(call.func)}(...) is called without await at {place}.")
-    silent = find_call(frame.f_code.co_filename, number, _SILENT)
-    if silent is not None:
-        yield Proof(NO_CALLBACKS, f"{silent} is a call of an embedding model or a vector store.")
-    for name, value in list(frame.f_locals.items()) + list(frame.f_globals.items()):
-        inner = _inner_methods(value)
-        found = find_call(frame.f_code.co_filename, number, inner, of=name) if inner else None
-        if found is not None:
-            yield Proof(NO_CALLBACKS, f"{found} calls what {class_name(type(value))}.invoke() would call.")
-
-
-def _inner_methods(value: Any) -> list[str]:
-    """The methods of a component that its invoke() calls, and that send nothing themselves."""
-    names = {class_name(base) for base in bases(type(value))}
-    return [method for base, methods in _INNER.items() if base in names for method in methods]
+    yield from prove_silent_calls(frame, number)
 
 
 def _calls_without_await(frame: FrameType, number: int) -> Iterator[ast.Call]:

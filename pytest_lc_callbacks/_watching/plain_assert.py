@@ -15,7 +15,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 
 from pytest_lc_callbacks._findings.handler_facts import handler_facts
 from pytest_lc_callbacks._recording import EVENT_NAMES, Recording, find_remarks
-from pytest_lc_callbacks._scopes import ObservedRuns, ScopeComparison, report
+from pytest_lc_callbacks._scopes import ObservedRuns, ScopeComparison, prove_cached, report, users
 from pytest_lc_callbacks._source import nodes_around
 from pytest_lc_callbacks._stack import is_library, read_locals
 from pytest_lc_callbacks._values import ask, entries, is_a, traceback_of
@@ -51,6 +51,9 @@ def remarks(
     found: dict[str, None] = {}
     for recording in recordings.values():
         found |= dict.fromkeys(_about(recording, words, observed()))
+    if not words.line.isdisjoint(("llm_start", "llm_end")) and any(run.run_type == "llm" for run in observed().runs):
+        frames = users(walk_tb(traceback_of(failure))) if failure is not None else []
+        found |= dict.fromkeys(hint(proof.remark) for proof in prove_cached(frames))
     for handler in words.handlers:
         proofs = () if is_a(handler, Recording) else handler_facts(handler, sent_to(handler), observed())
         found |= dict.fromkeys(hint(proof.remark) for proof in proofs)
