@@ -12,11 +12,13 @@ from pytest_lc_callbacks import _causes
 from pytest_lc_callbacks._causes import Proof
 from pytest_lc_callbacks._recording import (
     EVENT_NAMES,
+    Recording,
     Run,
     declined_by,
     explain_control_flow,
     explain_resumed_runs,
     explain_same_failure,
+    explain_unsent,
     is_control_flow,
     said_of_name,
 )
@@ -28,7 +30,9 @@ _STARTS = {"llm": ("llm_start", "chat_model_start"), "chain": ("chain_start",), 
 _STARTS["retriever"] = ("retriever_start",)
 
 
-def handler_facts(handler: Any, sent: Collection[tuple[Any, str]], observed: ObservedRuns) -> Iterator[Proof]:
+def handler_facts(
+    handler: Any, sent: Collection[tuple[Any, str]], observed: ObservedRuns, words: Collection[str]
+) -> Iterator[Proof]:
     """
     What is proven about a *handler* that did not do what a test expects of it.
 
@@ -38,6 +42,8 @@ def handler_facts(handler: Any, sent: Collection[tuple[Any, str]], observed: Obs
         sent: The ids, as `id_key` gives them, of the runs whose start LangChain sent it, each with the method.
 
         observed: The runs of the test.
+
+        words: The names in the statement that failed.
     """
     keys = {key for key, _ in sent}
     runs = [run for run in observed.own_runs if run._id_key in keys]
@@ -49,6 +55,7 @@ def handler_facts(handler: Any, sent: Collection[tuple[Any, str]], observed: Obs
     yield from _asked_twice(handler, methods, sent)
     yield from _without_model_name(handler, runs)
     yield from filter(None, [explain_resumed_runs(runs)])
+    yield from _never_sent(methods, runs, words)
     yield from _mixed(handler, methods, runs)
     yield from _twice(handler, Counter(sent), runs)
     yield from _unheard(handler, runs, observed)
@@ -82,6 +89,20 @@ def _without_error_method(handler: Any, methods: Collection[str], runs: Iterable
             facts = f"{run.label} ended with {event}, and {_name(handler)} has no on_{event}."
             yield Proof(_causes.NO_ERROR_METHOD, facts)
             return
+
+
+def _never_sent(methods: dict[str, FunctionType], runs: Sequence[Run], words: Collection[str]) -> Iterator[Proof]:
+    """The statement names an attribute that some methods alone use, and LangChain sent the handler no such event."""
+    heard = sorted((event for run in runs for event in run.events), key=lambda event: event.time)
+    sent = {event.name for event in heard}
+    if "on_chat_model_start" not in methods and "chat_model_start" in sent:
+        # BaseCallbackHandler's own method raises, and LangChain calls on_llm_start instead.
+        sent.add("llm_start")
+    for word in sorted(words):
+        using = [name for name, function in methods.items() if name != "__init__" and word in _used(function)]
+        events = [name.removeprefix("on_") for name in using if name.startswith("on_")]
+        if events and len(events) == len(using) and sent.isdisjoint(events):
+            yield from filter(None, [explain_unsent(events, Recording(heard))])
 
 
 def _declined(handler: Any, methods: Collection[str], runs: Iterable[Run]) -> Iterator[Proof]:
@@ -186,6 +207,11 @@ def _kept_for_one_run(starts: Sequence[FunctionType], ends: Sequence[FunctionTyp
     if "append" in read[0] and "pop" in read[1]:
         kept |= read[0] & read[1] - {"append", "pop"}
     return sorted(kept)
+
+
+def _used(function: FunctionType) -> set[str]:
+    """The attributes that a function reads or sets."""
+    return {str(step.argval) for step in dis.get_instructions(function) if step.opname in ("LOAD_ATTR", "STORE_ATTR")}
 
 
 def _loaded(function: FunctionType) -> set[str]:

@@ -55,7 +55,7 @@ def remarks(
         frames = users(walk_tb(traceback_of(failure))) if failure is not None else []
         found |= dict.fromkeys(hint(proof.remark) for proof in prove_cached(frames))
     for handler in words.handlers:
-        proofs = () if is_a(handler, Recording) else handler_facts(handler, sent_to(handler), observed())
+        proofs = () if is_a(handler, Recording) else handler_facts(handler, sent_to(handler), observed(), words.line)
         found |= dict.fromkeys(hint(proof.remark) for proof in proofs)
     return list(found)[:_MOST]
 

@@ -156,3 +156,115 @@ report(
     says=("GenericFakeChatModel reported usage, and no model_name in its response_metadata", "[no-model-name]"),
     never=("[no-usage]",),
 )
+
+
+class Current(BaseCallbackHandler):
+    """Keeps one current run, and what is of all runs."""
+
+    def __init__(self) -> None:
+        self.current, self.open, self.most = "", 0, 0
+        self.names, self.ended = list[str](), list[str]()
+
+    def on_chain_start(self, serialized: Any, inputs: Any, **kwargs: Any) -> None:
+        self.current = kwargs["name"]
+        self.names.append(self.current)
+        self.open += 1
+
+    def on_chain_end(self, outputs: Any, **kwargs: Any) -> None:
+        self.names.append("end")
+        self.open -= 1
+        self.ended.append(self.current)
+
+
+class Names(Current):
+    """Keeps what is of all runs alone."""
+
+    def on_chain_start(self, serialized: Any, inputs: Any, **kwargs: Any) -> None:
+        self.names.append(kwargs["name"])
+        self.open += 1
+
+    def on_chain_end(self, outputs: Any, **kwargs: Any) -> None:
+        self.names.append("end")
+        self.open -= 1
+
+
+def _overlaps(kept: Any, wanted: Any) -> Any:
+    def program(h: Any) -> None:
+        config: Any = {"callbacks": [h, kept]}
+        first = RunnableLambda(_three, name="first").stream("q", config)
+        next(first)
+        RunnableLambda(len, name="second").invoke("q", config)
+        list(first)
+        assert (kept.ended or kept.names) == wanted
+
+    return program
+
+
+report(
+    name="one current run of two requests",
+    buggy=_overlaps(Current(), ["second", "first"]),
+    good=_overlaps(Names(), ["first", "second", "end", "end"]),
+    says=("first and second were open at the same time, and Current keeps current for all runs alike", "[mixed-runs]"),
+)
+report(
+    name="a list of all runs",
+    buggy=_overlaps(Names(), ["first", "end", "second", "end"]),
+    good=_overlaps(Names(), ["first", "second", "end", "end"]),
+    says=(),
+    never=("[mixed-runs]",),
+)
+
+
+def _three(q: str) -> Any:
+    yield from q * 3
+
+
+class Sums(BaseCallbackHandler):
+    """Counts the models that begin, the tokens and the retries; a chat model begins with on_llm_start here."""
+
+    def __init__(self) -> None:
+        self.started = self.tokens = self.retries = 0
+
+    def on_llm_start(self, *args: Any, **kwargs: Any) -> None:
+        self.started += 1
+
+    def on_llm_new_token(self, token: str, **kwargs: Any) -> None:
+        self.tokens += 1
+
+    def on_retry(self, *args: Any, **kwargs: Any) -> None:
+        self.retries += 1
+
+
+def _sums(attribute: str, wanted: int, *, streamed: bool = False) -> Any:
+    def program(h: Any) -> None:
+        sums = Sums()
+        config: Any = {"callbacks": [h, sums]}
+        if streamed:
+            list(model().stream("q", config))
+        else:
+            model().with_retry().invoke("q", config)
+        assert (sums.tokens if attribute == "tokens" else sums.started) == wanted
+
+    return program
+
+
+report(
+    name="tokens counted where nobody streamed",
+    buggy=_sums("tokens", 1),
+    good=_sums("tokens", 1, streamed=True),
+    says=("answered as a whole and sent no token", "[not-streamed]"),
+)
+report(
+    name="tokens counted wrongly",
+    buggy=_sums("tokens", 7, streamed=True),
+    good=_sums("tokens", 1, streamed=True),
+    says=(),
+    never=("[",),
+)
+report(
+    name="a chat model counted in on_llm_start",
+    buggy=_sums("started", 7, streamed=True),
+    good=_sums("started", 1, streamed=True),
+    says=(),
+    never=("[no-chat-model-start]",),
+)

@@ -169,63 +169,6 @@ report(
 )
 
 
-class Current(BaseCallbackHandler):
-    """Keeps one current run, and what is of all runs."""
-
-    def __init__(self) -> None:
-        self.current, self.open, self.most = "", 0, 0
-        self.names, self.ended = list[str](), list[str]()
-
-    def on_chain_start(self, serialized: Any, inputs: Any, **kwargs: Any) -> None:
-        self.current = kwargs["name"]
-        self.names.append(self.current)
-        self.open += 1
-
-    def on_chain_end(self, outputs: Any, **kwargs: Any) -> None:
-        self.names.append("end")
-        self.open -= 1
-        self.ended.append(self.current)
-
-
-class Names(Current):
-    """Keeps what is of all runs alone."""
-
-    def on_chain_start(self, serialized: Any, inputs: Any, **kwargs: Any) -> None:
-        self.names.append(kwargs["name"])
-        self.open += 1
-
-    def on_chain_end(self, outputs: Any, **kwargs: Any) -> None:
-        self.names.append("end")
-        self.open -= 1
-
-
-def _overlaps(kept: Any, wanted: Any) -> Any:
-    def program(h: Any) -> None:
-        config: Any = {"callbacks": [h, kept]}
-        first = RunnableLambda(_words, name="first").stream("q", config)
-        next(first)
-        RunnableLambda(len, name="second").invoke("q", config)
-        list(first)
-        assert (kept.ended or kept.names) == wanted
-
-    return program
-
-
-report(
-    name="one current run of two requests",
-    buggy=_overlaps(Current(), ["second", "first"]),
-    good=_overlaps(Names(), ["first", "second", "end", "end"]),
-    says=("first and second were open at the same time, and Current keeps current for all runs alike", "[mixed-runs]"),
-)
-report(
-    name="a list of all runs",
-    buggy=_overlaps(Names(), ["first", "end", "second", "end"]),
-    good=_overlaps(Names(), ["first", "second", "end", "end"]),
-    says=(),
-    never=("[mixed-runs]",),
-)
-
-
 class Inputs(BaseCallbackHandler):
     """Keeps the inputs of a start."""
 
