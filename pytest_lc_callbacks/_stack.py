@@ -66,6 +66,12 @@ def is_standard_library(file: str) -> bool:
     return file.startswith(("<frozen", _STDLIB)) and not _is_installed(file)
 
 
+def is_users(frame: FrameType) -> bool:
+    """Whether *frame* runs the user's own code: no installed package, nor LangChain or us, wherever their files lie."""
+    kind = _kinds.get(frame.f_code.co_filename) or _classify(frame)
+    return kind is _USER and not is_library(frame.f_code.co_filename)
+
+
 def call_behind(frame: FrameType | None) -> CallSite:
     """The call outside LangChain that led to *frame*, a handler's method."""
     langchain: FrameType | None = None

@@ -13,7 +13,7 @@ from langchain_core.callbacks import BaseCallbackHandler, CallbackManager
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.runnables import RunnableLambda
 
-from pytest_lc_callbacks._stack import CallSite, call_behind
+from pytest_lc_callbacks._stack import CallSite, call_behind, is_users
 
 MODEL = FakeListChatModel(responses=["x"])
 
@@ -204,3 +204,23 @@ def test_a_package_that_nobody_has_installed(looker, installed, tmp_path):
     call(MODEL, {"callbacks": [looker]})
 
     assert looker.calls[0].file.endswith("agents_bare.py")
+
+
+@pytest.mark.parametrize(
+    ("module", "file", "expected"),
+    [
+        ("my_project.handlers", "/src/my_project/handlers.py", True),
+        ("langgraph.pregel._loop", "/src/langgraph/pregel/_loop.py", False),
+        ("pytest_lc_callbacks._handlers.spy", "/src/pytest_lc_callbacks/_handlers/spy.py", False),
+        ("acme.tracer", "/usr/lib/site-packages/acme/tracer.py", False),
+    ],
+    ids=["the user's", "LangChain's source", "our source", "an installed package"],
+)
+def test_whose_code_a_frame_runs(module, file, expected):
+    """
+    LangChain's code and ours are not the user's, where they run from a folder of source too.
+    """
+    scope = {"__name__": module, "sys": sys}
+    exec(compile("frame = sys._getframe()", file, "exec"), scope)
+
+    assert is_users(scope["frame"]) is expected

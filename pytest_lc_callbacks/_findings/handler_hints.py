@@ -16,7 +16,7 @@ from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._causes import Cause
 from pytest_lc_callbacks._findings.handler_exception import HandlerError, users_lines
 from pytest_lc_callbacks._findings.payload_hints import PAYLOAD_HINTS
-from pytest_lc_callbacks._stack import is_library
+from pytest_lc_callbacks._stack import is_users
 from pytest_lc_callbacks._values import (
     ask,
     bases,
@@ -138,8 +138,8 @@ def _is_id(missing: Any, run_id: Any) -> bool:
 
 def _explain_assertion(failed: HandlerError) -> str | None:
     """An assert of the user's; one inside a library's handler is a bug of that."""
-    is_users = any(not is_library(line.file) for line in users_lines(failed.error))
-    return _causes.ASSERT_IN_HANDLER.hint() if is_users and is_a(failed.error, AssertionError) else None
+    is_asserted = is_a(failed.error, AssertionError) and any(is_users(line.frame) for line in users_lines(failed.error))
+    return _causes.ASSERT_IN_HANDLER.hint() if is_asserted else None
 
 
 def _explain_stop_iteration(failed: HandlerError) -> str | None:

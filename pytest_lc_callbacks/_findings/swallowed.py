@@ -17,7 +17,7 @@ from langchain_core.callbacks import BaseCallbackHandler, manager
 from pytest_lc_callbacks._findings.handler_exception import HandlerError
 from pytest_lc_callbacks._patches import Patches, Shown, own
 from pytest_lc_callbacks._recording import id_key
-from pytest_lc_callbacks._stack import is_library
+from pytest_lc_callbacks._stack import is_users
 from pytest_lc_callbacks._values import ask, class_name, is_a, is_true, module_name, traceback_of
 
 _ABSENT = object()
@@ -179,4 +179,4 @@ def _is_flaw_of_langchain(read: HandlerError) -> bool:
 
 def _passed_users_code(error: BaseException) -> bool:
     """Whether the user's code took part, such as a function that was given to ``with_listeners``."""
-    return any(not is_library(frame.f_code.co_filename) for frame, _ in walk_tb(traceback_of(error)))
+    return any(is_users(frame) for frame, _ in walk_tb(traceback_of(error)))

@@ -7,10 +7,12 @@ import logging
 import logging.config
 import threading
 from unittest.mock import Mock
+from uuid import UUID
 
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, CallbackManager, manager
 from langchain_core.runnables import RunnableLambda
+from langchain_core.tracers import ConsoleCallbackHandler
 
 from pytest_lc_callbacks import FakeChatModel
 from pytest_lc_callbacks._findings.handler_error import handler_errors
@@ -232,3 +234,18 @@ def test_a_listener_that_fails(swallowed):
     [finding] = handler_errors(swallowed.errors, {})
     assert "RootListenersTracer.on_chain_end" in finding.summary
     assert "in listen" in str(finding)
+
+
+def test_a_spied_tracer_of_langchains(swallowed, spy_on):
+    """
+    What LangChain's own tracer raises is no error where it is spied on either: a spy's frames are not the user's.
+    """
+    console = ConsoleCallbackHandler()
+    spy = spy_on(console)
+    # A tracer that does not know the run raises, as the one of `set_debug(True)` does at a tool.
+    console.on_chain_start(None, {}, run_id=UUID(int=1), name="run")
+    console.run_map.clear()
+    manager.handle_event([console], "on_chain_end", None, {}, run_id=UUID(int=1))
+
+    assert [type(error).__name__ for error in spy.raised] == ["TracerException"]
+    assert swallowed.errors == []
