@@ -62,13 +62,19 @@ def _is_on_purpose(run: Run, alike: list[tuple[Any, Known]], observed: ObservedR
     """
     Whether the handlers came to *run* side by side, in one list; also where that is not certain, as in a batch.
 
+    Code that keeps each in a variable, and looks at each after the call, has made two on purpose as well.
+
     Those that came from different places, such as a constructor, the call and an integration, are one too many.
     """
     around, ids, first = [run], {id(handler) for handler, _ in alike}, {id_key(known.run_id) for _, known in alike}
     while (outer := observed.parent_of(around[-1])) is not None:
         around.append(outer)
     root = observed.given(around[-1])
-    if root is None or any(given and _is_one_list(ids, given) for given in map(observed.given, around)):
+    if (
+        root is None
+        or ids <= root.told_apart
+        or any(given and _is_one_list(ids, given) for given in map(observed.given, around))
+    ):
         return True
     # Somebody added both at once to the handlers of a run inside.
     return len(first) == 1 and id_key(around[-1].run_id) not in first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar, Token
 from types import FrameType
@@ -112,6 +113,7 @@ def _named(handlers: Iterable[Any]) -> tuple[tuple[int, str], ...]:
 
 def _given(frame: FrameType, passed: Any, own: list[Any]) -> Given:
     frames, user = frames_of_call(frame)
+    variables = {} if user is None else read_locals(user)
     # Each frame makes a dict of its variables when it is asked.
     langchain = [_Frame.of(each) for each in frames]
     outer: Any = (var_child_runnable_config.get() or {}).get("callbacks")
@@ -131,8 +133,27 @@ def _given(frame: FrameType, passed: Any, own: list[Any]) -> Given:
             known for each in langchain for known in _ids(entry(ask(each.this, "config"), "callbacks"))
         ),
         component=_component(user),
-        in_reach=frozenset() if user is None else frozenset(_in_reach(read_locals(user))),
+        in_reach=frozenset(_in_reach(variables)),
+        told_apart=frozenset() if user is None else frozenset(_told_apart(user, variables)),
     )
+
+
+def _told_apart(user: FrameType, variables: dict[str, Any]) -> Iterator[int]:
+    """The ids of the handlers of one class that a function keeps in variables and reads again further down."""
+    kept = [pair for pair in variables.items() if issubclass(type(pair[1]), BaseCallbackHandler)]
+    kinds = [id(type(handler)) for _, handler in kept]
+    if len(set(kinds)) == len(kinds):
+        return
+    later = _names_read_after(user)
+    yield from (id(handler) for name, handler in kept if name in later)
+
+
+def _names_read_after(frame: FrameType) -> set[str]:
+    """The variables that the code behind the instruction of *frame* reads."""
+    reads = (each for each in dis.get_instructions(frame.f_code) if each.opname.startswith("LOAD_"))
+    # One instruction may read two variables.
+    values = (each.argval for each in reads if each.offset > frame.f_lasti)
+    return {name for value in values for name in (value if type(value) is tuple else (value,)) if type(name) is str}
 
 
 def _component(frame: FrameType | None) -> Any:

@@ -64,6 +64,9 @@ class Given(NamedTuple):
     in_reach: frozenset[int] = frozenset()
     """The ids of the handlers in the configs that the calling code has in variables, or in attributes of ``self``."""
 
+    told_apart: frozenset[int] = frozenset()
+    """The ids of the handlers of one class that the calling code has in variables, and reads after the call."""
+
     @property
     def place(self) -> str | None:
         """The line that made the call: ``test_chain.py:12``."""

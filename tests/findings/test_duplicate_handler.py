@@ -184,6 +184,49 @@ def test_two_in_one_list(found, mode):
     assert findings == []
 
 
+@pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
+def test_two_that_a_test_looks_at(found, mode):
+    """
+    A test that counts what the constructor's handler heard, and what the call's heard, has made two on purpose.
+    """
+
+    async def ask():
+        outer, inner = Tracer(), Tracer()
+        await (RunnableLambda(str) | FakeChatModel(callbacks=[inner])).ainvoke("hi", {"callbacks": [outer]})
+        return outer.calls, inner.calls
+
+    with found() as findings:
+        if mode == "ainvoke":
+            assert asyncio.run(ask()) == (1, 1)
+        else:
+            outer, inner = Tracer(), Tracer()
+            (RunnableLambda(str) | FakeChatModel(callbacks=[inner])).invoke("hi", {"callbacks": [outer]})
+            assert (outer.calls, inner.calls) == (1, 1)
+
+    assert findings == []
+
+
+@pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
+def test_two_that_nobody_looks_at(found, mode):
+    """
+    Two that stand in variables and are not looked at after the call are one too many, also where one of them is.
+    """
+
+    async def ask():
+        outer, inner = Tracer(), Tracer()
+        await (RunnableLambda(str) | FakeChatModel(callbacks=[inner])).ainvoke("hi", {"callbacks": [outer]})
+        return outer.calls
+
+    with found() as findings:
+        if mode == "ainvoke":
+            assert asyncio.run(ask()) == 1
+        else:
+            outer, inner = Tracer(), Tracer()
+            (RunnableLambda(str) | FakeChatModel(callbacks=[inner])).invoke("hi", {"callbacks": [outer]})
+
+    assert len(findings) == 1
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
