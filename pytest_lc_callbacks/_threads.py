@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import FrameType
 from typing import Any
 
 # What a test sets in its own context. Whatever copies that context carries it into other threads.
@@ -76,7 +78,24 @@ class OwnThreads:
         return known is None or known is threading.current_thread()
 
 
+def current_frames() -> dict[int, FrameType]:
+    """
+    The frame of each thread that runs, by the thread's number.
+
+    Before Python 3.12 a garbage collection in the middle of this can stop the process for ever (python/cpython#106883).
+    """
+    if sys.version_info >= (3, 12):
+        return sys._current_frames()
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames()
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def _alive() -> dict[int, threading.Thread | None]:
     """Every thread that runs, by its number; None for one that Python did not start and nobody has named."""
-    found: dict[int, threading.Thread | None] = dict.fromkeys(sys._current_frames())
+    found: dict[int, threading.Thread | None] = dict.fromkeys(current_frames())
     return found | {thread.ident: thread for thread in threading.enumerate() if thread.ident is not None}

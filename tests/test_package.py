@@ -44,7 +44,7 @@ ARROWS: dict[str, set[str]] = {
     "_scopes": {"_recording", "_source", "_stack", "_model_calls"},
     "_fake": {"_words", "_made", "_patches", "_providers", "_model_calls"},
     "_handlers": {"_scopes", "_patches", "_made", "_threads", "_by_identity"},
-    "_findings": {"_scopes", "_patches", "_by_identity"},
+    "_findings": {"_scopes", "_patches", "_threads", "_by_identity"},
     "_report": {"_findings", "_redaction"},
     "_contract": {"_handlers", "_fake"},
     "_watching": {"_handlers", "_findings", "_fake", "_report"},

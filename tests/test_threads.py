@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
 import pytest
 
-from pytest_lc_callbacks._threads import OwnThreads
+from pytest_lc_callbacks._threads import OwnThreads, current_frames
 
 
 @pytest.fixture
@@ -104,3 +106,28 @@ def test_tests_may_be_nested(threads, older):
 
     assert older.submit(copy_context().run, threads.has_current).result()
     assert not inner.has_current()
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_no_collection_while_frames_are_read(monkeypatch, is_on):
+    """
+    Before Python 3.12 nothing is collected while the frames are read, since that can stop the process for ever; the
+    collector is as it was before.
+    """
+    asked, read, was_on = [], sys._current_frames, gc.isenabled()
+
+    def frames():
+        asked.append(gc.isenabled())
+        return read()
+
+    monkeypatch.setattr(sys, "_current_frames", frames)
+    (gc.enable if is_on else gc.disable)()
+    try:
+        found = current_frames()
+        left = gc.isenabled()
+    finally:
+        (gc.enable if was_on else gc.disable)()
+
+    assert threading.get_ident() in found
+    assert asked == [is_on and sys.version_info >= (3, 12)]
+    assert left == is_on

@@ -18,6 +18,7 @@ from langchain_core.callbacks import BaseRunManager
 from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._recording import Run, id_key
+from pytest_lc_callbacks._threads import current_frames
 from pytest_lc_callbacks._values import ask, module_name
 
 _SHOWN = 5
@@ -225,7 +226,7 @@ def _works_on(thread: threading.Thread, managers: set[int]) -> bool:
     # The frames of this search have the managers too.
     if not managers or thread is threading.current_thread():
         return False
-    frame = sys._current_frames().get(thread.ident or 0)
+    frame = current_frames().get(thread.ident or 0)
     while frame is not None:
         if managers & _local_ids(frame):
             return True
