@@ -5,67 +5,61 @@ from __future__ import annotations
 import dis
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from types import FunctionType
 from typing import Any
 
 from pytest_lc_callbacks import _causes
 from pytest_lc_callbacks._causes import Proof
+from pytest_lc_callbacks._findings.handler_lists import Sent
 from pytest_lc_callbacks._recording import (
     EVENT_NAMES,
-    Recording,
     Run,
     declined_by,
     explain_control_flow,
     explain_resumed_runs,
     explain_same_failure,
-    explain_unsent,
     is_control_flow,
     said_of_name,
 )
-from pytest_lc_callbacks._scopes import Given, ObservedRuns
-from pytest_lc_callbacks._values import ask, bases, class_name, is_true, module_name
+from pytest_lc_callbacks._scopes import ObservedRuns
+from pytest_lc_callbacks._values import ask, bases, class_name, is_a, is_true, module_name
 from pytest_lc_callbacks._words import listing
 
 _STARTS = {"llm": ("llm_start", "chat_model_start"), "chain": ("chain_start",), "tool": ("tool_start",)}
 _STARTS["retriever"] = ("retriever_start",)
 
 
-def handler_facts(
-    handler: Any, sent: Collection[tuple[Any, str]], observed: ObservedRuns, words: Collection[str]
-) -> Iterator[Proof]:
+def handler_facts(handler: Any, sent: Collection[Sent], observed: ObservedRuns) -> Iterator[Proof]:
     """
     What is proven about a *handler* that did not do what a test expects of it.
 
     Args:
         handler: The handler.
 
-        sent: The ids, as `id_key` gives them, of the runs whose start LangChain sent it, each with the method.
+        sent: The starts of runs that LangChain sent it.
 
         observed: The runs of the test.
-
-        words: The names in the statement that failed.
     """
-    keys = {key for key, _ in sent}
+    keys = {start.run_id for start in sent}
     runs = [run for run in observed.own_runs if run._id_key in keys]
-    methods = dict(_methods(type(handler)))
+    methods = methods_of(type(handler))
     yield from _never_called(handler, methods)
     yield from _without_error_method(handler, methods, runs)
     yield from _declined(handler, methods, runs)
     yield from _counted_errors(methods, runs, observed)
     yield from _asked_twice(handler, methods, sent)
     yield from _without_model_name(handler, runs)
+    yield from _lost_context(handler, methods, sent)
     yield from filter(None, [explain_resumed_runs(runs)])
-    yield from _never_sent(methods, runs, words)
     yield from _mixed(handler, methods, runs)
     yield from _twice(handler, Counter(sent), runs)
-    yield from _unheard(handler, runs, observed)
 
 
-def _methods(kind: type) -> Iterator[tuple[str, FunctionType]]:
+def methods_of(kind: type) -> dict[str, FunctionType]:
     """The functions of a handler's class by their names, LangChain's own left out."""
-    for base in reversed(bases(kind)):
-        if not module_name(base).startswith("langchain"):
-            yield from ((name, value) for name, value in list(vars(base).items()) if type(value) is FunctionType)
+    own = [base for base in reversed(bases(kind)) if not module_name(base).startswith(("langchain", "langgraph"))]
+    return {name: value for base in own for name, value in list(vars(base).items()) if type(value) is FunctionType}
 
 
 def _never_called(handler: Any, methods: dict[str, FunctionType]) -> Iterator[Proof]:
@@ -89,20 +83,6 @@ def _without_error_method(handler: Any, methods: Collection[str], runs: Iterable
             facts = f"{run.label} ended with {event}, and {_name(handler)} has no on_{event}."
             yield Proof(_causes.NO_ERROR_METHOD, facts)
             return
-
-
-def _never_sent(methods: dict[str, FunctionType], runs: Sequence[Run], words: Collection[str]) -> Iterator[Proof]:
-    """The statement names an attribute that some methods alone use, and LangChain sent the handler no such event."""
-    heard = sorted((event for run in runs for event in run.events), key=lambda event: event.time)
-    sent = {event.name for event in heard}
-    if "on_chat_model_start" not in methods and "chat_model_start" in sent:
-        # BaseCallbackHandler's own method raises, and LangChain calls on_llm_start instead.
-        sent.add("llm_start")
-    for word in sorted(words):
-        using = [name for name, function in methods.items() if name != "__init__" and word in _used(function)]
-        events = [name.removeprefix("on_") for name in using if name.startswith("on_")]
-        if events and len(events) == len(using) and sent.isdisjoint(events):
-            yield from filter(None, [explain_unsent(events, Recording(heard))])
 
 
 def _declined(handler: Any, methods: Collection[str], runs: Iterable[Run]) -> Iterator[Proof]:
@@ -136,14 +116,37 @@ def _counted_errors(methods: Collection[str], runs: Sequence[Run], observed: Obs
             return
 
 
-def _asked_twice(handler: Any, methods: Collection[str], sent: Collection[tuple[Any, str]]) -> Iterator[Proof]:
+def _asked_twice(handler: Any, methods: Collection[str], sent: Collection[Sent]) -> Iterator[Proof]:
     """The handler's own on_chat_model_start asked for on_llm_start as well."""
-    chats = {key for key, event in sent if event == "on_chat_model_start"}
-    if "on_chat_model_start" in methods and any(key in chats for key, event in sent if event == "on_llm_start"):
+    chats = {start.run_id for start in sent if start.event == "on_chat_model_start"}
+    texts = {start.run_id for start in sent if start.event == "on_llm_start"}
+    if "on_chat_model_start" in methods and chats & texts:
         facts = (
             f"{_name(handler)}.on_chat_model_start calls that of BaseCallbackHandler, and on_llm_start was called too."
         )
         yield Proof(_causes.NO_CHAT_MODEL_START, facts)
+
+
+def _lost_context(handler: Any, methods: Mapping[str, FunctionType], sent: Collection[Sent]) -> Iterator[Proof]:
+    """One method of the handler sets a ContextVar that another one reads, in an async run."""
+    if not any(start.is_async for start in sent):
+        return
+    set_by = {name for each in methods.values() for name in _variables(each, "set")}
+    if set_by & {name for each in methods.values() for name in _variables(each, "get")}:
+        yield Proof(_causes.CONTEXT_PER_EVENT, f"{_name(handler)} sets a ContextVar, in an async run.")
+
+
+def _variables(function: FunctionType, verb: str) -> Iterator[str]:
+    """The names of the global ContextVars of which a *function* calls ``set`` or ``get``."""
+    named: str | None = None
+    for step in dis.get_instructions(function):
+        if step.opname == "LOAD_GLOBAL":
+            name = str(step.argval)
+            named = name if is_a(function.__globals__.get(name), ContextVar) else None
+        elif named is not None and step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            if step.argval == verb:
+                yield named
+            named = None
 
 
 def _without_model_name(handler: Any, runs: Iterable[Run]) -> Iterator[Proof]:
@@ -159,10 +162,10 @@ def _without_model_name(handler: Any, runs: Iterable[Run]) -> Iterator[Proof]:
             return
 
 
-def _twice(handler: Any, sent: Mapping[tuple[Any, str], int], runs: Sequence[Run]) -> Iterator[Proof]:
+def _twice(handler: Any, sent: Mapping[Sent, int], runs: Sequence[Run]) -> Iterator[Proof]:
     """The handler stood in a list of callbacks twice."""
     ids = Counter(run._id_key for run in runs)
-    doubled = {key for (key, _), times in sent.items() if times == 2}
+    doubled = {start.run_id for start, times in sent.items() if times == 2}
     # with_config(run_id=...) repeats an id.
     twice = [run.label for run in runs if run._id_key in doubled and ids[run._id_key] == 1]
     if twice:
@@ -209,11 +212,6 @@ def _kept_for_one_run(starts: Sequence[FunctionType], ends: Sequence[FunctionTyp
     return sorted(kept)
 
 
-def _used(function: FunctionType) -> set[str]:
-    """The attributes that a function reads or sets."""
-    return {str(step.argval) for step in dis.get_instructions(function) if step.opname in ("LOAD_ATTR", "STORE_ATTR")}
-
-
 def _loaded(function: FunctionType) -> set[str]:
     """The attributes and methods that a function reads."""
     return {str(step.argval) for step in dis.get_instructions(function) if step.opname in ("LOAD_ATTR", "LOAD_METHOD")}
@@ -228,23 +226,11 @@ def _set(function: FunctionType) -> set[str]:
     return {name for name, opname in first.items() if opname == "STORE_ATTR"}
 
 
-def _unheard(handler: Any, runs: Sequence[Run], observed: ObservedRuns) -> Iterator[Proof]:
-    """LangChain sent the handler nothing, or the runs of one component alone."""
-    tops = [run for run in observed.body_runs if observed.parent_of(run) is None]
-    heard = set(runs)
-    if not tops or any(top in heard for top in tops):
+def unheard_facts(handler: Any, heard: Collection[Run], observed: ObservedRuns) -> Iterator[Proof]:
+    """Why a *handler* heard nothing, where it *heard* nothing, as far as the first call of the test shows it."""
+    top = next((run for run in observed.body_runs if observed.parent_of(run) is None), None)
+    if heard or top is None:
         return
-    if runs:
-        given = [observed.given(run) for run in runs]
-        if all(each is not None and _has(each, handler) for each in given):
-            facts = f"{_name(handler)} heard {listing(run.label for run in runs)}, and not {tops[0].label} around it."
-            yield Proof(_causes.ONE_COMPONENT, facts)
-        return
-    yield from _silent(handler, tops[0], observed)
-
-
-def _silent(handler: Any, top: Run, observed: ObservedRuns) -> Iterator[Proof]:
-    """No run of the test has the handler among its handlers."""
     origin, given = observed.origin(top), observed.given(top)
     if origin is None or given is None:
         return
@@ -257,10 +243,6 @@ def _silent(handler: Any, top: Run, observed: ObservedRuns) -> Iterator[Proof]:
     elif not given.options and not given.unknown_keys and not given.in_reach and not origin.thread:
         facts = f"{_name(handler)} is not among the callbacks of {top.label}, which was called{at}."
         yield Proof(_causes.NOT_PASSED, facts)
-
-
-def _has(given: Given, handler: Any) -> bool:
-    return any(known == id(handler) for known, _ in given.handlers)
 
 
 def _name(handler: Any) -> str:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler, manager
 
@@ -47,6 +47,18 @@ class Stranger:
     """The line that called the run, where the stack shows it."""
 
 
+class Sent(NamedTuple):
+    """The start of a run that LangChain sent to a handler."""
+
+    run_id: Any
+    """As `id_key` gives it."""
+
+    event: str
+    """The method: ``on_llm_start``."""
+
+    is_async: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What is noted of a handler when LangChain sends it the start of its first run in a test."""
@@ -55,8 +67,8 @@ class Known:
     state: Any
     """See `handler_state`."""
 
-    sent: list[tuple[Any, str]] = field(default_factory=list)
-    """The ids, as `id_key` gives them, of the runs whose start it was sent, each with the method."""
+    sent: list[Sent] = field(default_factory=list)
+    """The starts that it was sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +123,8 @@ class HandlerLists:
         self._link.clear()
         self._patches.undo()
 
-    def sent_to(self, handler: Any) -> list[tuple[Any, str]]:
-        """The ids, as `id_key` gives them, of the runs whose start LangChain sent to *handler*, with the method."""
+    def sent_to(self, handler: Any) -> list[Sent]:
+        """The starts of runs that LangChain sent to *handler*."""
         known: Known | None = self._known.get(handler)
         return [] if known is None else list(known.sent)
 
@@ -131,7 +143,7 @@ class HandlerLists:
                 state = handler_state(handler) if _may_be_doubled(kind) else None
                 known = Known(run_id=run_id, state=state)
                 self._known.note(handler, known)
-            known.sent.append((id_key(run_id), event))
+            known.sent.append(Sent(id_key(run_id), event, is_async))
         if self.traced is None and (tracer := uploading_tracer(handlers)) is not None and self._is_own_thread():
             self.traced = tracer, _label(given)
         together = self._together(handlers, given) if is_async and len(handlers) == 1 else handlers

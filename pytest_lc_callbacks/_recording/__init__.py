@@ -11,7 +11,7 @@ from pytest_lc_callbacks._recording.records import id_key, payload_fields
 from pytest_lc_callbacks._recording.remarks import explain_control_flow, find_remarks
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.tree import RunTree
-from pytest_lc_callbacks._recording.unsent import declined_by, explain_same_failure, explain_unsent
+from pytest_lc_callbacks._recording.unsent import declined_by, explain_same_failure
 
 __all__ = [
     "EVENT_NAMES",
@@ -30,7 +30,6 @@ __all__ = [
     "explain_control_flow",
     "explain_resumed_runs",
     "explain_same_failure",
-    "explain_unsent",
     "find_remarks",
     "id_key",
     "is_control_flow",

@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 
 from langchain_core.callbacks import BaseCallbackHandler
 
-from pytest_lc_callbacks._findings.handler_facts import handler_facts
+from pytest_lc_callbacks._findings.handler_lists import Sent
 from pytest_lc_callbacks._recording import EVENT_NAMES, Recording, find_remarks
 from pytest_lc_callbacks._scopes import ObservedRuns, ScopeComparison, prove_cached, report, users
 from pytest_lc_callbacks._source import nodes_around
 from pytest_lc_callbacks._stack import is_library, read_locals
 from pytest_lc_callbacks._values import ask, entries, is_a, traceback_of
+from pytest_lc_callbacks._watching.asked_handlers import about_handler
 from pytest_lc_callbacks._words import hint
 
 _PACKAGE = __name__.partition(".")[0]
@@ -31,7 +32,7 @@ def remarks(
     failure: BaseException | None,
     recordings: Mapping[str, Recording],
     observed: Callable[[], ObservedRuns],
-    sent_to: Callable[[Any], Collection[tuple[Any, str]]] = lambda _: (),
+    sent_to: Callable[[Any], Collection[Sent]] = lambda _: (),
 ) -> list[str]:
     """
     Hints for a test that failed with a plain assertion; none where the *failure* has its own, or is the program's.
@@ -43,7 +44,7 @@ def remarks(
 
         observed: Gives what the observer knows.
 
-        sent_to: Gives the ids of the runs whose start LangChain sent to a handler, each with the method.
+        sent_to: Gives the starts of runs that LangChain sent to a handler.
     """
     words = None if failure is None else _words_of(failure)
     if words is None:
@@ -55,8 +56,8 @@ def remarks(
         frames = users(walk_tb(traceback_of(failure))) if failure is not None else []
         found |= dict.fromkeys(hint(proof.remark) for proof in prove_cached(frames))
     for handler in words.handlers:
-        proofs = () if is_a(handler, Recording) else handler_facts(handler, sent_to(handler), observed(), words.line)
-        found |= dict.fromkeys(hint(proof.remark) for proof in proofs)
+        if not is_a(handler, Recording):
+            found |= dict.fromkeys(about_handler(handler, sent_to(handler), observed(), words.line))
     return list(found)[:_MOST]
 
 
@@ -94,7 +95,7 @@ def _words_of(failure: BaseException) -> _Words | None:
 
 def _handlers(frame: FrameType, words: Set[str]) -> list[Any]:
     """The handlers that these *words* name: variables of *frame*, and attributes of such variables."""
-    local = read_locals(frame)
+    local = {**frame.f_globals, **read_locals(frame)}
     named = [local[word] for word in sorted(words) if word in local]
     held = [value for each in named for name, value in entries(ask(each, "__dict__")) if name in words]
     return list({id(each): each for each in (*named, *held) if is_a(each, BaseCallbackHandler)}.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import report_programs_asked  # noqa: F401  # adds its reports
 import report_programs_components  # noqa: F401  # adds its reports
 import report_programs_counts  # noqa: F401  # adds its reports
 import report_programs_handlers  # noqa: F401  # adds its reports

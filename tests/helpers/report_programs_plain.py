@@ -278,7 +278,7 @@ report(
     name="a root for each call of a model",
     buggy=_asks_twice(inside=True),
     good=_asks_twice(inside=False),
-    says=("Roots heard FakeListChatModel, and not outer around it", "[one-component]"),
+    says=("the handler heard FakeListChatModel but not the run around it", "[one-component]"),
 )
 
 
