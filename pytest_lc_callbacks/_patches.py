@@ -6,13 +6,14 @@ import inspect
 import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import partial, wraps
 from types import CoroutineType, FunctionType, TracebackType
-from typing import Any, Self
+from typing import Any, ParamSpec, Self
 
 Around = Callable[[Any, tuple[Any, ...], dict[str, Any]], AbstractContextManager[Any]]
 """Makes the context manager in which a call runs: of the instance, and of the arguments by position and by name."""
 
+P = ParamSpec("P")
 _ABSENT: Any = object()
 
 
@@ -75,6 +76,47 @@ class Patches:
                 object.__setattr__(value, "_replaced", (owner, name, before))
                 leave(value, _is_put_back)
         self._done.clear()
+
+
+_KEPT: list[BaseException] = []
+
+
+def keep(error: BaseException) -> None:
+    """
+    Keep *error*, which is the plugin's own, from the user's program, in which it was raised.
+
+    Whoever judges the test calls `raise_kept`. An interrupt is raised again.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    _KEPT.append(error)
+
+
+def keeping(function: Callable[P, None]) -> Callable[P, None]:
+    """A *function* that LangChain calls in the user's program, whose exceptions are kept from it."""
+
+    @wraps(function)
+    def kept(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        # See `keep`.
+        except BaseException as error:  # noqa: BLE001
+            keep(error)
+
+    return kept
+
+
+def forget_kept() -> None:
+    """Forget what was kept, since it is no test's that is judged from now on."""
+    _KEPT.clear()
+
+
+def raise_kept() -> None:
+    """Raise the first exception that was kept since the last call."""
+    if _KEPT:
+        first, *_ = _KEPT
+        _KEPT.clear()
+        raise first
 
 
 class ReplacedUntilStop:

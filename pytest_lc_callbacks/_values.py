@@ -15,12 +15,23 @@ _IS_SUPPRESSED = vars(BaseException)["__suppress_context__"].__get__
 _CONTAINERS: tuple[type[Any], ...] = (str, bytes, list, tuple, dict, set, frozenset)
 
 
+def pass_by(error: BaseException) -> None:
+    """
+    Let *error*, which a value of the user's raised, be passed by; only an interrupt is raised again.
+
+    A value that nobody may touch raises ``pytest.fail.Exception``, which is no `Exception`; it does not mean us.
+    """
+    if issubclass(type(error), KeyboardInterrupt):
+        raise error
+
+
 def ask(value: Any, name: str, default: Any = None) -> Any:
     """The attribute *name* of *value*; *default* where there is none, and where asking for it raises."""
     try:
         return getattr(value, name, default)
     # A value's own __getattr__ may do anything.
-    except Exception:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001
+        pass_by(error)
         return default
 
 
@@ -29,7 +40,8 @@ def is_a(value: Any, *kinds: type[Any]) -> bool:
     try:
         return issubclass(type(value), kinds)
     # An abstract base class hashes the class that it is asked for.
-    except Exception:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001
+        pass_by(error)
         return False
 
 
@@ -81,7 +93,8 @@ def is_true(value: Any) -> bool:
     try:
         return bool(value)
     # Its own __bool__ may do anything.
-    except Exception:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001
+        pass_by(error)
         return False
 
 
@@ -90,6 +103,11 @@ def is_empty(value: Any) -> bool:
     if value is None:
         return True
     return any(issubclass(type(value), kind) and not kind.__len__(value) for kind in _CONTAINERS)
+
+
+def tokens(value: Any) -> int | None:
+    """A number of tokens that a model reports; None where it is no number, or one that no model can mean."""
+    return value if type(value) is int and abs(value) < 2**63 else None
 
 
 def items(value: Any) -> list[Any]:
@@ -109,7 +127,8 @@ def entries(value: Any) -> list[tuple[Any, Any]]:
     try:
         return [(key, value[key]) for key in value]
     # Somebody's own mapping may do anything.
-    except Exception:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001
+        pass_by(error)
         return []
 
 
@@ -120,7 +139,8 @@ def entry(value: Any, key: str, default: Any = None) -> Any:
             return dict.get(value, key, default)
         return value.get(key, default) if is_a(value, Mapping) else default
     # The same; a key in a dict may raise when it is compared.
-    except Exception:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001
+        pass_by(error)
         return default
 
 
@@ -129,7 +149,8 @@ def is_hashable(value: Any) -> bool:
     try:
         hash(value)
     # Its own __hash__ may do anything.
-    except Exception:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001
+        pass_by(error)
         return False
     return True
 
@@ -139,7 +160,7 @@ def equal(expected: Any, actual: Any) -> bool:
     return compare(expected, actual) is True
 
 
-def compare(expected: Any, actual: Any) -> bool | Exception:
+def compare(expected: Any, actual: Any) -> bool | BaseException:
     """The same, but where the comparison raises the exception."""
     if expected is actual:
         return True
@@ -152,7 +173,8 @@ def compare(expected: Any, actual: Any) -> bool | Exception:
             return bool(shapes[0] == shapes[1]) and _is_all_true(verdict)
         return bool(verdict)
     # What a value's own comparison raises can be anything.
-    except Exception as error:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001
+        pass_by(error)
         return error
 
 

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from pytest_lc_callbacks._redaction import clean
-from pytest_lc_callbacks._values import class_name, text_of
+from pytest_lc_callbacks._values import class_name, pass_by, text_of
 
 WIDTH = 100
 """The columns that a hint fills."""
@@ -79,7 +79,8 @@ def raw_repr(value: Any) -> str:
     try:
         return repr(_beginning(value))[:_LONGEST]
     # A payload's own repr may do anything; a message about it must not fail.
-    except Exception as error:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001
+        pass_by(error)
         return f"<{class_name(type(value))} whose repr raised {class_name(type(error))}>"
 
 
@@ -102,7 +103,8 @@ def string(value: Any) -> str:
     try:
         return text_of(value) or str.__str__(str(value))
     # Its own words may be broken code.
-    except Exception:  # noqa: BLE001
+    except BaseException as raised:  # noqa: BLE001
+        pass_by(raised)
         return f"<{class_name(type(value))}>"
 
 
@@ -111,7 +113,8 @@ def error_text(error: BaseException) -> str:
     try:
         return str.__str__(str(error))
     # An exception's own words may be broken code; a message about it must not fail.
-    except Exception:  # noqa: BLE001
+    except BaseException as raised:  # noqa: BLE001
+        pass_by(raised)
         return ""
 
 

@@ -123,3 +123,29 @@ def test_a_comparison_that_raises():
     assert not _values.equal(broken, 1)
     assert type(_values.compare(broken, 1)).__name__ == "StrangeError"
     assert _values.compare([1], [1]) is True
+
+
+def test_an_interrupt_is_not_passed_by():
+    """
+    What a value raises is passed by, pytest's own failures and the end of the process too; an interrupt is not.
+    """
+
+    class Interrupted:
+        def __getattr__(self, name):
+            raise KeyboardInterrupt
+
+        def __eq__(self, other):
+            raise KeyboardInterrupt
+
+        __hash__ = None
+
+        def __repr__(self):
+            raise KeyboardInterrupt
+
+    assert _values.ask(VALUES["untouchable"](), "content") is None
+    assert _words.raw_repr(VALUES["repr exits"]()) == "<Exiting whose repr raised SystemExit>"
+    for question in (lambda: _values.ask(Interrupted(), "x"), lambda: _values.compare(Interrupted(), 1)):
+        with pytest.raises(KeyboardInterrupt):
+            question()
+    with pytest.raises(KeyboardInterrupt):
+        _words.raw_repr(Interrupted())

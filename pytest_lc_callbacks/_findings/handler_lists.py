@@ -15,7 +15,7 @@ from pytest_lc_callbacks import _words
 from pytest_lc_callbacks._by_identity import ByIdentity
 from pytest_lc_callbacks._findings.handler_state import handler_state
 from pytest_lc_callbacks._findings.trace_upload import uploading_tracer
-from pytest_lc_callbacks._patches import Patches, Shown, own
+from pytest_lc_callbacks._patches import Patches, Shown, keeping, own
 from pytest_lc_callbacks._recording import Recording, id_key
 from pytest_lc_callbacks._stack import call_behind
 from pytest_lc_callbacks._values import ask, entry, is_a, is_empty, is_true, items, module_name
@@ -25,6 +25,7 @@ _ABSENT = object()
 _STARTS = frozenset(name for name in dir(BaseCallbackHandler) if name.startswith("on_") and name.endswith("_start"))
 # Of LangChain's own handlers there may be any number: it adds some by itself. Two mocks have two classes.
 _LANGCHAINS = ("langchain", "langgraph", "langsmith", "unittest")
+_MOST_STRANGERS = 100
 # Two that count or collect at two levels are two on purpose.
 _COLLECTORS = (Recording, UsageMetadataCallbackHandler)
 
@@ -132,8 +133,8 @@ class HandlerLists:
         """Look at those who are about to be sent the start of a run."""
         run_id = given.get("run_id")
         self.begun.add(id_key(run_id))
-        kinds = [type(handler) for handler in handlers]
-        for handler, kind in zip(handlers, kinds, strict=True):
+        for handler in handlers:
+            kind = type(handler)
             if not issubclass(kind, BaseCallbackHandler):
                 asked = ("run_inline", declined_by) if is_async else (declined_by,)
                 self._look_at_stranger(handler, tuple(filter(None, asked)), handlers, given)
@@ -172,7 +173,7 @@ class HandlerLists:
         missing = next((name for name in asked if ask(handler, name, _ABSENT) is _ABSENT), None)
         # LangChain takes the property itself for a yes: such a "handler" declines everything.
         is_class = is_a(handler, type) and any(is_a(ask(handler, name), property) for name in asked)
-        if not (missing or is_class) or not self._is_own_thread():
+        if not (missing or is_class) or len(self.strangers) == _MOST_STRANGERS or not self._is_own_thread():
             return
         if self._is_of_earlier_test(given.get("run_id"), handlers):
             return
@@ -188,8 +189,14 @@ def _send(link: list[HandlerLists], is_async: bool, function: Any, /, *args: Any
     if link and len(args) > 2 and args[1] in _STARTS and type(args[0]) in (list, tuple):
         # The handlers, the method, the attribute with which a handler declines, and what the method is given.
         handlers, event, declined_by, *given = args
-        link[0]._look(is_async, handlers, event, declined_by, {"serialized": (given or [None])[0], **kwargs})
+        for lists in link:
+            _look_at(lists, is_async, handlers, event, declined_by, {"serialized": (given or [None])[0], **kwargs})
     return function(*args, **kwargs)
+
+
+@keeping
+def _look_at(lists: HandlerLists, *args: Any) -> None:
+    lists._look(*args)
 
 
 def _may_be_doubled(kind: type) -> bool:

@@ -8,7 +8,7 @@ from pytest_lc_callbacks import _words
 from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._recording import Run
 from pytest_lc_callbacks._scopes import ObservedRuns
-from pytest_lc_callbacks._values import entry
+from pytest_lc_callbacks._values import entry, tokens
 
 NAME = "over_budget"
 _SHOWN = 20
@@ -26,10 +26,10 @@ def over_budget(observed: ObservedRuns, budgets: Mapping[str, int]) -> Iterator[
     if not budgets:
         return
     calls = [run for run in observed.body_runs if run.run_type in ("chat_model", "llm")]
-    tokens = [_total_tokens(run) for run in calls]
+    used = [_total_tokens(run) for run in calls]
     spent = {
         "max_model_calls": (len(calls), "model call"),
-        "max_total_tokens": (sum(number or 0 for number in tokens), "token"),
+        "max_total_tokens": (sum(number or 0 for number in used), "token"),
     }
     for budget, most in budgets.items():
         number, noun = spent[budget]
@@ -39,15 +39,15 @@ def over_budget(observed: ObservedRuns, budgets: Mapping[str, int]) -> Iterator[
         yield Finding(
             name=NAME,
             summary=f"expected at most {_words.count(most, noun)}, but {there_are}",
-            details=tuple(_words.first_lines(list(_lines(observed, calls, tokens)), _SHOWN, "  ", "call")),
+            details=tuple(_words.first_lines(list(_lines(observed, calls, used)), _SHOWN, "  ", "call")),
             runs=tuple(calls),
             allowed_by=f"@pytest.mark.lc_callbacks({budget}={number})",
         )
 
 
-def _lines(observed: ObservedRuns, calls: Sequence[Run], tokens: Sequence[int | None]) -> Iterator[str]:
+def _lines(observed: ObservedRuns, calls: Sequence[Run], used: Sequence[int | None]) -> Iterator[str]:
     """A line for each call: the model, the run around it, the line that led to it, and its tokens."""
-    for index, (run, number) in enumerate(zip(calls, tokens, strict=True), 1):
+    for index, (run, number) in enumerate(zip(calls, used, strict=True), 1):
         around = observed.parent_of(run)
         inside = f" in {_words.safe(around.label)}" if around is not None else ""
         place = _called_at(observed, run)
@@ -66,5 +66,4 @@ def _called_at(observed: ObservedRuns, run: Run) -> str | None:
 def _total_tokens(run: Run) -> int | None:
     """What the model says that the call used; None where it says nothing."""
     ends = [event for event in run.events if event.name == "llm_end"]
-    total = entry(ends[-1].usage, "total_tokens") if ends else None
-    return total if type(total) is int else None
+    return tokens(entry(ends[-1].usage, "total_tokens")) if ends else None

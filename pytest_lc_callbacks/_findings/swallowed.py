@@ -15,7 +15,7 @@ from typing import Any
 from langchain_core.callbacks import BaseCallbackHandler, manager
 
 from pytest_lc_callbacks._findings.handler_exception import HandlerError
-from pytest_lc_callbacks._patches import Patches, Shown, own
+from pytest_lc_callbacks._patches import Patches, Shown, keeping, own
 from pytest_lc_callbacks._recording import id_key
 from pytest_lc_callbacks._stack import is_users
 from pytest_lc_callbacks._values import ask, class_name, is_a, is_true, module_name, traceback_of
@@ -106,11 +106,16 @@ def _warn(link: list[Swallowed], warning: Any, /, *args: Any, **kwargs: Any) -> 
     frame = sys._getframe(2)
     if error is not None and frame.f_globals.get("__name__") == manager.__name__:
         for swallowed in link:
-            swallowed._note(error, frame)
+            _note(swallowed, error, frame)
     if isinstance(getattr(warning, "__self__", None), logging.Logger):
         # The record is to name the line in LangChain, and not this one.
         kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 2
     return warning(*args, **kwargs)
+
+
+@keeping
+def _note(swallowed: Swallowed, error: BaseException, frame: FrameType) -> None:
+    swallowed._note(error, frame)
 
 
 def _read_frame(error: BaseException, frame: FrameType) -> HandlerError:

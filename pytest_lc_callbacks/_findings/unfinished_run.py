@@ -51,7 +51,7 @@ class _Found:
     loops: list[asyncio.AbstractEventLoop] = field(default_factory=list)
     """The event loops that are not closed."""
 
-    suspended: list[object] = field(default_factory=list)
+    suspended: list[Any] = field(default_factory=list)
     """The generators and coroutines."""
 
 
@@ -165,7 +165,7 @@ def _reach(roots: Iterable[object]) -> _Reached | None:
     reached = _Reached()
     # A function refers to the globals of its module, but what uses the function does not use all of them.
     modules: list[object] = list(sys.modules.values())
-    module_globals = {id(vars(module)) for module in modules if isinstance(module, types.ModuleType)}
+    module_globals = {id(vars(module)) for module in modules if issubclass(type(module), types.ModuleType)}
     # Objects are kept, since a freed object's id could come to stand for another one.
     kept: list[object] = []
     while waiting:
@@ -176,8 +176,8 @@ def _reach(roots: Iterable[object]) -> _Reached | None:
         kept.append(candidate)
         if len(kept) > _MOST_OBJECTS:
             return None
-        if isinstance(candidate, threading.Thread):
-            reached.threads.add(candidate.ident)
+        if issubclass(type(candidate), threading.Thread):
+            reached.threads.add(ask(candidate, "ident"))
         waiting.extend(_referents(candidate))
     return reached
 
@@ -189,12 +189,12 @@ def _is_followed(candidate: object) -> bool:
     return not module_name(kind).startswith(_NOT_FOLLOWED)
 
 
-def _referents(candidate: object) -> list[Any]:
+def _referents(candidate: Any) -> list[Any]:
     referents = gc.get_referents(candidate)
-    if isinstance(candidate, types.FrameType):
+    if issubclass(type(candidate), types.FrameType):
         # The frames around it are not part of it.
         return [referent for referent in referents if referent is not candidate.f_back]
-    if isinstance(candidate, types.FunctionType):
+    if issubclass(type(candidate), types.FunctionType):
         return [referent for referent in referents if referent is not candidate.__globals__]
     return referents
 
@@ -215,7 +215,7 @@ def _reason(run: Run, found: _Found) -> str:
     for suspended in found.suspended:
         if not managers & _local_ids(_frame(suspended)):
             continue
-        if not isinstance(suspended, types.CoroutineType):
+        if not issubclass(type(suspended), types.CoroutineType):
             return "something still refers to its stream, which nobody reads to its end or closes"
         if inspect.getcoroutinestate(suspended) != inspect.CORO_CREATED:
             return "something still refers to its coroutine, which nobody goes on with"

@@ -301,5 +301,6 @@ def _in_reach(local: dict[str, Any]) -> Iterator[int]:
     for config in (*local.values(), *_own_attributes(local.get("self")).values()):
         if issubclass(type(config), dict):
             for key, value in dict.items(config):
-                if key == "callbacks":
+                # A key of another type may do anything when it is compared.
+                if type(key) is str and key == "callbacks":
                     yield from _ids(value)

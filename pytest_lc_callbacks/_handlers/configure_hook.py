@@ -15,7 +15,9 @@ import langchain_core.tracers.context
 from langchain_core.callbacks import BaseCallbackHandler
 
 from pytest_lc_callbacks._handlers.calls import note_call
+from pytest_lc_callbacks._patches import keep
 from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, ActiveObserver
+from pytest_lc_callbacks._values import ask
 
 _CONTEXT = langchain_core.tracers.context.__name__
 
@@ -123,11 +125,39 @@ class _ConfigureVar:
         observer = self.observer
         if observer is not None:
             frame = sys._getframe(1)
-            observer._note_config(frame)
-            if self._notes_calls:
-                note_call(frame)
+            try:
+                observer._note_config(frame)
+                if self._notes_calls:
+                    note_call(frame)
+            # The program of the user's would get it.
+            except BaseException as error:  # noqa: BLE001
+                keep(error)
         return observer
 
 
-class _Absent(BaseCallbackHandler):
+class _AddedByIdentity(type):
+    """
+    Adds the observer to a manager among whose handlers one compares in a way of its own.
+
+    LangChain asks whether a handler is an `_Absent`, and adds the observer if none is: where ``observer in handlers``
+    is false. A handler's ``__eq__`` may know no other class than its own and raise, or say yes to anything.
+    """
+
+    def __instancecheck__(cls, handler: Any) -> bool:
+        if ask(type(handler), "__eq__") is object.__eq__:
+            return False
+        # This method is called by LangChain's generator, and that by its function with these variables.
+        around = sys._getframe(1).f_back
+        local = {} if around is None else around.f_locals
+        observer, manager = local.get("var_handler"), local.get("callback_manager")
+        if observer is None or manager is None:
+            return False
+        for handlers in (manager.handlers, manager.inheritable_handlers):
+            if all(each is not observer for each in handlers):
+                # LangChain compares each handler with those before it, and asks those.
+                handlers.insert(0, observer)
+        return True
+
+
+class _Absent(BaseCallbackHandler, metaclass=_AddedByIdentity):
     """LangChain makes one of these if the observer goes away between the two calls of ``_ConfigureVar.get``."""

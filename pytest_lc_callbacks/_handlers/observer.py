@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from time import perf_counter
 from types import FrameType
 from typing import Any
 
@@ -18,6 +18,7 @@ from pytest_lc_callbacks._handlers.configure_hook import SWITCHBOARD
 from pytest_lc_callbacks._handlers.earlier_runs import EarlierRuns
 from pytest_lc_callbacks._handlers.recorder import RecordingHandler
 from pytest_lc_callbacks._handlers.tool_fault import ToolFault
+from pytest_lc_callbacks._patches import keeping
 from pytest_lc_callbacks._recording import Recording, Run, Selection, id_key, is_start
 from pytest_lc_callbacks._scopes import (
     ACTIVE_OBSERVERS,
@@ -50,7 +51,7 @@ class Observer(RecordingHandler):
         self._threads = threads
         self._test_thread = threading.get_ident()
         self._on = True
-        self._switched_on = time.perf_counter()
+        self._switched_on = perf_counter()
         self._phases: list[tuple[int, str, float]] = []
         self._sections: list[_Section] = []
         self._origins: dict[Any, list[Origin]] = {}
@@ -63,6 +64,12 @@ class Observer(RecordingHandler):
         self._configurable: set[str] = set()
         self._cleared: float | None = None
         self._known: tuple[Any, ObservedRuns] | None = None
+
+    # LangChain asks it whether it is one of the handlers after it: one of these may not know how to answer.
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = object.__hash__
 
     @contextmanager
     def section(self) -> Iterator[Recording]:
@@ -138,10 +145,9 @@ class Observer(RecordingHandler):
     def clear(self) -> None:
         """Forget every run so far."""
         super().clear()
-        self._cleared = time.perf_counter()
+        self._cleared = perf_counter()
         self._phases = [(0, phase, self._cleared) for _, phase, _ in self._phases[-1:]]
-        self._origins, self._callers, self._constructed = {}, {}, {}
-        self._configurable.clear()
+        self._origins, self._callers, self._constructed, self._configurable = {}, {}, {}, set()
         for section in self._sections:
             section._restart(self)
 
@@ -159,7 +165,7 @@ class Observer(RecordingHandler):
 
     def _begin_phase(self, phase: str) -> None:
         self._test_thread = threading.get_ident()
-        self._phases.append((len(self._log), phase, time.perf_counter()))
+        self._phases.append((len(self._log), phase, perf_counter()))
 
     def _observed_runs(self) -> ObservedRuns:
         moment = (self._moment, len(self._phases), tuple(section._start_at for section in self._sections))
@@ -179,6 +185,7 @@ class Observer(RecordingHandler):
     def _is_made(self) -> None:
         """Tell nobody: no test made it to check what it receives."""
 
+    @keeping
     def _run_begins(self, run_id: Any, parent_run_id: Any) -> None:
         """Note where a run without parent begins, and which handler called it, as long as the stack shows it."""
         if not self._on:
@@ -245,8 +252,7 @@ class Observer(RecordingHandler):
     def _origins_of(self, runs: list[Run]) -> dict[Run, Origin]:
         noted = {run_id: iter(origins) for run_id, origins in list(self._origins.items())}
         roots = [run for run in runs if run.parent_run_id is None]
-        found = {run: next(noted.get(run._id_key, iter(())), None) for run in roots}
-        return {run: origin for run, origin in found.items() if origin is not None}
+        return {run: origin for run in roots if (origin := next(noted.get(run._id_key, iter(())), None)) is not None}
 
     def _find_earlier(self, heard: list[Run], parents: dict[Run, Run]) -> set[Run]:
         """The *heard* runs that began inside a run of an earlier test."""
@@ -297,7 +303,7 @@ class _Section(Recording):
         super().__init__()
         self._log = observer._log
         self._start_at = len(self._log)
-        self._began = time.perf_counter()
+        self._began = perf_counter()
         self._stop_at: int | None = None
 
     @property
@@ -350,7 +356,7 @@ def is_of_earlier_test(observer: Observer, run_id: Any, handlers: Iterable[Any] 
         handlers: The handlers of the run, if they are known. An observer among them was on when the run began; without
             one, the id decides.
     """
-    observers = [handler for handler in handlers if isinstance(handler, Observer)]
+    observers = [handler for handler in handlers if issubclass(type(handler), Observer)]
     if observers:
         return not any(other is observer for other in observers)
     return observer._earlier.began_before(run_id)

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from uuid import UUID
 
 from pytest_lc_callbacks._recording.events import Event, Log, Run
-from pytest_lc_callbacks._values import ask, bases, compare, entries, equal, is_a, items, module_name, text_of
+from pytest_lc_callbacks._values import ask, bases, compare, entries, equal, is_a, items, module_name, pass_by, text_of
 from pytest_lc_callbacks._words import did_you_mean, error_words, repr_short
 
 
@@ -61,8 +61,17 @@ def read_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
 def _read_tags(tags: Any) -> Any:
     """``"prod"`` is one tag, not four letters; a generator of tags gives them once, and each event needs them."""
     if is_a(tags, str):
-        return frozenset([tags])
+        return frozenset([text_of(tags)])
     return tuple(tags) if is_a(tags, Iterator) else tags
+
+
+def _are_tags(value: Any) -> bool:
+    try:
+        return is_a(value, Iterable) and all(is_a(tag, str) for tag in value)
+    # Whatever is no collection of tags may do anything when it is read.
+    except BaseException as error:  # noqa: BLE001
+        pass_by(error)
+        return False
 
 
 def _check_attribute(key: str, value: Any) -> None:
@@ -76,7 +85,7 @@ def _check_attribute(key: str, value: Any) -> None:
         _check_run_type(value)
     if key == "metadata" and not is_a(value, Mapping):
         raise TypeError(f"metadata= takes a dict, not {repr_short(value)}")
-    if key == "tags" and not (is_a(value, Iterable) and all(is_a(tag, str) for tag in value)):
+    if key == "tags" and not _are_tags(value):
         raise TypeError(f"tags= takes tags, such as {{'prod'}}, not {repr_short(value)}")
 
 
@@ -115,7 +124,7 @@ class Comparison:
         self._inputs: dict[Run, bool] = {}
         self.unknown: str | None = None
         """The first comparison that raised, in words: whether the two are equal is then not known."""
-        self.raised: Exception | None = None
+        self.raised: BaseException | None = None
         """What it raised."""
         self._checks = [(key, self._check(key), expected) for key, expected in attributes.items()]
 
@@ -222,7 +231,7 @@ class Comparison:
         return self._equal("error", expected, error)
 
 
-def compare_value(expected: Any, actual: Any) -> bool | Exception:
+def compare_value(expected: Any, actual: Any) -> bool | BaseException:
     """``expected == actual``, where a dict with ``...: ...`` in it, at any depth, needs its other keys alone."""
     if not _has_open_dict(expected):
         return compare(expected, actual)

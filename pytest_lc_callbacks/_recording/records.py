@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from pytest_lc_callbacks._recording.shortcuts import Content
-from pytest_lc_callbacks._values import entry, equal, is_empty, is_hashable, items, text_of
+from pytest_lc_callbacks._values import ask, entry, equal, is_empty, is_hashable, items, text_of
 from pytest_lc_callbacks._words import string
 
 # A record is these neighbours in a flat list: what every event has, then the names of up to three payload entries and
@@ -81,8 +81,12 @@ def id_key(run_id: Any) -> Any:
     A UUID becomes its number. A test that calls a handler by hand may pass anything: ``"a"`` becomes ``("a",)``, and
     ``["a"]``, which has no hash, becomes None.
     """
-    if issubclass(type(run_id), UUID):
+    if type(run_id) is UUID:
         return run_id.int
+    # A UUID of a class of its own may have no number, or raise.
+    number = ask(run_id, "int") if issubclass(type(run_id), UUID) else None
+    if type(number) is int:
+        return number
     # Not `in (str, int)`: a metaclass may compare classes, and raise.
     if type(run_id) is str or type(run_id) is int:
         return (run_id,)

@@ -17,6 +17,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # A value nested deeper than this is named by its type.
 _DEEPEST = 50
+_MOST_BITS = 10_000
 # LangChain's own bookkeeping, which differs between its versions, call modes and installed packages.
 _UNSTABLE_METADATA = {"lc_versions", "ls_integration"}
 _UNSTABLE_PAYLOAD = {
@@ -85,11 +86,14 @@ def plain(value: Any, ids: _Ids, inside: tuple[int, ...] = ()) -> Any:
 
         inside: The identities of the values around this one.
     """
-    for number in (bool, int, float):
-        if issubclass(type(value), number):
-            return value if type(value) is number else number(value)
-    if value is None:
-        return None
+    if value is None or type(value) is bool:
+        return value
+    if issubclass(type(value), int):
+        # Python writes no number of more than some 4,000 digits.
+        bits = int.bit_length(value)
+        return int.__int__(value) if bits < _MOST_BITS else f"<a number of {bits:,} bits>"
+    if issubclass(type(value), float):
+        return float.__float__(value)
     if is_a(value, str, UUID):
         return ids.in_text(string(value))
     if id(value) in inside or len(inside) > _DEEPEST:

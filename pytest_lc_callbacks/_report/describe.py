@@ -12,6 +12,7 @@ from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._recording import Event, Recording, Run
 from pytest_lc_callbacks._report.export import Exporter
 from pytest_lc_callbacks._scopes import OTHER_PAYLOAD, ObservedRuns, ScopeComparison, sent_otherwise
+from pytest_lc_callbacks._values import bases, class_name, entry, tokens
 from pytest_lc_callbacks._words import error_text
 
 MODELS = ("chat_model", "llm")
@@ -138,7 +139,7 @@ def usage_of(events: Iterable[Event]) -> dict[str, int] | None:
     for event in events:
         usage = event.usage
         if usage:
-            return {name: usage[name] for name in names if isinstance(usage.get(name), int)}
+            return {name: number for name in names if (number := tokens(entry(usage, name))) is not None}
     return None
 
 
@@ -147,14 +148,14 @@ def _error(run: Run, events: Sequence[Event], export: Exporter) -> dict[str, Any
     if error is None:
         return None
     inside = any(child.error is error for child in run.children)
-    return {"type": type(error).__name__, "message": _steady(export.text(error_text(error))), "inside": inside}
+    return {"type": class_name(type(error)), "message": _steady(export.text(error_text(error))), "inside": inside}
 
 
 def _status(run: Run, error: Mapping[str, Any] | None) -> str:
     """``open``, ``ended``, ``failed``, or ``interrupted`` where langgraph's control flow left it."""
     if run.status == "failed" and error is not None:
         raised = run.error
-        if any(base.__name__ == "GraphBubbleUp" for base in type(raised).__mro__):
+        if any(class_name(base) == "GraphBubbleUp" for base in bases(type(raised))):
             return "interrupted"
     return run.status
 

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any
 
 from pytest_lc_callbacks._redaction import REDACTED, is_secret_name
+from pytest_lc_callbacks._values import bases, class_name, is_empty, pass_by
 from pytest_lc_callbacks._words import error_text, printable, repr_short
 
 TEXT = 20_000
@@ -75,7 +76,7 @@ class Exporter:
         if issubclass(kind, str):
             return self._spent(self.text(str.__str__(value)))
         if depth == 0:
-            return f"[left out: {kind.__name__}, nested too deeply]"
+            return f"[left out: {class_name(kind)}, nested too deeply]"
         if issubclass(kind, dict):
             return self._mapping(dict.items(value), dict.__len__(value), depth)
         if issubclass(kind, (list, tuple, set, frozenset)):
@@ -83,7 +84,7 @@ class Exporter:
         return self._object(kind, value, depth)
 
     def _object(self, kind: type, value: Any, depth: int) -> Any:
-        names = {base.__name__ for base in kind.__mro__}
+        names = {class_name(base) for base in bases(kind)}
         if names & _SECRETS:
             return REDACTED
         if names & _MESSAGE:
@@ -93,13 +94,13 @@ class Exporter:
             if fields is not None:
                 return self._mapping(fields.items(), len(fields), depth)
         if issubclass(kind, BaseException):
-            return self._spent(self.text(f"{kind.__name__}: {error_text(value)}"))
+            return self._spent(self.text(f"{class_name(kind)}: {error_text(value)}"))
         return self._spent(self.text(_repr(value)))
 
     def _message(self, message: Any, depth: int) -> dict[str, Any]:
         fields = _fields(message) or {}
-        kind = self.line(fields.get("type") or type(message).__name__, 40).removesuffix("MessageChunk").lower()
-        kept = {name: fields[name] for name in _MESSAGE_FIELDS if fields.get(name)}
+        kind = self.line(fields.get("type") or class_name(type(message)), 40).removesuffix("MessageChunk").lower()
+        kept = {name: fields[name] for name in _MESSAGE_FIELDS if not is_empty(fields.get(name))}
         return {"type": kind, **self._mapping(kept.items(), len(kept), depth)}
 
     def _mapping(self, items: Iterable[tuple[Any, Any]], size: int, depth: int) -> dict[str, Any]:
@@ -139,8 +140,9 @@ def _repr(value: Any) -> str:
     try:
         return repr(value)
     # A payload's own repr may do anything; what is written about it must not fail.
-    except Exception as error:  # noqa: BLE001
-        return f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
+    except BaseException as error:  # noqa: BLE001
+        pass_by(error)
+        return f"<{class_name(type(value))} whose repr raised {class_name(type(error))}>"
 
 
 def _number(value: float) -> Any:

@@ -21,10 +21,10 @@ def sent_otherwise(recording: Recording, runs: Iterable[Run]) -> set[Run]:
     """Those of the observed *runs* of which *recording* has an event with another payload."""
     theirs: dict[Any, list[Run]] = {}
     for run in recording.runs:
-        theirs.setdefault(run.run_id, []).append(run)
+        theirs.setdefault(run._id_key, []).append(run)
     ours: dict[Any, list[Run]] = {}
     for run in runs:
-        ours.setdefault(run.run_id, []).append(run)
+        ours.setdefault(run._id_key, []).append(run)
     # Where an id comes back, nobody can tell which run is which.
     once = {run_id: alike[0] for run_id, alike in ours.items() if len(alike) == 1 == len(theirs.get(run_id, ()))}
     return {run for run_id, run in once.items() if _differs(run, theirs[run_id][0])}
@@ -63,6 +63,9 @@ def _same(a: Any, b: Any, depth: int) -> bool:
         return set(map(id, a)) == set(map(id, b))
     if kind not in _CONTAINERS or len(a) != len(b):
         return False
+    if kind is dict and not all(type(name) is str for name in a):
+        # Keys of another type are not looked up, which asks them; copies have them in the same order.
+        return _same([*a.items()], [*b.items()], depth)
     if kind is dict:
         return all(name in b and _same(value, b[name], depth - 1) for name, value in a.items())
     return all(_same(x, y, depth - 1) for x, y in zip(a, b, strict=True))

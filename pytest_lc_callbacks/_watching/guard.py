@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from pytest_lc_callbacks._values import pass_by, traceback_of
 from pytest_lc_callbacks._watching.warning import CallbackFindingWarning
 from pytest_lc_callbacks._words import error_words, shown
 
@@ -27,14 +28,18 @@ def guarded(item: pytest.Item, give_up: Callable[[pytest.Item], None]) -> Iterat
     """
     try:
         yield
+    except (KeyboardInterrupt, pytest.exit.Exception, pytest.fail.Exception):
+        # A signal's, such as that of a time limit: it is no exception of the plugin's own.
+        raise
     # Whatever it is: the test's outcome and other plugins are not to suffer from it.
-    except Exception as error:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001
         is_first = _tracebacks_key not in item.stash
         if is_first:
             item.stash[_tracebacks_key] = [_render(error)]
         try:
             give_up(item)
-        except Exception as another:  # noqa: BLE001
+        except BaseException as another:  # noqa: BLE001
+            pass_by(another)
             item.stash[_tracebacks_key].append(_render(another))
         if is_first:
             _warn(item, f"pytest-lc-callbacks could not judge this test: {error_words(error)}")
@@ -52,13 +57,14 @@ def add_tracebacks(item: pytest.Item, report: pytest.TestReport) -> None:
         report.sections.append((_SECTION, "\n".join(tracebacks)))
 
 
-def _render(error: Exception) -> str:
+def _render(error: BaseException) -> str:
     try:
         # Without the test's own failure, which may be its context.
         text = "".join(traceback.format_exception(error, chain=False))
     # An exception's own words may be broken code.
-    except Exception:  # noqa: BLE001
-        text = "".join(traceback.format_tb(error.__traceback__))
+    except BaseException as raised:  # noqa: BLE001
+        pass_by(raised)
+        text = "".join(traceback.format_tb(traceback_of(error)))
     return shown(text)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_lc_callbacks._report.describe import totals_of
+from pytest_lc_callbacks._watching.of_item import guarded_test
 from pytest_lc_callbacks._watching.outcome import SECTIONS
 
 if TYPE_CHECKING:
@@ -32,12 +33,15 @@ class JUnit:
         """Count what a test did, when it is over."""
         report = yield
         watched = item.stash.get(self._watched_key, None)
-        if watched is not None and report.when == "teardown" and self._wants_properties:
-            runs = watched.snapshot().observed.own_runs
-            if runs:
+        with guarded_test(item):
+            runs = watched.snapshot().observed.own_runs if watched is not None and self._is_last(report) else []
+            if watched is not None and runs:
                 totals = {**totals_of(runs), "findings": len(watched.found)}
                 setattr(report, _TOTALS, json.dumps({name: totals[name] for name in _NAMES}))
         return report
+
+    def _is_last(self, report: pytest.TestReport) -> bool:
+        return self._wants_properties and report.when == "teardown"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_lc_callbacks import _words
 from pytest_lc_callbacks._redaction import Rule, redact
-from pytest_lc_callbacks._values import is_a, traceback_of
+from pytest_lc_callbacks._values import is_a, pass_by, traceback_of
 from pytest_lc_callbacks._watching.settings import LEVELS
 from pytest_lc_callbacks._watching.warning import CallbackFindingWarning
 
@@ -135,7 +135,8 @@ def _level(item: pytest.Item, finding: Finding, level: str) -> tuple[str, str | 
     try:
         answer = hook(item=item, finding=finding, level=level)
     # A hook may do anything; what it did must not hide the finding.
-    except Exception as error:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001
+        pass_by(error)
         return level, _problem(hook, "to return a level", f"it raised {_words.error_line(error)}", error)
     if answer is None:
         return level, None
@@ -169,7 +170,8 @@ def clean_of(item: pytest.Item) -> Callable[[str], str]:
         try:
             return _words.printable(redact(text, read_rules(hook(config=item.config))))
         # A hook may do anything; what it did must not let a secret out.
-        except Exception as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001
+            pass_by(error)
             # Without the project's rules, which are what went wrong.
             raised = _words.truncate(_words.one_line(redact(_words.raw_repr(error))), 160)
             problem = _problem(hook, "to name what to take out", f"it raised {raised}", error)

@@ -15,6 +15,7 @@ import pytest
 
 from pytest_lc_callbacks._report.lines import Line, made, open_for_writing, write_line
 from pytest_lc_callbacks._report.tests import TestLines
+from pytest_lc_callbacks._watching.of_item import guarded_test
 from pytest_lc_callbacks._watching.test_data import CAPABILITY, DATA, data_of
 
 if TYPE_CHECKING:
@@ -80,9 +81,10 @@ class Outputs:
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Give the report what is known of the test."""
         report = yield
-        data = data_of(item, item.stash.get(self._watched_key, None), report)
-        if data is not None:
-            setattr(report, DATA, json.dumps(data))
+        with guarded_test(item):
+            data = data_of(item, item.stash.get(self._watched_key, None), report)
+            if data is not None:
+                setattr(report, DATA, json.dumps(data))
         return report
 
     @pytest.hookimpl(tryfirst=True)

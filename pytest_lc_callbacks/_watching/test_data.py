@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_lc_callbacks._report.describe import describe_findings, describe_runs, named_causes
 from pytest_lc_callbacks._report.export import Exporter
+from pytest_lc_callbacks._values import class_name, pass_by, traceback_of
 from pytest_lc_callbacks._watching.outcome import WithheldError, clean_of
 from pytest_lc_callbacks._words import error_line
 
@@ -38,8 +39,9 @@ def data_of(item: pytest.Item, watched: WatchedTest | None, report: pytest.TestR
     except WithheldError as error:
         return {"failure": {"message": str(error), "text": str(error)}}
     # The test has its outcome, whatever its payloads do to whoever looks at them.
-    except Exception as error:  # noqa: BLE001
-        data["problem"] = f"the runs of this test cannot be shown: {type(error).__name__} at {_place(error)}"
+    except BaseException as error:  # noqa: BLE001
+        pass_by(error)
+        data["problem"] = f"the runs of this test cannot be shown: {class_name(type(error))} at {_place(error)}"
         data["watched"] = watched is not None
     return data or None
 
@@ -67,7 +69,7 @@ def _runs(watched: WatchedTest, export: Exporter) -> dict[str, Any]:
 
 
 def _place(error: BaseException) -> str:
-    traceback = error.__traceback__
+    traceback = traceback_of(error)
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
     return f"{traceback.tb_frame.f_code.co_name}:{traceback.tb_lineno}" if traceback is not None else error_line(error)

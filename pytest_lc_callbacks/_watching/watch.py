@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 from pytest_lc_callbacks import _made
@@ -38,6 +38,7 @@ from pytest_lc_callbacks._handlers.observer import (
     switch_on,
 )
 from pytest_lc_callbacks._handlers.spy import Spies
+from pytest_lc_callbacks._patches import forget_kept, raise_kept
 from pytest_lc_callbacks._recording import Recording, Run
 from pytest_lc_callbacks._threads import OwnThreads
 from pytest_lc_callbacks._values import class_name
@@ -105,6 +106,7 @@ class WatchedTest:
             raise
 
     def _listen(self) -> None:
+        forget_kept()
         self._swallowed.start()
         self._lists.start()
         self._tasks.start()
@@ -130,7 +132,7 @@ class WatchedTest:
         """Begin a phase of the test: ``"setup"``, ``"call"`` or ``"teardown"``."""
         self.in_body = phase == "call"
         if self.in_body and not self._body_began:
-            self._body_began = time.perf_counter()
+            self._body_began = perf_counter()
         begin_phase(self.observer, phase)
 
     @contextmanager
@@ -145,6 +147,7 @@ class WatchedTest:
     def judge_body(self, budgets: Mapping[str, int] | None = None) -> list[Finding]:
         """The findings that are certain when the body is over; *budgets* are what it may do at most."""
         self.in_body = False
+        raise_kept()
         body = self._snapshot = self._body = self._take_snapshot()
         found = [*body.about_handlers(self.observer._test_thread), *duplicate_events(body.recordings, body.observed)]
         found += self._exhausted()
@@ -167,6 +170,7 @@ class WatchedTest:
         Args:
             living: Gives what is still alive and may end a run later, such as the values of a session's fixtures.
         """
+        raise_kept()
         if self._seeks_open_runs:
             collect_garbage(self._left_open)
         rest = self._snapshot = self._take_snapshot()

@@ -20,6 +20,11 @@ PARTS = {
     "_watching.outcome.failure_of": 1,
     "_watching.outcome.add_section": 4,
     "_handlers.spy.Spies.stop": 4,
+    # What LangChain calls in the middle of the user's program.
+    "_handlers.observer.Observer._root_begins": 3,
+    "_handlers.configure_hook.note_call": 3,
+    "_findings.handler_lists.HandlerLists._look": 3,
+    "_findings.swallowed.Swallowed._note": 1,
 }
 
 CONFTEST = """

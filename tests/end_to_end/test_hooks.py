@@ -110,6 +110,7 @@ def test_without_this_plugin(run):
         ("return 'loud'", "to return one of off, warn, error, or None, but it returned 'loud'"),
         ("return True", "to return one of off, warn, error, or None, but it returned True"),
         ("raise LookupError('no such team')", "to return a level, but it raised LookupError('no such team')"),
+        ("pytest.skip('not today')", "to return a level, but it raised not today"),
     ],
 )
 def test_a_hook_that_goes_wrong(run, body, problem):

@@ -153,6 +153,33 @@ def test_clean_up():
     result.assert_outcomes(passed=6)
 
 
+def test_what_is_alive_is_not_touched(run):
+    """
+    The search for what may still end a run asks no lazy object, which would load itself or raise, for its class.
+    """
+    result = run("""
+class Lazy:
+    touched = []
+    def __getattribute__(self, name):
+        Lazy.touched.append(name)
+        raise RuntimeError("outside of the context")
+    __class__ = property(lambda self: Lazy.touched.append("__class__"))
+
+@pytest.fixture(scope="session")
+def app():
+    return [Lazy(), {"app": Lazy()}]
+
+def test_it(app, callback_scopes):
+    KEPT.append(CallbackManager.configure().on_chain_start({}, {"app": Lazy()}, name="by hand"))
+
+def test_nobody_touched_it():
+    assert Lazy.touched == []
+""")
+
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*by hand: *"])
+
+
 def test_a_failing_test_keeps_its_error(run):
     """
     A run that the traceback of a failed test may hold is shown as open, and not reported.

@@ -169,8 +169,9 @@ def test_no_value_breaks_the_report_of_a_failure(pytester, expected):
     """
     pytester.path.joinpath("expected.json").write_text(expected)
 
-    result = run_inside(pytester, FAILING)
+    result = run_inside(pytester, FAILING, "--lc-callbacks-json=lines.jsonl")
 
+    assert '"problem"' not in pytester.path.joinpath("lines.jsonl").read_text("utf-8")
     result.assert_outcomes(failed=len(VALUES) * (len(PLACES) + 1))
     reports = [report for report in result.reprec.getreports("pytest_runtest_logreport") if report.failed]
     assert {str(report.longrepr.reprcrash.message) for report in reports} == {"KeyError: 'of the test'"}

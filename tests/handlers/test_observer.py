@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from textwrap import dedent
 from typing import Any
@@ -17,6 +18,7 @@ from langchain_core.runnables import RunnableLambda, RunnableParallel
 from langchain_core.tools import tool
 from langgraph.graph import END, START, StateGraph
 from observed_programs import CHAIN, MODEL, NAMES, PROMPT, QUESTION, in_thread, names
+from strange_values import RaisingKey
 from typing_extensions import TypedDict
 
 from pytest_lc_callbacks import FakeChatModel, RecordingHandler, observe_callbacks
@@ -294,6 +296,56 @@ def test_unittest_needs_no_pytest(tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert "Ran 3 tests" in done.stderr
+
+
+class ComparedByName(BaseCallbackHandler):
+    """A handler that can only be compared with its own kind."""
+
+    name = "audit"
+
+    def __eq__(self, other):
+        return self.name == other.name
+
+    __hash__ = None
+
+
+class EqualToAll(BaseCallbackHandler):
+    """A handler that says that it is whatever it is asked about."""
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize("handler", [ComparedByName, EqualToAll])
+@pytest.mark.parametrize("in_loop", [False, True], ids=["sync", "async"])
+def test_handlers_are_not_asked_whether_they_are_the_observer(handler, in_loop):
+    """
+    Beside a handler with an ``__eq__`` of its own the program runs as it does without the observer, which hears each
+    event once.
+    """
+    config = {"callbacks": [handler()]}
+    inner = RunnableLambda(lambda x: x, name="inner")
+    chain = RunnableLambda(inner.invoke, name="outer") | inner
+
+    with observe_callbacks() as observer:
+        assert (asyncio.run(chain.ainvoke(1, config)) if in_loop else chain.invoke(1, config)) == 1
+
+    assert Counter(observer.names) == {"chain_start": 4, "chain_end": 4}
+
+
+def test_no_key_of_a_variable_is_compared():
+    """
+    A dict among the variables of the code that calls a run may have a key that raises when it is compared.
+    """
+    config = {RaisingKey(): 1}
+
+    with observe_callbacks() as observer:
+        RunnableLambda(lambda x: x).invoke(1)
+
+    assert len(config) == 1
+    assert observer.names == ["chain_start", "chain_end"]
 
 
 def test_the_observer_is_a_recording_with_every_question():

@@ -9,14 +9,29 @@ from typing import Any
 
 from langchain_core.callbacks import dispatch_custom_event
 from langchain_core.documents import Document
+from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.tools import StructuredTool
 from pydantic import BaseModel
 
 Config = RunnableConfig
+
+
+class Answering(BaseChatModel):
+    """A model that answers as it is told, and checks nothing."""
+
+    answer: Any
+
+    @property
+    def _llm_type(self) -> str:
+        return "answering"
+
+    def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
+        return ChatResult.model_construct(generations=[ChatGeneration.model_construct(message=self.answer, text="1")])
 
 
 class AnyArguments(BaseModel):
@@ -84,6 +99,12 @@ def given_as_content(value: Any, config: Config) -> Any:
     return run(GenericFakeChatModel(messages=iter([AIMessage("1")])), [message], config)
 
 
+def given_as_tokens(value: Any, config: Config) -> Any:
+    usage = {"input_tokens": value, "output_tokens": value, "total_tokens": value}
+    answer = AIMessage.model_construct(content="1", type="ai", usage_metadata=usage, tool_calls=[], id="a")
+    return run(Answering(answer=answer), "q", config)
+
+
 def given_to_a_tool(value: Any, config: Config) -> Any:
     return run(StructuredTool.from_function(one, name="tool", description="x"), {"value": value}, config)
 
@@ -133,6 +154,7 @@ PLACES: dict[str, Callable[[Any, Config], Any]] = {
     "metadata": given_as_metadata,
     "run id": given_as_run_id,
     "content": given_as_content,
+    "tokens": given_as_tokens,
     "tool argument": given_to_a_tool,
     "tool output": given_by_a_tool,
     "document": given_as_document,
@@ -148,6 +170,6 @@ def outcome(place: Callable[[Any, Config], Any], value: Any, config: Config, *, 
     try:
         place(value, config)
     # Whatever the value makes LangChain raise is what a watched program has to raise too.
-    except Exception as error:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001
         return type(error).__name__
     return "ok"

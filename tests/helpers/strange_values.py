@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pydantic
+import pytest
 
 
 class StrangeError(Exception):
@@ -25,6 +26,15 @@ def raising(*names: str, base: type = object) -> Any:
         raise StrangeError("do not ask me")
 
     return type(f"Raising{''.join(names).replace('_', '')}", (base,), dict.fromkeys(names, refuse))()
+
+
+def exiting(*names: str) -> Any:
+    """An instance of a class whose methods *names* raise what ends a process."""
+
+    def leave(self: Any) -> Any:
+        raise SystemExit("enough")
+
+    return type("Exiting", (), dict.fromkeys(names, leave))()
 
 
 def lying(name: str, answer: Any, base: type = object) -> Any:
@@ -71,6 +81,46 @@ class NamelessMeta(type):
 
 class Nameless(metaclass=NamelessMeta):
     """An object whose class has no name."""
+
+
+class UnaskableMeta(type):
+    """A metaclass whose classes no abstract base class can ask for their kind."""
+
+    def __hash__(cls) -> int:
+        raise pytest.fail.Exception("no hash of the class")
+
+
+class OfUnaskable(metaclass=UnaskableMeta):
+    """An ordinary object of such a class."""
+
+
+class RaisingKey:
+    """A key that raises when it is compared, as it is with ``"callbacks"``."""
+
+    def __hash__(self) -> int:
+        return hash("callbacks")
+
+    def __eq__(self, other: object) -> bool:
+        raise StrangeError("no comparison")
+
+
+class ChangingKey:
+    """A key that nobody finds again: its hash is another one each time."""
+
+    asked = 0
+
+    def __hash__(self) -> int:
+        ChangingKey.asked += 1
+        return ChangingKey.asked
+
+
+class Untouchable:
+    """A stand-in that fails the test of whoever touches it, with an exception that is no `Exception`."""
+
+    def _refuse(self, *args: Any) -> Any:
+        raise pytest.fail.Exception("do not touch me")
+
+    __repr__ = __str__ = __eq__ = __hash__ = __bool__ = __len__ = __iter__ = __getattr__ = _refuse
 
 
 class RaisingMapping(Mapping[str, Any]):
@@ -188,6 +238,14 @@ def circular(kind: type) -> Any:
     return value
 
 
+def deep_group() -> BaseException:
+    """A thousand groups of exceptions, each inside the one before."""
+    error: Exception = ValueError("innermost")
+    for _ in range(1_000):
+        error = ExceptionGroup("group", [error])
+    return error
+
+
 def own_cause() -> BaseException:
     """An exception that is its own cause."""
     error = ValueError("again")
@@ -243,6 +301,14 @@ VALUES: dict[str, Callable[[], Any]] = {
     "deep list": lambda: nested(list),
     "deep dict": lambda: nested(dict),
     "own cause": own_cause,
+    "deep group": deep_group,
+    "untouchable": Untouchable,
+    "repr exits": lambda: exiting("__repr__", "__str__"),
+    "class that cannot be asked": lambda: OfUnaskable,
+    "of a class that cannot be asked": OfUnaskable,
+    "key raises": lambda: {RaisingKey(): 1},
+    "key changes": lambda: {ChangingKey(): 1},
+    "huge number": lambda: 10**6_000,
     "nan": lambda: float("nan"),
     "lone surrogate": lambda: "a\ud800b",
     "control characters": lambda: "a\x1b[31m\x00\x08\u202eb\u200b\r\nc",
