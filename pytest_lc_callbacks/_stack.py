@@ -20,6 +20,11 @@ _STDLIB = str(Path(os.__file__).parent) + os.sep
 _PACKAGES = ("site-packages", "dist-packages")
 # Packages built on LangChain stand between its frames and the user's: langsmith wraps the hooks of a middleware.
 _LANGCHAINS = {"langchain", "langchain_core", "langchain_classic", "langgraph", "langsmith", "deepagents"}
+# Instrumentors put wrappers of theirs around LangChain's methods: who calls one calls the method.
+_INSTRUMENTORS = {
+    *("agentops", "ddtrace", "langtrace_python_sdk", "mlflow", "newrelic", "openinference", "opentelemetry"),
+    *("sentry_sdk", "weave", "wrapt"),
+}
 _FALLBACKS = "langchain_core.runnables.fallbacks"
 _RUNNERS = {"_pytest", "pytest", "pluggy", "unittest"}
 
@@ -200,6 +205,8 @@ def _kind_of(file: str, module: str) -> _Kind:
         return _Kind.LANGCHAIN
     if root in _RUNNERS:
         return _Kind.RUNNER
+    if root in _INSTRUMENTORS and _is_installed(file):
+        return _Kind.OTHER
     if _is_installed(file) and _is_built_on_langchain(root):
         return _Kind.LANGCHAIN
     if file.startswith("<frozen") or (file.startswith(_STDLIB) and not _is_installed(file)):

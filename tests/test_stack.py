@@ -177,12 +177,14 @@ def installed(tmp_path, monkeypatch):
         ("agents_extra", ['langchain-core ; extra == "langchain"'], {}, True),
         ("agents_near", ["langchainish"], {}, True),
         ("agents_own", ["langchain"], {"direct_url": "{}"}, True),
+        ("newrelic", ["wrapt"], {}, False),
     ],
-    ids=["core", "graph", "without LangChain", "as an extra", "another name", "the user's own"],
+    ids=["core", "graph", "without LangChain", "as an extra", "another name", "the user's own", "an instrumentor"],
 )
 def test_packages_that_are_built_on_langchain(looker, installed, name, needs, files, is_users):
     """
-    A package that came from an index and needs LangChain stands between it and the user; the user's own does not.
+    A package that came from an index and needs LangChain stands between it and the user, and so does an instrumentor;
+    the user's own does not.
     """
     call = installed(name, needs, **files)
 

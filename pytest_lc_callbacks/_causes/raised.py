@@ -161,6 +161,14 @@ INVOCATION_PARAMS = Cause(
     "The keys of invocation_params are those of the integration: a model's name is model, model_name, model_id or "
     'absent. LangChain\'s own name for it is kwargs["metadata"]["ls_model_name"], which may be absent too: use .get().',
 )
+ADDED_TO_EVERY_MANAGER = Cause(
+    "added-to-every-manager",
+    "langgraph sends interrupt and resume through a callback manager of its own, and puts none but a "
+    "GraphCallbackHandler there. An instrumentor that adds its handler to every manager adds it to that one too: "
+    "derive such a handler from langgraph.callbacks.GraphCallbackHandler, or give it on_interrupt(self, event) and "
+    "on_resume(self, event).",
+    source="measured, langgraph 1.1 to 1.2; Arize-ai/openinference#3307",
+)
 BASE_INIT = Cause(
     "base-init",
     "A class with an __init__ of its own has to call that of its base: super().__init__().",

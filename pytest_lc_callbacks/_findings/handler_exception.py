@@ -10,10 +10,12 @@ from types import FrameType, TracebackType
 from typing import Any, NamedTuple
 
 from pytest_lc_callbacks._stack import is_library, is_standard_library
-from pytest_lc_callbacks._values import traceback_of
+from pytest_lc_callbacks._values import ask, traceback_of
 
 # Frames of these packages, and of ours, stand between LangChain's call of a handler and the user's code.
 _LIBRARIES = ("langchain_core", "langsmith", "asyncio", "concurrent", "threading", "contextvars", "functools")
+# What langgraph sends a graph's handlers: one object, which has the id of the run.
+GRAPH_EVENTS = ("on_interrupt", "on_resume")
 _OURS = __name__.partition(".")[0]
 
 
@@ -69,7 +71,7 @@ class HandlerError:
     @property
     def run_id(self) -> Any:
         """The run it happened in, where LangChain leaves that in reach."""
-        return self.kwargs.get("run_id")
+        return ask(self.first, "run_id") if self.event in GRAPH_EVENTS else self.kwargs.get("run_id")
 
     @property
     def first(self) -> Any:

@@ -14,7 +14,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 
 from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._causes import Cause
-from pytest_lc_callbacks._findings.handler_exception import HandlerError, users_lines
+from pytest_lc_callbacks._findings.handler_exception import GRAPH_EVENTS, HandlerError, users_lines
 from pytest_lc_callbacks._findings.payload_hints import PAYLOAD_HINTS
 from pytest_lc_callbacks._stack import is_users
 from pytest_lc_callbacks._values import (
@@ -235,6 +235,14 @@ def _explain_input_str(failed: HandlerError) -> str | None:
     return _causes.INPUT_STR.hint() if is_read else None
 
 
+def _explain_interrupt(failed: HandlerError) -> str | None:
+    """langgraph itself would not have sent this to a handler that has no such method."""
+    lacks_it = is_a(failed.error, AttributeError) and equal(ask(failed.error, "name"), failed.event)
+    if failed.event not in GRAPH_EVENTS or not lacks_it or ask(failed.error, "obj") is not failed.handler:
+        return None
+    return _causes.ADDED_TO_EVERY_MANAGER.hint(f"{failed.name} is no GraphCallbackHandler.")
+
+
 def _explain_history(failed: HandlerError) -> str | None:
     frames = [frame for frame, _ in walk_tb(traceback_of(failed.error))]
     saves = [frame for frame in frames if frame.f_code.co_name in ("_exit_history", "_aexit_history")]
@@ -269,5 +277,6 @@ _HINTS: tuple[Callable[[HandlerError], str | None], ...] = (
     _explain_raise_error,
     _explain_input_str,
     _explain_history,
+    _explain_interrupt,
     *PAYLOAD_HINTS,
 )

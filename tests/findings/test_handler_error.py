@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
@@ -279,3 +280,39 @@ def test_a_handler_that_means_to_raise_is_no_finding(swallowed):
         FakeChatModel().invoke("hi", {"callbacks": [Guard()]})
 
     assert swallowed.errors == []
+
+
+class Injected(BaseCallbackHandler):
+    """What an instrumentor may add to every manager."""
+
+
+INJECTED = Injected()
+
+
+@pytest.mark.parametrize(
+    ("event", "missing", "of", "is_told"),
+    [
+        ("on_interrupt", "on_interrupt", INJECTED, True),
+        ("on_resume", "on_resume", INJECTED, True),
+        ("on_interrupt", "spans", INJECTED, False),
+        ("on_interrupt", "on_interrupt", Injected(), False),
+        ("on_event", "on_event", INJECTED, False),
+    ],
+    ids=["interrupt", "resume", "another attribute", "another object", "another event"],
+)
+def test_a_handler_that_langgraph_did_not_choose(event, missing, of, is_told):
+    """
+    A handler without the method that langgraph calls was put into langgraph's manager by somebody else.
+    """
+    error = AttributeError(missing, name=missing, obj=of)
+    sent = SimpleNamespace(run_id=7)
+    failed = HandlerError(error=error, handler=INJECTED, name="Injected", event=event, args=(sent,))
+
+    [finding] = handler_errors([failed], {id_key(7): "LangGraph"}, lambda run_id: f"test_it.py:{run_id}")
+
+    assert ("[added-to-every-manager]" in str(finding)) is is_told
+    is_graphs = event != "on_event"
+    assert ("in the run of LangGraph" in str(finding), "called at test_it.py:7" in str(finding)) == (
+        is_graphs,
+        is_graphs,
+    )
