@@ -215,6 +215,12 @@ NO_CALLBACKS = Cause(
     "retriever does: store.as_retriever().invoke(...).",
     source="measured, langchain-core 1.0 to 1.8",
 )
+STREAM_WRITER = Cause(
+    "stream-writer",
+    'What a graph\'s stream writer writes goes to its stream, stream_mode="custom", and to no handler. Handlers are '
+    "sent what dispatch_custom_event(...) dispatches.",
+    source="measured, langgraph 1.0 to 1.2",
+)
 FALLBACKS = Cause(
     "fallbacks-orphans",
     "What with_fallbacks calls begins without a parent run.",

@@ -130,6 +130,11 @@ METADATA_AT_START = Cause(
     "metadata-at-start",
     "LangChain sends metadata and name with the start of a run alone. Keep them under the run_id.",
 )
+HANDLER_NOT_AWAITED = Cause(
+    "handler-not-awaited",
+    "A coroutine runs nothing until somebody awaits it. In a sync run LangChain awaits what a plain method returns, in "
+    "an async run it does not. Write async def on_...(self, ...), and await inside.",
+)
 NO_JSON = Cause(
     "no-json",
     "What LangChain hands to a handler is no JSON: it holds messages, documents, run ids and any object of the "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import dis
+import inspect
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
@@ -23,6 +25,7 @@ from pytest_lc_callbacks._recording import (
     said_of_name,
 )
 from pytest_lc_callbacks._scopes import ObservedRuns
+from pytest_lc_callbacks._source import nodes_around
 from pytest_lc_callbacks._values import ask, bases, class_name, is_a, is_true, module_name
 from pytest_lc_callbacks._words import listing
 
@@ -51,7 +54,9 @@ def handler_facts(handler: Any, sent: Collection[Sent], observed: ObservedRuns) 
     yield from _asked_twice(handler, methods, sent)
     yield from _without_model_name(handler, runs)
     yield from _lost_context(handler, methods, sent)
+    yield from _not_awaited(handler, methods, sent)
     yield from filter(None, [explain_resumed_runs(runs)])
+    yield from _late(runs, observed)
     yield from _mixed(handler, methods, runs)
     yield from _twice(handler, Counter(sent), runs)
 
@@ -147,6 +152,39 @@ def _variables(function: FunctionType, verb: str) -> Iterator[str]:
             if step.argval == verb:
                 yield named
             named = None
+
+
+def _not_awaited(handler: Any, methods: Mapping[str, FunctionType], sent: Collection[Sent]) -> Iterator[Proof]:
+    """A method of the handler calls a coroutine function of the handler, and nobody awaits that."""
+    coroutines = {name for name, method in methods.items() if inspect.iscoroutinefunction(method)}
+    # In a sync run LangChain awaits what a plain method returns.
+    dropping = (ast.Expr, ast.Return) if any(start.is_async for start in sent) else (ast.Expr,)
+    for name, method in methods.items() if coroutines and sent else ():
+        if not name.startswith("on_"):
+            continue
+        kinds = (ast.Expr,) if name in coroutines else dropping
+        values = [node.value for node in _nodes_of(method) if isinstance(node, kinds)]
+        called = [call.func for call in values if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)]
+        lost = next((each for each in called if each.attr in coroutines and isinstance(each.value, ast.Name)), None)
+        if lost is not None:
+            facts = f"{_name(handler)}.{name} calls {ast.unparse(lost)}(...), a coroutine function, without await."
+            yield Proof(_causes.HANDLER_NOT_AWAITED, facts)
+            return
+
+
+def _nodes_of(method: FunctionType) -> Iterator[ast.AST]:
+    """Every node of the source of a *method*, where it is known."""
+    code = method.__code__
+    around = nodes_around(code.co_filename, code.co_firstlineno, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in around[-1:]:
+        yield from ast.walk(node) if ask(node, "name") == code.co_name else ()
+
+
+def _late(runs: Iterable[Run], observed: ObservedRuns) -> Iterator[Proof]:
+    """The handler heard a run that began after its parent had ended."""
+    remark = next(filter(None, map(observed.late_remark, runs)), None)
+    if remark is not None:
+        yield Proof(_causes.PARENT_ENDED, f"{remark}.")
 
 
 def _without_model_name(handler: Any, runs: Iterable[Run]) -> Iterator[Proof]:

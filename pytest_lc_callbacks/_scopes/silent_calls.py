@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any
 
-from pytest_lc_callbacks._causes import CACHED_ANSWER, NO_CALLBACKS, Proof
+from pytest_lc_callbacks._causes import CACHED_ANSWER, NO_CALLBACKS, STREAM_WRITER, Proof
 from pytest_lc_callbacks._recording import Run
 from pytest_lc_callbacks._scopes.source import find_call, find_call_in
 from pytest_lc_callbacks._values import ask, bases, class_name, is_true
@@ -53,6 +53,15 @@ def prove_silent_search(frames: Iterable[tuple[FrameType, int]], runs: Iterable[
     for frame, number in frames:
         yield from _of_search(find_call(frame.f_code.co_filename, number, _SILENT))
         yield from _of_search(find_call_in(frame.f_code.co_filename, labels, _SILENT))
+
+
+def prove_stream_writer(frames: Iterable[tuple[FrameType, int]], runs: Iterable[Run]) -> Iterator[Proof]:
+    """One of the *runs* is of a function in the files of these *frames* that asks for the stream writer of a graph."""
+    labels = {run.label for run in runs}
+    for frame, _ in frames:
+        found = find_call_in(frame.f_code.co_filename, labels, ("get_stream_writer",))
+        if found is not None:
+            yield Proof(STREAM_WRITER, f"{found} is the stream writer of a graph.")
 
 
 def prove_cached(frames: Iterable[tuple[FrameType, int]]) -> Iterator[Proof]:

@@ -66,7 +66,7 @@ def find_call(file: str | None, line: int, methods: Collection[str], of: str | N
     for node in _nodes_around(file, line):
         if (
             isinstance(node, ast.Call)
-            and _method(node) in methods
+            and _name(node.func).rpartition(".")[2] in methods
             and of in (None, _name(node.func).rpartition(".")[0])
         ):
             return f"{_name(node.func)}(...) at {render_place(str(file), node.lineno)}"

@@ -17,8 +17,8 @@ from report_programs import REPORTS, Report, told
 # LangChain deprecates message histories since 1.6.4, and still has them.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning"),
-    # One report is of a coroutine that nobody awaits.
-    pytest.mark.filterwarnings("ignore:.*on_llm_new_token.* was never awaited:RuntimeWarning"),
+    # Some reports are of coroutines that nobody awaits.
+    pytest.mark.filterwarnings("ignore:.*(on_llm_new_token|save).* was never awaited:RuntimeWarning"),
 ]
 
 

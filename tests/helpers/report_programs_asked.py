@@ -198,3 +198,86 @@ report(
     says=(),
     never=("hint:",),
 )
+
+
+class Saving(BaseCallbackHandler):
+    """Saves answers, in a coroutine."""
+
+    def __init__(self) -> None:
+        self.saved = 0
+
+    async def save(self) -> None:
+        self.saved += 1
+
+    def on_llm_end(self, response: Any, **kwargs: Any) -> Any:
+        return self.save()
+
+
+class Awaiting(Saving):
+    """Awaits it."""
+
+    async def on_llm_end(self, response: Any, **kwargs: Any) -> Any:
+        await self.save()
+
+
+def _saves(saving: Any, *, is_async: bool = True, saved: int = 1) -> Any:
+    def program(h: Any) -> None:
+        handler, config = saving(), {"callbacks": [h]}
+        config["callbacks"].append(handler)
+        if is_async:
+            asyncio.run(_ask(config))
+        else:
+            model().invoke("q", config)
+        assert handler.saved == saved
+
+    return program
+
+
+async def _ask(config: Any) -> None:
+    await model().ainvoke("q", config)
+
+
+report(
+    name="asked: a coroutine that a plain method returns",
+    buggy=_saves(Saving),
+    good=_saves(Awaiting),
+    says=("Saving.on_llm_end calls self.save(...), a coroutine function, without await", "[handler-not-awaited]"),
+)
+report(
+    name="asked: a coroutine that LangChain awaits",
+    buggy=_saves(Saving, is_async=False, saved=2),
+    good=_saves(Saving, is_async=False),
+    says=(),
+    never=("[handler-not-awaited]",),
+)
+
+
+def _outlived(h: Any) -> None:
+    counter = Counting()
+
+    async def run() -> None:
+        tasks: list[Any] = []
+        go = asyncio.Event()
+
+        async def later(q: str) -> None:
+            await go.wait()
+            await model().ainvoke(q)
+
+        async def node(q: str) -> int:
+            tasks.append(asyncio.create_task(later(q)))
+            return 1
+
+        await RunnableLambda(len, afunc=node, name="node").ainvoke("q", {"callbacks": [h, counter]})
+        go.set()
+        await tasks[0]
+
+    asyncio.run(run())
+    assert counter.answers == 0
+
+
+report(
+    name="asked: a task outlives its node",
+    buggy=_outlived,
+    good=_counts(lambda h, c: CHAIN.invoke({"q": "q"}, {"callbacks": [h, c]})),
+    says=("node had ended before FakeListChatModel began", "[parent-ended]"),
+)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.caches import InMemoryCache
+from langchain_core.callbacks import dispatch_custom_event
 from langchain_core.language_models import FakeListLLM
 from langchain_core.runnables import RunnableLambda
 from langchain_core.vectorstores import VectorStore
+from langgraph.config import get_stream_writer
+from langgraph.graph import START, StateGraph
 from report_programs import at, report
 
 if TYPE_CHECKING:
@@ -50,6 +53,46 @@ report(
     check=lambda heard: heard.assert_events([..., "retriever_start", "retriever_end", ...]),
     says=("without callbacks",),
     never=("[no-callbacks]",),
+)
+
+
+def write(state: Any) -> Any:
+    """Write to the stream of the graph."""
+    get_stream_writer()({"done": 1})
+    return {"x": "done"}
+
+
+def dispatch(state: Any) -> Any:
+    """Dispatch an event."""
+    dispatch_custom_event("progress", {"done": 1})
+    return {"x": "done"}
+
+
+def _of_one_node(node: Any) -> Any:
+    def program(h: Any) -> None:
+        builder = StateGraph(dict)
+        builder.add_node(node)
+        builder.add_edge(START, node.__name__)
+        list(builder.compile().stream({"x": ""}, at(h), stream_mode="custom"))
+
+    return program
+
+
+report(
+    name="a stream writer",
+    buggy=_of_one_node(write),
+    good=_of_one_node(dispatch),
+    check=lambda heard: heard.one("custom_event"),
+    says=("get_stream_writer(...) at", "is the stream writer of a graph", "[stream-writer]"),
+)
+report(
+    name="a custom event of another name",
+    buggy=_of_one_node(dispatch),
+    good=_of_one_node(dispatch),
+    check=lambda heard: heard.one("custom_event", custom="other"),
+    reads_good=lambda heard: heard.one("custom_event", custom="progress"),
+    says=("there are",),
+    never=("[stream-writer]",),
 )
 
 
