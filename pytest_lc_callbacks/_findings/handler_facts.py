@@ -19,7 +19,7 @@ from pytest_lc_callbacks._recording import (
     Run,
     declined_by,
     explain_control_flow,
-    explain_resumed_runs,
+    explain_resumed,
     explain_same_failure,
     is_control_flow,
     said_of_name,
@@ -33,7 +33,9 @@ _STARTS = {"llm": ("llm_start", "chat_model_start"), "chain": ("chain_start",), 
 _STARTS["retriever"] = ("retriever_start",)
 
 
-def handler_facts(handler: Any, sent: Collection[Sent], observed: ObservedRuns) -> Iterator[Proof]:
+def handler_facts(
+    handler: Any, sent: Collection[Sent], observed: ObservedRuns, about: Collection[str]
+) -> Iterator[Proof]:
     """
     What is proven about a *handler* that did not do what a test expects of it.
 
@@ -43,20 +45,23 @@ def handler_facts(handler: Any, sent: Collection[Sent], observed: ObservedRuns) 
         sent: The starts of runs that LangChain sent it.
 
         observed: The runs of the test.
+
+        about: The names of the methods that the test asks for.
     """
     keys = {start.run_id for start in sent}
     runs = [run for run in observed.own_runs if run._id_key in keys]
     methods = methods_of(type(handler))
-    yield from _never_called(handler, methods)
-    yield from _without_error_method(handler, methods, runs)
-    yield from _declined(handler, methods, runs)
-    yield from _counted_errors(methods, runs, observed)
-    yield from _asked_twice(handler, methods, sent)
+    yield from _never_called(handler, {name: each for name, each in methods.items() if name in about}, methods)
+    yield from _without_error_method(handler, methods, runs, about)
+    yield from _declined(handler, about, runs)
+    yield from _counted_errors(about, runs, observed)
+    yield from _asked_twice(handler, methods, sent, about)
     yield from _without_model_name(handler, runs)
     yield from _lost_context(handler, methods, sent)
     yield from _not_awaited(handler, methods, sent)
-    yield from filter(None, [explain_resumed_runs(runs)])
-    yield from _late(runs, observed)
+    events = {name.removeprefix("on_") for name in about}
+    yield from filter(None, [explain_resumed(runs, events)])
+    yield from _late([run for run in runs if not events.isdisjoint(run.names)], observed)
     yield from _mixed(handler, methods, runs)
     yield from _twice(handler, Counter(sent), runs)
 
@@ -67,9 +72,17 @@ def methods_of(kind: type) -> dict[str, FunctionType]:
     return {name: value for base in own for name, value in list(vars(base).items()) if type(value) is FunctionType}
 
 
-def _never_called(handler: Any, methods: dict[str, FunctionType]) -> Iterator[Proof]:
+def asked_methods(methods: Mapping[str, FunctionType], words: Collection[str]) -> set[str]:
+    """The names of those *methods* for events that use an attribute which is one of the *words*, if through others."""
+    used = {name: {*_loaded(method), *_set(method)} for name, method in methods.items()}
+    for _ in used:
+        used = {name: names.union(*(used.get(each, ()) for each in names)) for name, names in used.items()}
+    return {name for name, names in used.items() if name.startswith("on_") and not names.isdisjoint(words)}
+
+
+def _never_called(handler: Any, asked: dict[str, FunctionType], methods: dict[str, FunctionType]) -> Iterator[Proof]:
     """A method whose name is none of LangChain's, where LangChain has another name for what it is about."""
-    for method in filter(lambda name: name.startswith("on_"), methods):
+    for method in filter(lambda name: name.startswith("on_"), asked):
         said = said_of_name(method.removeprefix("on_")) if method.removeprefix("on_") not in EVENT_NAMES else None
         # The handler may have both, or call the method itself.
         if said is None or f"on_{said[1]}" in methods or any(_reads(each, method) for each in methods.values()):
@@ -77,14 +90,17 @@ def _never_called(handler: Any, methods: dict[str, FunctionType]) -> Iterator[Pr
         yield Proof(_causes.UNKNOWN_METHOD, f"LangChain never calls {_name(handler)}.{method}: {said[0]}.")
 
 
-def _without_error_method(handler: Any, methods: Collection[str], runs: Iterable[Run]) -> Iterator[Proof]:
+def _without_error_method(
+    handler: Any, methods: Collection[str], runs: Iterable[Run], about: Collection[str]
+) -> Iterator[Proof]:
     """A run failed, and the handler has a method for its start and its end alone."""
     for run in runs:
         event = run.names[-1]
         kind = event.removesuffix("_error")
         if not event.endswith("_error") or is_control_flow(run.error) or f"on_{event}" in methods:
             continue
-        if f"on_{kind}_end" in methods and any(f"on_{start}" in methods for start in _STARTS.get(kind, ())):
+        starts = [f"on_{start}" for start in _STARTS.get(kind, ()) if f"on_{start}" in methods]
+        if f"on_{kind}_end" in methods and starts and not {f"on_{kind}_end", *starts}.isdisjoint(about):
             facts = f"{run.label} ended with {event}, and {_name(handler)} has no on_{event}."
             yield Proof(_causes.NO_ERROR_METHOD, facts)
             return
@@ -121,11 +137,17 @@ def _counted_errors(methods: Collection[str], runs: Sequence[Run], observed: Obs
             return
 
 
-def _asked_twice(handler: Any, methods: Collection[str], sent: Collection[Sent]) -> Iterator[Proof]:
+def _asked_twice(
+    handler: Any, methods: Collection[str], sent: Collection[Sent], about: Collection[str]
+) -> Iterator[Proof]:
     """The handler's own on_chat_model_start asked for on_llm_start as well."""
     chats = {start.run_id for start in sent if start.event == "on_chat_model_start"}
     texts = {start.run_id for start in sent if start.event == "on_llm_start"}
-    if "on_chat_model_start" in methods and chats & texts:
+    if (
+        "on_chat_model_start" in methods
+        and chats & texts
+        and not {"on_chat_model_start", "on_llm_start"}.isdisjoint(about)
+    ):
         facts = (
             f"{_name(handler)}.on_chat_model_start calls that of BaseCallbackHandler, and on_llm_start was called too."
         )

@@ -1,6 +1,6 @@
 """What a handler received, and the questions a test asks about it."""
 
-from pytest_lc_callbacks._recording.again import explain_resumed_runs
+from pytest_lc_callbacks._recording.again import explain_resumed
 from pytest_lc_callbacks._recording.events import Event, Run
 from pytest_lc_callbacks._recording.names import EVENT_NAMES, EventName, is_end, is_start, said_of_name
 from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, ObserverReport, Surplus
@@ -28,7 +28,7 @@ __all__ = [
     "declined_by",
     "event",
     "explain_control_flow",
-    "explain_resumed_runs",
+    "explain_resumed",
     "explain_same_failure",
     "find_remarks",
     "id_key",

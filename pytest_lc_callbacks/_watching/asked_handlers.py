@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Set
 from types import CodeType, FunctionType
 from typing import Any
 
-from pytest_lc_callbacks._findings.handler_facts import handler_facts, methods_of, unheard_facts
+from pytest_lc_callbacks._findings.handler_facts import asked_methods, handler_facts, methods_of, unheard_facts
 from pytest_lc_callbacks._findings.handler_lists import Sent
 from pytest_lc_callbacks._handlers.handler_recording import declines
 from pytest_lc_callbacks._recording import Recording, Run, find_remarks
@@ -57,13 +57,17 @@ def about_handler(handler: Any, sent: Collection[Sent], observed: ObservedRuns, 
     """
     keys = {start.run_id for start in sent}
     recording = SentRecording(handler, [run for run in observed.own_runs if run._id_key in keys])
-    known = report(ScopeComparison(recording, observed), None)
+    methods = methods_of(type(handler))
+    # Where no method has what the line names, it may be about each.
+    asked = asked_methods(methods, line)
+    wanted = [name.removeprefix("on_") for name in asked] or None
+    known = report(ScopeComparison(recording, observed), wanted)
     names = set(recording.names)
-    if "chat_model_start" in names and "on_chat_model_start" not in methods_of(type(handler)):
+    if "chat_model_start" in names and "on_chat_model_start" not in methods:
         # BaseCallbackHandler's own method raises, and LangChain calls on_llm_start instead.
         names.add("llm_start")
     words = _words_of(handler, line, names)
-    yield from (hint(proof.remark) for proof in handler_facts(handler, sent, observed))
+    yield from (hint(proof.remark) for proof in handler_facts(handler, sent, observed, asked or list(methods)))
     yield from (hint(proof.remark) for proof in find_remarks(words, recording, known))
     proven = [said for said in known.hints if _UNPROVEN not in " ".join(said.split())] if known.missed else []
     yield from proven or (hint(proof.remark) for proof in unheard_facts(handler, recording.runs, observed))

@@ -268,3 +268,36 @@ report(
     says=(),
     never=("[no-chat-model-start]",),
 )
+
+
+class Both(Failures):
+    """Counts answers too, through a method of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = 0
+
+    def on_llm_end(self, response: Any, **kwargs: Any) -> None:
+        self.note()
+
+    def note(self) -> None:
+        """Note one more answer."""
+        self.answers += 1
+
+
+def _answers(*, wanted: int) -> Any:
+    def program(h: Any) -> None:
+        both = Both()
+        (_tried_again() | model(callbacks=[both])).invoke("q", {"callbacks": [h]})
+        assert both.answers == wanted
+
+    return program
+
+
+report(
+    name="another number of answers, of a handler that heard all of them",
+    buggy=_answers(wanted=2),
+    good=_answers(wanted=1),
+    says=(),
+    never=("[one-component]", "[recovered-error]", "hint:"),
+)
