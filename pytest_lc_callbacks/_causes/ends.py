@@ -7,8 +7,8 @@ from pytest_lc_callbacks._causes.cause import Cause
 EXTRA_END = Cause(
     "extra-end",
     "LangChain's own components report the ends of their runs: _generate, _call and _run must not call "
-    "run_manager.on_..._end() or on_..._error(). Code that drives a callback manager by hand has to report each start and "
-    "each end once.",
+    "run_manager.on_..._end() or on_..._error(). Code that drives a callback manager by hand has to report each start "
+    "and each end once.",
 )
 ABANDONED = Cause(
     "abandoned-run",
