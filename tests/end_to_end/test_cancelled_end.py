@@ -22,7 +22,10 @@ class Tracer(BaseTracer):
 
     def on_chain_end(self, outputs, *, run_id, **kwargs):
         if self.run_map[str(run_id)].name == "node":
-            cancelled = threading.Event()
+            # Whoever is sent the end beside this tracer has a place in the executor before this.
+            begun, cancelled = threading.Event(), threading.Event()
+            self.loop.call_soon_threadsafe(self.loop.run_in_executor, None, begun.set)
+            begun.wait()
             self.loop.call_soon_threadsafe(lambda: (self.task.cancel(), cancelled.set()))
             cancelled.wait()
         return super().on_chain_end(outputs, run_id=run_id, **kwargs)
