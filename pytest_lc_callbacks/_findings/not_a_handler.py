@@ -91,6 +91,8 @@ def _hint(stranger: Stranger) -> str:
     handler = stranger.handler
     if stranger.missing is None:
         return _causes.CLASS_AS_HANDLER.hint(f"Pass {class_name(handler)}().")
+    if class_name(type(handler)).endswith("CallbackManager"):
+        return _causes.MANAGER_IN_CONFIG.hint("A callback manager stands in the list.")
     if handler is None:
         return _words.hint("Leave None out of the list. LangChain asks each entry for attributes such as raise_error.")
     if is_a(handler, Recording):

@@ -62,7 +62,7 @@ def find_remarks(words: Collection[str], recording: Questions, report: ObserverR
     if any(word in recorded and word.endswith("_error") for word in words):
         proofs.append(explain_control_flow(runs))
     proofs.append(explain_resumed(runs, [word for word in words if word in recorded]))
-    if any(word in recorded and word.endswith("_error") for word in words):
+    if "error" in words or any(word in recorded and word.endswith("_error") for word in words):
         proofs.append(explain_same_failure(runs))
     yield from filter(None, proofs)
 

@@ -9,7 +9,12 @@ from pytest_lc_callbacks import _causes
 from pytest_lc_callbacks._recording import Run
 from pytest_lc_callbacks._scopes.evidence import Evidence, has_option
 from pytest_lc_callbacks._scopes.given import EMPTY, NONE, Given
-from pytest_lc_callbacks._scopes.source import find_ignored_constructor, find_unknown_argument, find_unused_with_config
+from pytest_lc_callbacks._scopes.source import (
+    find_dropped_config,
+    find_ignored_constructor,
+    find_unknown_argument,
+    find_unused_with_config,
+)
 from pytest_lc_callbacks._values import entries, is_a, items
 from pytest_lc_callbacks._words import did_you_mean, listing
 
@@ -89,7 +94,22 @@ def prove_unused_with_config(evidence: Evidence) -> Iterator[str]:
             yield _causes.UNUSED_WITH_CONFIG.hint(facts)
 
 
-def prove_ignored_constructor(evidence: Evidence) -> Iterator[str]:
+def prove_by_source(evidence: Evidence) -> Iterator[str]:
+    """The function that made the call has callbacks that reach nothing."""
+    yield from _prove_dropped_config(evidence)
+    yield from _prove_ignored_constructor(evidence)
+    yield from _prove_unknown_argument(evidence)
+
+
+def _prove_dropped_config(evidence: Evidence) -> Iterator[str]:
+    """The function that made the call binds tools to what with_config(callbacks=...) gave."""
+    for run, given in _silent_calls(evidence):
+        found = find_dropped_config(given.file, given.line)
+        if found is not None:
+            yield _causes.CONFIG_DROPPED.hint(f"{_called(run, given)}, and tools are bound behind {found}.")
+
+
+def _prove_ignored_constructor(evidence: Evidence) -> Iterator[str]:
     """The function that made the call gives callbacks to the constructor of a component that takes none."""
     classes = {run.label for run in evidence.missed if run.run_type in _IGNORING}
     # Of the target, prove_ignoring_target says it.
@@ -99,7 +119,7 @@ def prove_ignored_constructor(evidence: Evidence) -> Iterator[str]:
             yield _causes.NO_CONSTRUCTOR_CALLBACKS.hint(f"callbacks are given to {found}.")
 
 
-def prove_unknown_argument(evidence: Evidence) -> Iterator[str]:
+def _prove_unknown_argument(evidence: Evidence) -> Iterator[str]:
     """The function that made the call gives the component an argument that LangChain does not know."""
     for run, given in _silent_calls(evidence):
         found = find_unknown_argument(given.file, given.line, {each.label for each in (run, *run.subtree())})

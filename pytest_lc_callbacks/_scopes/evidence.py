@@ -11,7 +11,7 @@ from pytest_lc_callbacks._scopes.given import Given
 from pytest_lc_callbacks._scopes.observed_runs import Origin
 from pytest_lc_callbacks._scopes.target import Target
 from pytest_lc_callbacks._stack import CallSite
-from pytest_lc_callbacks._values import ask, class_name, entry, is_empty
+from pytest_lc_callbacks._values import ask, bases, class_name, entry, is_empty
 
 # The names of runs of LangChain's own chains, whose constructors take no callbacks.
 _NO_CONSTRUCTOR_CALLBACKS = ("Runnable", "LangGraph", "Pregel")
@@ -143,6 +143,17 @@ class Evidence:
         if beside is not None and self.origin(beside).call.by_hand:
             still_open.append(beside)
         return still_open[-1] if still_open else None
+
+    def find_equal_handler(self, runs: Iterable[Run]) -> str | None:
+        """The facts where another instance of the handler's class, which has an ``__eq__``, is with it in a call."""
+        compares = any("__eq__" in vars(base) for base in bases(self._recording._handler_class) if base is not object)
+        for run in map(self._outermost, runs) if compares else ():
+            given = self.given(run)
+            others = [known for known, name in given.handlers if name == self.handler_name] if given is not None else []
+            if any(known not in self.handler_ids for known in others):
+                name = self.handler_name
+                return f"{name} defines __eq__, and another {name} is among the handlers of {run.label}."
+        return None
 
     def is_heard_elsewhere(self, runs: Iterable[Run]) -> bool:
         """Whether the handler heard another run of the same name, called by the same line, as one of *runs*."""

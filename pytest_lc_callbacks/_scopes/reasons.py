@@ -10,13 +10,12 @@ from pytest_lc_callbacks._recording import Run
 from pytest_lc_callbacks._scopes.call_proofs import (
     is_heard_by_another,
     prove_another_instance,
+    prove_by_source,
     prove_callbacks_as_option,
     prove_class_given,
     prove_config_in_reach,
     prove_detached,
-    prove_ignored_constructor,
     prove_misplaced,
-    prove_unknown_argument,
     prove_unknown_key,
     prove_unread_context,
     prove_unused_with_config,
@@ -235,6 +234,9 @@ def prove_not_inherited(evidence: Evidence) -> Iterator[str]:
     parents = [run for run in parents if not evidence.is_missed(evidence.around(run))]
     if not parents:
         return
+    if (equal := evidence.find_equal_handler(parents)) is not None:
+        yield _causes.EQUAL_HANDLERS.hint(equal)
+        return
     constructible = [run.label for run in parents if takes_constructor_callbacks(run)]
     given = f"to the constructor of {constructible[0]}, or " if constructible else ""
     yield _causes.NOT_INHERITED.hint(
@@ -302,8 +304,7 @@ _PROOFS = (
     prove_inner_call,
     prove_one_component,
     prove_not_inherited,
-    prove_ignored_constructor,
-    prove_unknown_argument,
+    prove_by_source,
     prove_ignoring_target,
     prove_not_in_constructor,
     prove_unused_with_config,

@@ -26,6 +26,21 @@ def find_unused_with_config(file: str | None, line: int) -> str | None:
     return None
 
 
+def find_dropped_config(file: str | None, line: int) -> str | None:
+    """
+    A ``x.with_config(callbacks=...).bind_tools(...)``, or the same with structured output, in the function around.
+
+    Returns:
+        ``model.with_config(...) at test_chain.py:12``; None where there is none, or the source is not known.
+    """
+    for node in _nodes_around(file, line):
+        if isinstance(node, ast.Call) and _method(node) in ("bind_tools", "with_structured_output"):
+            inner = node.func.value if isinstance(node.func, ast.Attribute) else None
+            if isinstance(inner, ast.Call) and _method(inner) == "with_config" and _has_callbacks(inner):
+                return f"{_name(inner.func)}(...) at {render_place(str(file), inner.lineno)}"
+    return None
+
+
 def find_ignored_constructor(file: str | None, line: int, classes: set[str]) -> str | None:
     """
     A call with ``callbacks=`` of one of the *classes*, or of a method of theirs, in the function around the line.

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableLambda
-from report_programs import model, report
+from report_programs import hears_all, model, report
 from report_programs_payloads import ASK, CALL, NEW, Repeating, add, adder
 from report_programs_plain import Counting
 from report_programs_scopes import CHAIN, outer
+
+from pytest_lc_callbacks import FakeChatModel
 
 SPAN: ContextVar[Any] = ContextVar("span", default=None)
 
@@ -280,4 +283,67 @@ report(
     buggy=_outlived,
     good=_counts(lambda h, c: CHAIN.invoke({"q": "q"}, {"callbacks": [h, c]})),
     says=("node had ended before FakeListChatModel began", "[parent-ended]"),
+)
+
+
+@dataclass
+class Equal(BaseCallbackHandler):
+    """Two of them are equal."""
+
+    seen: list[int] = field(default_factory=list)
+
+    def on_llm_end(self, response: Any, **kwargs: Any) -> None:
+        self.seen.append(1)
+
+
+@dataclass(eq=False)
+class Unequal(Equal):
+    """Two of them are two."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__  # type: ignore[assignment]  # the dataclass has none
+
+
+def _both_see(kind: Any) -> Any:
+    def program(h: Any) -> None:
+        one, two = kind(), kind()
+        CHAIN.invoke({"q": "q"}, {"callbacks": [h, one, two]})
+        assert len(one.seen) + len(two.seen) == 2
+
+    return program
+
+
+report(
+    name="asked: two handlers that are equal",
+    buggy=_both_see(Equal),
+    good=lambda h: CHAIN.invoke({"q": "q"}, {"callbacks": [h, Unequal()]}),
+    says=("Equal defines __eq__, and another Equal is among the handlers of RunnableSequence", "[equal-handlers]"),
+    never=("[not-inherited]", "one of the handlers of a CallbackManager"),
+)
+report(
+    name="a callback manager in the list",
+    buggy=lambda h: outer(lambda q, config: model().invoke(q, {"callbacks": [config["callbacks"]]})).invoke(
+        "q", {"callbacks": [h]}
+    ),
+    good=lambda h: outer(lambda q, config: model().invoke(q, config)).invoke("q", {"callbacks": [h]}),
+    says=("A callback manager stands in the list", "[manager-in-config]"),
+    never=("Derive the handler",),
+)
+
+
+def _binds_behind(h: Any) -> Any:
+    return FakeChatModel(responses=["x"]).with_config(callbacks=[h]).bind_tools([add]).invoke("q")
+
+
+def _binds_before(h: Any) -> Any:
+    return FakeChatModel(responses=["x"]).bind_tools([add]).with_config(callbacks=[h]).invoke("q")
+
+
+report(
+    name="bind_tools behind with_config",
+    buggy=_binds_behind,
+    good=_binds_before,
+    check=hears_all,
+    says=("tools are bound behind", "[config-dropped]"),
+    never=("Possible causes",),
 )
