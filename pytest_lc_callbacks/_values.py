@@ -144,6 +144,24 @@ def entry(value: Any, key: str, default: Any = None) -> Any:
         return default
 
 
+def has_more_entries(value: Any, most: int) -> bool:
+    """
+    Whether Python's own lists, tuples and dicts in *value* have more than *most* entries, as often as they are written.
+
+    A list that holds another one twice, which holds a third one twice, and so on, is small and has no end on paper.
+    """
+    waiting, seen = [value], 0
+    while waiting:
+        each = waiting.pop()
+        kind = type(each)
+        if kind is list or kind is tuple or kind is dict:
+            seen += len(each)
+            if seen > most:
+                return True
+            waiting += each.values() if kind is dict else each
+    return False
+
+
 def is_hashable(value: Any) -> bool:
     """Whether *value* can be hashed."""
     try:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from itertools import islice
 from typing import Any
 
 from pytest_lc_callbacks._redaction import clean
-from pytest_lc_callbacks._values import class_name, pass_by, text_of
+from pytest_lc_callbacks._values import class_name, has_more_entries, pass_by, text_of
 
 WIDTH = 100
 """The columns that a hint fills."""
@@ -77,7 +76,7 @@ def raw_repr(value: Any) -> str:
     if issubclass(type(value), type):
         return class_name(value)
     try:
-        return repr(_beginning(value))[:_LONGEST]
+        return repr(_beginning(value) if _is_huge(value) else value)[:_LONGEST]
     # A payload's own repr may do anything; a message about it must not fail.
     except BaseException as error:  # noqa: BLE001
         pass_by(error)
@@ -89,13 +88,39 @@ def repr_short(value: Any, limit: int = 120) -> str:
     return safe(raw_repr(value), limit)
 
 
-def _beginning(value: Any) -> Any:
-    """What is shown of a huge container or text: the ``repr`` of the rest would be made and thrown away."""
-    if (type(value) is list or type(value) is tuple or type(value) is str) and len(value) > _LONGEST:
+def _is_huge(value: Any) -> bool:
+    return len(value) > _LONGEST if type(value) is str else has_more_entries(value, _LONGEST)
+
+
+class _Written(str):
+    """A text that stands as it is in the ``repr`` of what holds it."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _beginning(value: Any, inside: tuple[int, ...] = (), left: Iterator[int] | None = None) -> Any:
+    """
+    What is shown of a huge container or text: the ``repr`` of the rest would be made and thrown away.
+
+    Args:
+        value: Anything.
+
+        inside: The identities of the containers around it.
+
+        left: Gives a number for each entry that is still shown.
+    """
+    kind = type(value)
+    if kind is str:
         return value[:_LONGEST]
-    if type(value) is dict and len(value) > _LONGEST:
-        return dict(islice(value.items(), _LONGEST))
-    return value
+    if kind is not list and kind is not tuple and kind is not dict:
+        return value
+    if id(value) in inside:
+        return _Written("{...}" if kind is dict else "[...]" if kind is list else "(...)")
+    inside, left = (*inside, id(value)), iter(range(_LONGEST)) if left is None else left
+    if kind is dict:
+        return {key: _beginning(each, inside, left) for _, (key, each) in zip(left, value.items(), strict=False)}
+    return kind([_beginning(each, inside, left) for _, each in zip(left, value, strict=False)])
 
 
 def string(value: Any) -> str:

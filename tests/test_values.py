@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import types
 from collections import OrderedDict, UserDict
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,7 +20,9 @@ from strange_values import (
     raising,
 )
 
-from pytest_lc_callbacks import _values, _words
+from pytest_lc_callbacks import RecordingHandler, _values, _words, event
+from pytest_lc_callbacks._findings.handler_state import handler_state
+from pytest_lc_callbacks._report.export import Exporter
 
 
 class SuppressedError(Exception):
@@ -123,6 +127,44 @@ def test_a_comparison_that_raises():
     assert not _values.equal(broken, 1)
     assert type(_values.compare(broken, 1)).__name__ == "StrangeError"
     assert _values.compare([1], [1]) is True
+
+
+def laughing(kind: type) -> Any:
+    """Sixty containers, each of which holds the one before twice: on paper more than there is paper."""
+    value: Any = kind()
+    for _ in range(60):
+        value = {"a": value, "b": value} if kind is dict else kind([value, value])
+    return value
+
+
+def holding_itself() -> Any:
+    """A list that holds itself four hundred times."""
+    found: list[Any] = []
+    found += [found] * 400
+    return found
+
+
+SMALL = {kind.__name__: partial(laughing, kind) for kind in (list, tuple, dict)} | {"in itself": holding_itself}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_what_is_small_and_has_no_end_on_paper(name):
+    """
+    A container that holds another one many times, and so on, is shown, compared, kept in a snapshot and exported.
+    """
+    handler, value = RecordingHandler(), SMALL[name]()
+    handler.on_chain_start({}, {"x": value}, run_id=UUID(int=1), name="step")
+
+    assert len(_words.repr_short(value)) <= 120
+    assert len(_words.raw_repr(value)) <= 10_000
+    assert handler.count(inputs={"x": [1]}) == 0
+    assert handler.count(inputs={"x": value, ...: ...}) == 1
+    assert handler.snapshot()
+    assert Exporter(str).value({"x": value})
+    # Some levels are looked into; what holds too much even there is equal to nothing.
+    assert (handler_state({"x": value}) == handler_state({"x": value})) is (name != "in itself")
+    with pytest.raises(AssertionError, match="expected"):
+        handler.assert_events([event("chain_start", inputs={"x": 1})])
 
 
 def test_an_interrupt_is_not_passed_by():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import PurePath
 from types import BuiltinMethodType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
@@ -16,15 +17,24 @@ _RANDOM = re.compile(r"[0-9a-fA-F-]{16,}")
 _TIME = 100_000_000
 _MOST_ITEMS = 50
 _DEPTH = 4
+_MOST_VALUES = 5_000
 
 
-def handler_state(value: Any, depth: int = _DEPTH) -> Any:
+def handler_state(value: Any) -> Any:
     """
     The plain values in *value*, as builtins: equal for two handlers that were made in the same way.
 
-    Containers, functions and objects are looked into, *depth* levels deep. Ids, times, locks and connections are left
-    out, as every instance has its own.
+    Containers, functions and objects are looked into, some levels deep. Ids, times, locks and connections are left out,
+    as every instance has its own. A value that holds too much is equal to no other.
     """
+    left = iter(range(_MOST_VALUES))
+    state = _state(value, _DEPTH, left)
+    return state if next(left, None) is not None else object()
+
+
+def _state(value: Any, depth: int, left: Iterator[int]) -> Any:
+    if next(left, None) is None:
+        return None
     kind = type(value)
     if value is None or kind is bool or kind is bytes:
         return value
@@ -37,34 +47,34 @@ def handler_state(value: Any, depth: int = _DEPTH) -> Any:
         return f"{module_name(value)}.{class_name(value)}"
     if issubclass(kind, PurePath):
         return string(value)
-    return _inside(value, kind, depth) if depth else class_name(kind)
+    return _inside(value, kind, depth, left) if depth else class_name(kind)
 
 
-def _inside(value: Any, kind: type[Any], depth: int) -> Any:
+def _inside(value: Any, kind: type[Any], depth: int, left: Iterator[int]) -> Any:
     found: list[Any] = [class_name(kind)]
     if kind is FunctionType or kind is MethodType:
-        return [*found, *_of_function(value, depth)]
+        return [*found, *_of_function(value, depth, left)]
     if kind is ModuleType or kind is BuiltinMethodType:
         return [*found, string(ask(value, "__name__"))]
     if issubclass(kind, dict):
-        given = [(handler_state(key, 0), handler_state(held, depth - 1)) for key, held in entries(value)[:_MOST_ITEMS]]
+        given = [(_state(key, 0, left), _state(held, depth - 1, left)) for key, held in entries(value)[:_MOST_ITEMS]]
         return [*found, given]
     if issubclass(kind, (list, tuple)):
-        return [*found, [handler_state(held, depth - 1) for held in items(value)[:_MOST_ITEMS]]]
-    return [*found, [(name, handler_state(held, depth - 1)) for name, held in _attributes(value)[:_MOST_ITEMS]]]
+        return [*found, [_state(held, depth - 1, left) for held in items(value)[:_MOST_ITEMS]]]
+    return [*found, [(name, _state(held, depth - 1, left)) for name, held in _attributes(value)[:_MOST_ITEMS]]]
 
 
-def _of_function(function: Any, depth: int) -> list[Any]:
+def _of_function(function: Any, depth: int, left: Iterator[int]) -> list[Any]:
     if type(function) is MethodType:
-        return [*_of_function(function.__func__, depth), handler_state(function.__self__, depth - 1)]
+        return [*_of_function(function.__func__, depth, left), _state(function.__self__, depth - 1, left)]
     if type(function) is not FunctionType:
         return []
     code = function.__code__
     closed = [cell for cell in function.__closure__ or () if ask(cell, "cell_contents", cell) is not cell]
     return [
         (code.co_filename, code.co_firstlineno, code.co_code, code.co_names, repr(code.co_consts)),
-        [handler_state(cell.cell_contents, depth - 1) for cell in closed],
-        [handler_state(default, depth - 1) for default in function.__defaults__ or ()],
+        [_state(cell.cell_contents, depth - 1, left) for cell in closed],
+        [_state(default, depth - 1, left) for default in function.__defaults__ or ()],
     ]
 
 

@@ -126,6 +126,8 @@ class Comparison:
         """The first comparison that raised, in words: whether the two are equal is then not known."""
         self.raised: BaseException | None = None
         """What it raised."""
+        # An expected value may be long, and is compared with each event.
+        self._is_open = {id(expected): _has_open_dict(expected) for expected in attributes.values()}
         self._checks = [(key, self._check(key), expected) for key, expected in attributes.items()]
 
     def differing(self, position: int) -> str | None:
@@ -157,7 +159,7 @@ class Comparison:
     def _equal(self, key: str, expected: Any, actual: Any) -> bool:
         if type(expected) is str and type(actual) is str:
             return expected == actual
-        verdict = compare_value(expected, actual)
+        verdict = compare_value(expected, actual, self._is_open.get(id(expected)))
         if verdict is True or verdict is False:
             return verdict
         if self.raised is None:
@@ -231,9 +233,18 @@ class Comparison:
         return self._equal("error", expected, error)
 
 
-def compare_value(expected: Any, actual: Any) -> bool | BaseException:
-    """``expected == actual``, where a dict with ``...: ...`` in it, at any depth, needs its other keys alone."""
-    if not _has_open_dict(expected):
+def compare_value(expected: Any, actual: Any, is_open: bool | None = None) -> bool | BaseException:
+    """
+    ``expected == actual``, where a dict with ``...: ...`` in it, at any depth, needs its other keys alone.
+
+    Args:
+        expected: What a test expects.
+
+        actual: What was recorded.
+
+        is_open: Whether there is a ``...: ...`` in what is expected; None if that is to be found out.
+    """
+    if not (_has_open_dict(expected) if is_open is None else is_open):
         return compare(expected, actual)
     if type(expected) is dict:
         return is_a(actual, Mapping) and not differing_keys(expected, actual)
@@ -254,14 +265,20 @@ def differing_keys(expected: Any, actual: Any) -> list[Any]:
     return differing if is_open else differing + [key for key in there if key not in wanted]
 
 
-def _has_open_dict(expected: Any, depth: int = 0) -> bool:
+def _has_open_dict(expected: Any) -> bool:
     """Whether there is a ``...: ...`` in it; nobody writes one that is nested deeper than this."""
-    if depth > _DEEPEST:
-        return False
-    if type(expected) is dict:
-        return any(key is ... or _has_open_dict(value, depth + 1) for key, value in expected.items())
-    is_sequence = type(expected) is list or type(expected) is tuple
-    return is_sequence and any(_has_open_dict(value, depth + 1) for value in expected)
+    level, seen = [expected], set()
+    for _ in range(_DEEPEST):
+        below: list[Any] = []
+        for value in level:
+            kind = type(value)
+            if (kind is dict or kind is list or kind is tuple) and id(value) not in seen:
+                seen.add(id(value))
+                if kind is dict and any(key is ... for key in value):
+                    return True
+                below += value.values() if kind is dict else value
+        level = below
+    return False
 
 
 def _is_same_run(name_or_run: Any, run: Run) -> bool:

@@ -10,11 +10,20 @@ from typing import Any
 from pytest_lc_callbacks._recording.attributes import matches
 from pytest_lc_callbacks._recording.events import Event
 from pytest_lc_callbacks._recording.patterns import EventPattern
-from pytest_lc_callbacks._values import class_name, entries, is_a, is_exactly, items, module_name, text_of
+from pytest_lc_callbacks._values import (
+    class_name,
+    entries,
+    has_more_entries,
+    is_a,
+    is_exactly,
+    items,
+    module_name,
+    text_of,
+)
 from pytest_lc_callbacks._words import near_words
 
 # So long may a value be, and so deep, that is written out.
-_LONGEST, _DEEPEST = 500, 10
+_LONGEST, _DEEPEST, _MOST_ENTRIES = 500, 10, 20_000
 
 
 class Anything:
@@ -124,10 +133,16 @@ def merge(expected: Any, actual: Any, depth: int = 0) -> Any:
 
 def plain(value: Any, depth: int = 0) -> Any:
     """*value* as Python's own literals; what has none, or is too long to read, becomes `Anything`."""
+    if has_more_entries(value, _MOST_ENTRIES):
+        return Anything(f"a {class_name(type(value))} of many thousand entries")
+    return _plain(value, depth)
+
+
+def _plain(value: Any, depth: int) -> Any:
     text = text_of(value)
     if text is not None and type(value) is not str and matches(text, value):
         # LangChain's `.text` is a text that can be called.
-        return plain(text, depth)
+        return _plain(text, depth)
     if type(value) is float and not isfinite(value):
         return Anything("a number without a literal")
     if value is None or is_exactly(value, bool, int, float, str, bytes):
@@ -135,9 +150,9 @@ def plain(value: Any, depth: int = 0) -> Any:
         return Anything(f"a text of {len(value):,} characters") if is_long else value
     is_small = depth < _DEEPEST and is_exactly(value, dict, list, tuple) and len(value) <= _LONGEST
     if is_small and type(value) is dict and all(is_exactly(key, str, int, bool) for key in value):
-        return {key: plain(each, depth + 1) for key, each in value.items()}
+        return {key: _plain(each, depth + 1) for key, each in value.items()}
     if is_small and is_exactly(value, list, tuple):
-        return type(value)(plain(each, depth + 1) for each in items(value))
+        return type(value)(_plain(each, depth + 1) for each in items(value))
     return Anything(f"{class_name(type(value))}, which has no literal")
 
 

@@ -18,6 +18,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # A value nested deeper than this is named by its type.
 _DEEPEST = 50
 _MOST_BITS = 10_000
+_MOST_OBJECTS = 50_000
 # LangChain's own bookkeeping, which differs between its versions, call modes and installed packages.
 _UNSTABLE_METADATA = {"lc_versions", "ls_integration"}
 _UNSTABLE_PAYLOAD = {
@@ -44,6 +45,8 @@ class _Ids:
 
     def __init__(self) -> None:
         self._numbers: dict[str, dict[str, str]] = {"run": {}, "id": {}}
+        self.left = 0
+        """How many containers and objects of one event are still looked into."""
 
     def run(self, run_id: UUID | None) -> str | None:
         return None if run_id is None else self._number("run", string(run_id))
@@ -60,6 +63,7 @@ class _Ids:
 
 
 def _event(event: Event, ids: _Ids) -> dict[str, Any]:
+    ids.left = _MOST_OBJECTS
     keep = {k: v for k, v in event.payload.items() if k not in _UNSTABLE_PAYLOAD or event.name == "custom_event"}
     metadata = {k: v for k, v in event.metadata.items() if k not in _UNSTABLE_METADATA}
     return {
@@ -96,7 +100,8 @@ def plain(value: Any, ids: _Ids, inside: tuple[int, ...] = ()) -> Any:
         return float.__float__(value)
     if is_a(value, str, UUID):
         return ids.in_text(string(value))
-    if id(value) in inside or len(inside) > _DEEPEST:
+    ids.left -= 1
+    if id(value) in inside or len(inside) > _DEEPEST or ids.left < 0:
         return f"<{class_name(type(value))}>"
     return _parts(value, ids, (*inside, id(value)))
 

@@ -71,6 +71,7 @@ class Exporter:
             return value
         if kind is int or kind is float:
             return _number(value)
+        self.left -= 1
         if self.left <= 0:
             return f"[left out: the payloads of this test have more than {TOTAL:,} characters]"
         if issubclass(kind, str):
