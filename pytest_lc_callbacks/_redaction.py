@@ -26,8 +26,14 @@ class Shape(NamedTuple):
     """The secret, as a regular expression; of one with the groups ``keep`` and ``rest``, those two stay."""
 
 
+# What comes before a secret's first letter: no letter or digit, or the end of an escape. The `repr` of a text writes a
+# line end as a letter after a backslash, and a terminal's colour ends with one.
+_AFTER_ESCAPE = r"(?<=\\[abfnrtv])|(?<=\\x[0-9a-f]{2})|(?<=\\u[0-9a-f]{4})|(?<=\[m)|(?<=[\[;]\dm)|(?<=[\[;]\d\dm)"
+_BEGIN = rf"(?:\b|{_AFTER_ESCAPE})"
+
+
 def _shape(name: str, markers: str, pattern: str) -> Shape:
-    return Shape(name, tuple(markers.split()), pattern)
+    return Shape(name, tuple(markers.split()), pattern.replace(r"\b", _BEGIN, 1))
 
 
 @cache
@@ -134,16 +140,16 @@ _PREFIX = r"(?:[bru]{1,2}(?=\\*[\"']))?"
 
 _NAMED = rf"(?i)(?P<name>{_SURE}){_SEPARATOR}{_PREFIX}(?P<value>{_QUOTED}|(?!SecretStr\()[^\s,;)\]}}\"'\\]{{3,}})"
 _PASSWORD = (
-    r"(?im)(?P<name>\b(?:password|passphrase|passwd|pwd))(?P<close>)[ \t]*[:=][ \t]*"
+    r"(?im)(?P<name>" + _BEGIN + r"(?:password|passphrase|passwd|pwd))(?P<close>)[ \t]*[:=][ \t]*"
     r"(?P<value>(?!\[redacted\]|SecretStr\(|[bru]{0,2}\\*[\"'{\[(])[^\s,;)\]}\"'\\]+(?:[ \t]+[^\s,;)\]}\"'\\]+)*)"
 )
 # What follows the name of an event, as in `["llm_new_token", "chat_model_start"]`, is the next entry and no value.
 _MAYBE_NAMED = (
-    rf"(?i)(?<![a-z0-9])(?:[a-z0-9]+[_-]){{0,3}}(?<!llm_new_)(?P<name>{_MAYBE}){_SEPARATOR}{_PREFIX}"
+    rf"(?i)(?:(?<![a-z0-9])|{_AFTER_ESCAPE})(?:[a-z0-9]+[_-]){{0,3}}(?<!llm_new_)(?P<name>{_MAYBE}){_SEPARATOR}{_PREFIX}"
     rf"(?P<value>{_QUOTED}|[^\s,;)\]}}\"'\\]{{8,}})"
 )
 _HEADER = (
-    rf"(?im)(?P<name>(?<![\w-])(?:{_WHOLE_LINE})){_SEPARATOR}{_PREFIX}"
+    rf"(?im)(?P<name>(?:(?<![\w-])|{_AFTER_ESCAPE})(?:{_WHOLE_LINE})){_SEPARATOR}{_PREFIX}"
     rf"""(?P<value>{_QUOTED}|(?!\[redacted\])[^\s"'{{[(][^\n"']*)"""
 )
 # A quick look at whether the four above can find anything.

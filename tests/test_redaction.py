@@ -27,6 +27,25 @@ def test_kinds_of_secrets(kind, around):
     assert "[redacted]" in shown
 
 
+ESCAPES = ["\n", "\r\n", "\t", "\x1b[31m", "\x1b[0;1;32m", "\x07", "\u202e"]
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+@pytest.mark.parametrize("before", ESCAPES, ids=ascii)
+def test_secrets_after_an_escape(kind, before):
+    """
+    A secret behind a line end, a tabulator or a colour goes, also where the text is shown as its ``repr``.
+    """
+    text, secret = PLANTED[kind]
+
+    whole = f"a{before}{text}{before}"
+
+    for shown in (redact(whole), redact(repr(whole))):
+        assert repr(secret)[1:-1] not in shown
+        assert secret not in shown
+        assert "[redacted]" in shown
+
+
 @pytest.mark.parametrize(
     ("text", "without"),
     [
