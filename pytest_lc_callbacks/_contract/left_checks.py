@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Iterable
 from contextvars import Context
+from math import inf
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -135,12 +136,16 @@ class LeftChecks(Suite):
         if not self.supports_async:
             return
         program = PROGRAMS["tool_ainvoke"]
-        held = 0.0
+        held = usual = inf
+        # A busy machine can only add to what is measured: the least of several attempts is nearest to the truth.
         for _ in range(_ATTEMPTS):
-            held = _held(program, self._new_handler()) - _held(program, BaseCallbackHandler())
+            held = min(held, _held(program, self._new_handler()))
+            usual = min(usual, _held(program, BaseCallbackHandler()))
             if held <= _HOLD:
                 return
-        first = f"expected the handler not to block the loop, but it held it for {held:.2f} s in one event"
+        if held - usual <= _HOLD:
+            return
+        first = f"expected the handler not to block the loop, but it held it for {held - usual:.2f} s in one event"
         fault(first, [program], "await what takes long, or make the method a plain one: that runs in a thread.")
 
     @check(needs="handler")

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_lc_callbacks import _words
 from pytest_lc_callbacks._recording import Run
+
+_COLUMNS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,4 +45,6 @@ class Finding:
     def __str__(self) -> str:
         mark, setting = f'@pytest.mark.lc_callbacks({self.name}="off")', f"lc_callbacks_{self.name} = off"
         relax = f"to allow this: {self.allowed_by or f'{mark}, or {setting} for the project'}"
-        return "\n".join([f"{self.summary}  [{self.name}]", *self.details, relax])
+        first = f"{_words.truncate(self.summary, _COLUMNS - len(self.name) - 4)}  [{self.name}]"
+        whole = [] if self.summary in first else [f"  in full: {self.summary}"]
+        return "\n".join([first, *whole, *self.details, relax])

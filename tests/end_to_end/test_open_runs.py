@@ -45,13 +45,14 @@ def run(pytester):
         ),
         (
             """
+    begun = asyncio.Event()
     async def wait(value):
+        begun.set()
         await asyncio.get_running_loop().create_future()
     loop = asyncio.new_event_loop()
     KEPT.append(RunnableLambda(wait).ainvoke(1))
     task = loop.create_task(KEPT[0])
-    for _ in range(50):
-        loop.run_until_complete(asyncio.sleep(0))
+    loop.run_until_complete(begun.wait())
     task._log_destroy_pending = False
     loop.close()
 """,
@@ -59,12 +60,13 @@ def run(pytester):
         ),
         (
             """
+    begun = asyncio.Event()
     async def wait(value):
+        begun.set()
         await asyncio.get_running_loop().create_future()
     loop = asyncio.new_event_loop()
     task = loop.create_task(RunnableLambda(wait).ainvoke(1))
-    for _ in range(50):
-        loop.run_until_complete(asyncio.sleep(0))
+    loop.run_until_complete(begun.wait())
     task._log_destroy_pending = False
     loop.close()
 """,

@@ -18,3 +18,17 @@ def test_a_finding_is_plain_data():
         "  evidence",
         'to allow this: @pytest.mark.lc_callbacks(lifecycle="off"), or lc_callbacks_lifecycle = off for the project',
     ]
+
+
+def test_a_long_line_is_cut_and_follows_whole():
+    """
+    The first line fits 120 columns, ends with the name of the finding, and is told whole below it if it was cut.
+    """
+    finding = Finding(name="handler_error", summary=f"expected this, but {'that ' * 30}")
+
+    first, whole, _ = str(finding).splitlines()
+
+    assert len(first) == 120
+    assert first.startswith("expected this, but that that")
+    assert first.endswith("...  [handler_error]")
+    assert whole == f"  in full: {finding.summary}"
