@@ -18,6 +18,7 @@ import gc
 import re
 import shlex
 import sys
+import traceback
 import warnings
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -117,19 +118,6 @@ def missing(example: Example) -> bool:
 _results: dict[str, tuple[Counter[str], str]] = {}
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_left():
-    """Free what examples leave on purpose, such as a coroutine that nobody awaits; no other test is to hear of it."""
-    known = len(_results)
-    yield
-    if len(_results) > known:
-        for name in ("last_type", "last_value", "last_traceback", "last_exc"):
-            vars(sys).pop(name, None)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            gc.collect()
-
-
 @pytest.fixture
 def result(example, pytester):
     """What pytest counted and printed for *example*."""
@@ -156,9 +144,25 @@ def run(pytester, batch):
     terminal = pytester.runpytest_inprocess(
         "--continue-on-collection-errors", *options, *(example.module for example in batch), plugins=[results]
     )
+    _forget(terminal)
     # With options, it is the run as a whole that a page shows.
     whole = [terminal.stdout.str()] if options else []
     return {e.id: (results.counts[e.module], "\n".join(results.printed[e.module] + whole)) for e in batch}
+
+
+def _forget(terminal):
+    """Free what examples leave on purpose, such as a coroutine that nobody awaits; no other test is to hear of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for made in terminal.reprec.getcalls("pytest_runtest_makereport"):
+            if made.call.excinfo is not None:
+                traceback.clear_frames(made.call.excinfo.tb)
+                for frame, _ in traceback.walk_tb(made.call.excinfo.tb):
+                    # Until Python 3.13 a frame keeps a dict of its variables, which is emptied when it is read again.
+                    dict(frame.f_locals)
+        for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+            vars(sys).pop(name, None)
+        gc.collect()
 
 
 def shown(printed):
