@@ -65,11 +65,13 @@ class Observer(RecordingHandler):
         self._cleared: float | None = None
         self._known: tuple[Any, ObservedRuns] | None = None
 
-    # LangChain asks it whether it is one of the handlers after it: one of these may not know how to answer.
     def __eq__(self, other: object) -> bool:
+        """Whether *other* is this one: LangChain compares it with handlers that may not know how to answer."""
         return self is other
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        """As that of any object."""
+        return object.__hash__(self)
 
     @contextmanager
     def section(self) -> Iterator[Recording]:
@@ -155,8 +157,7 @@ class Observer(RecordingHandler):
         """
         Hear nothing more.
 
-        Runs that are still open keep a reference to this observer and go on calling it. When a run begins inside one of
-        them, it tells the observers that are on then that this run belongs to an earlier test.
+        Runs that are open go on calling it: of a run that begins inside one, it tells the observers that are on then.
         """
         if self._on:
             end_noting(self._noting)
@@ -353,8 +354,7 @@ def is_of_earlier_test(observer: Observer, run_id: Any, handlers: Iterable[Any] 
 
         run_id: LangChain's id of the run.
 
-        handlers: The handlers of the run, if they are known. An observer among them was on when the run began; without
-            one, the id decides.
+        handlers: Those of the run, if known. An observer among them was on when the run began; else the id decides.
     """
     observers = [handler for handler in handlers if issubclass(type(handler), Observer)]
     if observers:

@@ -7,6 +7,8 @@ from collections import Counter
 
 import pytest
 
+from pytest_lc_callbacks._values import class_name, module_name
+
 SUITE = """
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
@@ -72,14 +74,16 @@ class Counts:
         self.tests += 1
         if self.tests in (TESTS // 2, TESTS):
             gc.collect()
-            kinds = Counter(map(type, gc.get_objects()))
-            self.after.append(Counter({kind.__name__: 0 for kind in kinds}))
-            for kind, number in kinds.items():
-                self.after[-1][kind.__name__] += number * _is_counted(kind)
+            # By identity: a class may have a metaclass that cannot be hashed.
+            kinds = {id(type(each)): type(each) for each in gc.get_objects()}
+            numbers = Counter(id(type(each)) for each in gc.get_objects())
+            self.after.append(Counter({class_name(kind): 0 for kind in kinds.values()}))
+            for key, kind in kinds.items():
+                self.after[-1][class_name(kind)] += numbers[key] * _is_counted(kind)
 
 
 def _is_counted(kind):
-    return str(kind.__module__).startswith(("pytest_lc", "langchain", "test_"))
+    return module_name(kind).startswith(("pytest_lc", "langchain", "test_"))
 
 
 @pytest.fixture
