@@ -9,6 +9,7 @@ from typing import Any
 _MRO = vars(type)["__mro__"].__get__
 _NAME = vars(type)["__name__"].__get__
 _MODULE = vars(type)["__module__"].__get__
+_QUALNAME = vars(type)["__qualname__"].__get__
 _TRACEBACK = vars(BaseException)["__traceback__"].__get__
 _CAUSE, _CONTEXT = vars(BaseException)["__cause__"].__get__, vars(BaseException)["__context__"].__get__
 _IS_SUPPRESSED = vars(BaseException)["__suppress_context__"].__get__
@@ -59,6 +60,11 @@ def bases(kind: type[Any]) -> tuple[type[Any], ...]:
 def class_name(kind: type[Any]) -> str:
     """The name of the class *kind*, whatever its metaclass says."""
     return str.__str__(_NAME(kind))
+
+
+def is_local(kind: type[Any]) -> bool:
+    """Whether the class *kind* was made in a function."""
+    return "<locals>" in str.__str__(_QUALNAME(kind))
 
 
 def module_name(kind: type[Any]) -> str:

@@ -191,3 +191,18 @@ def test_an_interrupt_is_not_passed_by():
             question()
     with pytest.raises(KeyboardInterrupt):
         _words.raw_repr(Interrupted())
+
+
+def test_a_class_in_a_function_is_local():
+    """
+    A class that a function makes is local, whatever its metaclass says, and one of a module is not.
+    """
+
+    class Claims(type):
+        __qualname__ = "Elsewhere"
+
+    class Local(metaclass=Claims):
+        pass
+
+    assert _values.is_local(Local)
+    assert not _values.is_local(dict)

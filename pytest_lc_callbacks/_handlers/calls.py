@@ -16,7 +16,7 @@ from pytest_lc_callbacks._by_identity import ByIdentity
 from pytest_lc_callbacks._recording import id_key
 from pytest_lc_callbacks._scopes import EMPTY, INHERITED, LIST, MANAGER, NONE, Given
 from pytest_lc_callbacks._stack import frames_of_call, read_locals, render_place
-from pytest_lc_callbacks._values import ask, bases, class_name, entries, entry, is_a, items, text_of
+from pytest_lc_callbacks._values import ask, bases, class_name, entries, entry, is_a, is_local, items, text_of
 
 _HANDLE_EVENT = handle_event.__code__
 _CONFIGURE = "_configure"
@@ -222,7 +222,9 @@ def _facts_of(value: Any) -> _ClassFacts:
         words = next((words for base, words in _KINDS.items() if base in names), None)
         is_observer = any("_observed_runs" in vars(base) for base in bases(kind))
         facts = _ClassFacts(class_name(kind), words, "RunnableBindingBase" in names, is_observer)
-        _FACTS.note(kind, facts)
+        # A class in a function is made again at each call, and Python 3.12 keeps each for ever.
+        if not is_local(kind):
+            _FACTS.note(kind, facts)
     return facts
 
 

@@ -84,7 +84,8 @@ def test_it(value, in_loop, recording_handler, callback_scopes):
         made = VALUES[value]()
         with callback_scopes.section():
             run(place, value, made, recording_handler, in_loop)
-            if recording_handler.names:
+            # What was recorded is the same in a loop.
+            if recording_handler.names and not in_loop:
                 look(recording_handler, made)
             readable(str(callback_scopes.table(handler=recording_handler)))
 
