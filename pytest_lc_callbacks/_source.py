@@ -28,8 +28,27 @@ def nodes_around(file: str | None, line: int, *kinds: type[_Node], module: dict[
     """
     if file is None:
         return []
-    held = _read("".join(linecache.getlines(file, module)))
+    held = _read("".join(lines_of(file, module)))
     return [node for node in held if isinstance(node, kinds) and _holds(node, line)]
+
+
+def lines_of(file: str, module: dict[str, Any] | None = None) -> list[str]:
+    """
+    The lines of a file; none where they are not known.
+
+    Args:
+        file: The name of the file, as a code object has it.
+
+        module: The global names of the module, as for `nodes_around`.
+    """
+    # A module without a spec has no archive either, and linecache warns of it in Python 3.15.
+    known = module if module is not None and module.get("__spec__") is not None else None
+    return linecache.getlines(file, known)
+
+
+def line_of(file: str, number: int | None, module: dict[str, Any] | None = None) -> str:
+    """The line of this *number* of a file, without white space around it; empty where it is not known."""
+    return "".join(lines_of(file, module)[number - 1 : number] if number else []).strip()
 
 
 @lru_cache(maxsize=8)

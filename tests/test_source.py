@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import linecache
 import zipimport
+from importlib.util import spec_from_loader
 from zipfile import ZipFile
 
 import pytest
 
-from pytest_lc_callbacks._source import nodes_around
+from pytest_lc_callbacks._source import line_of, lines_of, nodes_around
 
 SOURCE = """\
 import json
@@ -83,8 +84,26 @@ def test_a_module_in_an_archive(tmp_path):
     with ZipFile(tmp_path / "archive.zip", "w") as archive:
         archive.writestr("program.py", SOURCE)
     loader = zipimport.zipimporter(str(tmp_path / "archive.zip"))
-    module = {"__name__": "program", "__loader__": loader}
+    module = {"__name__": "program", "__loader__": loader, "__spec__": spec_from_loader("program", loader)}
 
     found = nodes_around(loader.get_filename("program"), 8, ast.FunctionDef, module=module)
 
     assert [node.name for node in found] == ["outer", "inner"]
+
+
+def test_a_module_without_a_spec(file):
+    """
+    Of a module that has a loader and no spec, such as code that a program executes itself, the file is read.
+    """
+    module = {"__name__": "program", "__loader__": zipimport.zipimporter, "__spec__": None}
+
+    assert nodes_around(file, 5, ast.If, module=module)
+
+
+def test_a_line(file, tmp_path):
+    """
+    A line is told without white space around it, and is empty where there is none of its number.
+    """
+    assert line_of(file, 5) == "if value:"
+    assert [line_of(file, number) for number in (None, 0, 99)] == ["", "", ""]
+    assert lines_of(str(tmp_path / "missing.py")) == []

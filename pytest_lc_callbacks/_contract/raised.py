@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 import sys
 from dataclasses import dataclass
 from traceback import walk_tb
@@ -12,6 +11,7 @@ from typing import Any
 from langchain_core.callbacks import manager
 
 from pytest_lc_callbacks._patches import Patches
+from pytest_lc_callbacks._source import line_of
 from pytest_lc_callbacks._stack import render_place
 from pytest_lc_callbacks._words import error_line, one_line
 
@@ -98,7 +98,7 @@ def raised(error: BaseException, event: str, *, no_serialized: bool = False) -> 
         frame, number = frames[-1]
         path = frame.f_code.co_filename
         place = f"{render_place(path, number)} in {frame.f_code.co_name}"
-        source = one_line(linecache.getline(path, number, frame.f_globals))[:120]
+        source = one_line(line_of(path, number, frame.f_globals))[:120]
     return Raised(event, error_line(error), type(error).__name__, place, source, no_serialized)
 
 

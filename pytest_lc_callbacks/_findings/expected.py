@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import linecache
 from itertools import starmap
 from traceback import walk_tb
 from types import FrameType
 
-from pytest_lc_callbacks._source import nodes_around
+from pytest_lc_callbacks._source import lines_of, nodes_around
 from pytest_lc_callbacks._values import cause_of, traceback_of
 
 
@@ -40,7 +39,7 @@ def _is_inside_raises(frame: FrameType, line: int) -> bool:
     if "raises" in frame.f_code.co_name.lower():
         # pytest.raises(ValueError, function) calls the function itself.
         return True
-    lines = linecache.getlines(frame.f_code.co_filename, frame.f_globals)
+    lines = lines_of(frame.f_code.co_filename, frame.f_globals)
     # A first look that costs little.
     if not any("aises" in text for text in lines[frame.f_code.co_firstlineno - 1 : line]):
         return False

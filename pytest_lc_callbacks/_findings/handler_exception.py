@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple
 
+from pytest_lc_callbacks._source import line_of, lines_of
 from pytest_lc_callbacks._stack import is_library, is_standard_library
 from pytest_lc_callbacks._values import ask, traceback_of
 
@@ -95,7 +95,7 @@ class Line(NamedTuple):
 
     @property
     def source(self) -> str:
-        return linecache.getline(self.file, self.number, self.frame.f_globals).strip()
+        return line_of(self.file, self.number, self.frame.f_globals)
 
     @property
     def expression(self) -> str:
@@ -104,7 +104,7 @@ class Line(NamedTuple):
         first, last, start, end = positions[0] if positions and self.step >= 0 else (None, None, None, None)
         if first is None or first != last or start is None or end is None:
             return self.source
-        line = linecache.getline(self.file, first, self.frame.f_globals)
+        line = "".join(lines_of(self.file, self.frame.f_globals)[first - 1 : first])
         return line.encode()[start:end].decode(errors="replace")
 
 

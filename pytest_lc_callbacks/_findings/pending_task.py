@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import linecache
 import sys
 from asyncio import BaseEventLoop
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._patches import Patches, ShownInClass, own
+from pytest_lc_callbacks._source import line_of
 from pytest_lc_callbacks._stack import is_standard_library, render_place
 from pytest_lc_callbacks._values import class_name, module_name, traceback_of
 
@@ -196,7 +196,7 @@ def _has_nothing_to_do(frame: FrameType) -> bool:
 
 
 def _source(frame: FrameType, number: int) -> str:
-    return _words.safe(linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip())
+    return _words.safe(line_of(frame.f_code.co_filename, number, frame.f_globals))
 
 
 def _finding(same: list[_Begun]) -> Finding:

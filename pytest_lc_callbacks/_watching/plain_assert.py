@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import linecache
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import dropwhile
@@ -16,7 +15,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from pytest_lc_callbacks._findings.handler_lists import Sent
 from pytest_lc_callbacks._recording import EVENT_NAMES, Recording, find_remarks
 from pytest_lc_callbacks._scopes import ObservedRuns, ScopeComparison, prove_cached, report, users
-from pytest_lc_callbacks._source import nodes_around
+from pytest_lc_callbacks._source import lines_of, nodes_around
 from pytest_lc_callbacks._stack import is_library, read_locals
 from pytest_lc_callbacks._values import ask, entries, is_a, traceback_of
 from pytest_lc_callbacks._watching.asked_handlers import about_handler
@@ -88,7 +87,7 @@ def _words_of(failure: BaseException) -> _Words | None:
     if not around:
         return None
     functions = [node for node in around if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    source = linecache.getlines(file, module)
+    source = lines_of(file, module)
     line, function = _read(source, around[-1]), _read(source, (functions or around)[-1])
     return _Words(line, function, _handlers(frame, line) or _handlers(frame, function))
 
