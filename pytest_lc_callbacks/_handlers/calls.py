@@ -117,6 +117,7 @@ def _given(frame: FrameType, passed: Any, own: list[Any]) -> Given:
     # Each frame makes a dict of its variables when it is asked.
     langchain = [_Frame.of(each) for each in frames]
     outer: Any = (var_child_runnable_config.get() or {}).get("callbacks")
+    bound = [entry(each.bound, "callbacks") for each in langchain if each.bound is not None]
     return Given(
         kind=NONE if passed is None else MANAGER if not is_a(passed, list) else LIST if passed else EMPTY,
         handlers=_named(own),
@@ -128,10 +129,8 @@ def _given(frame: FrameType, passed: Any, own: list[Any]) -> Given:
         entry=_entry(langchain),
         options=tuple(_options(langchain)),
         unknown_keys=tuple(dict.fromkeys(key for each in langchain for key in each.unknown_keys())),
-        bound=any(entry(each.bound, "callbacks") is not None for each in langchain if each.bound is not None),
-        from_binding=frozenset(
-            known for each in langchain for known in _ids(entry(ask(each.this, "config"), "callbacks"))
-        ),
+        bound=any(callbacks is not None for callbacks in bound),
+        from_binding=frozenset(known for callbacks in bound for known in _ids(callbacks)),
         component=_component(user),
         in_reach=frozenset(_in_reach(variables)),
         told_apart=frozenset() if user is None else frozenset(_told_apart(user, variables)),
