@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import linecache
 from functools import lru_cache
+from itertools import islice
+from types import FunctionType
 from typing import Any, TypeVar
 
 _Node = TypeVar("_Node", bound="ast.stmt | ast.expr | ast.Module")
@@ -30,6 +32,15 @@ def nodes_around(file: str | None, line: int, *kinds: type[_Node], module: dict[
         return []
     held = _read("".join(lines_of(file, module)))
     return [node for node in held if isinstance(node, kinds) and _holds(node, line)]
+
+
+def nodes_of(function: FunctionType) -> list[ast.AST]:
+    """Every node of the source of a *function*, its definition first; none where the source is not known."""
+    code = function.__code__
+    held = _read("".join(lines_of(code.co_filename, function.__globals__)))
+    found = [node for node in held if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    own = (node for node in found if node.name == code.co_name and _first_line(node) == code.co_firstlineno)
+    return [each for node in islice(own, 1) for each in ast.walk(node)]
 
 
 def lines_of(file: str, module: dict[str, Any] | None = None) -> list[str]:
@@ -61,6 +72,11 @@ def _read(source: str) -> list[ast.stmt | ast.Lambda | ast.Module]:
         return []
     # ast.walk gives a node before those inside it.
     return [node for node in ast.walk(tree) if isinstance(node, (ast.stmt, ast.Lambda, ast.Module))]
+
+
+def _first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """The line that a code object has as its first: that of the first decorator, if there is one."""
+    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
 
 
 def _holds(node: ast.stmt | ast.expr | ast.Module, line: int) -> bool:

@@ -86,6 +86,14 @@ def traceback_of(error: BaseException) -> TracebackType | None:
     return found
 
 
+def innermost(error: BaseException) -> TracebackType | None:
+    """The part of the traceback of *error* that is of the function which raised it."""
+    found = traceback_of(error)
+    while found is not None and found.tb_next is not None:
+        found = found.tb_next
+    return found
+
+
 def cause_of(error: BaseException, *, also_suppressed: bool = False) -> BaseException | None:
     """The exception that Python shows above *error*, whatever its class says; or also one that ``from None`` hides."""
     found: BaseException | None = _CAUSE(error)

@@ -40,7 +40,7 @@ GROUND = {
 ARROWS: dict[str, set[str]] = {
     "_words": {"_redaction", "_values"},
     "_causes": {"_words"},
-    "_recording": {"_words", "_causes"},
+    "_recording": {"_words", "_causes", "_source"},
     "_scopes": {"_recording", "_source", "_stack", "_model_calls"},
     "_fake": {"_words", "_made", "_patches", "_providers", "_model_calls"},
     "_handlers": {"_scopes", "_patches", "_made", "_threads", "_by_identity"},

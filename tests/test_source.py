@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from pytest_lc_callbacks._source import line_of, lines_of, nodes_around
+from pytest_lc_callbacks._source import line_of, lines_of, nodes_around, nodes_of
 
 SOURCE = """\
 import json
@@ -107,3 +107,21 @@ def test_a_line(file, tmp_path):
     assert line_of(file, 5) == "if value:"
     assert [line_of(file, number) for number in (None, 0, 99)] == ["", "", ""]
     assert lines_of(str(tmp_path / "missing.py")) == []
+
+
+def _shown(function):
+    return function
+
+
+@_shown
+def _decorated(value):
+    return value
+
+
+def test_a_function():
+    """
+    The nodes of a function begin with its definition, decorated or not; a lambda has none.
+    """
+    assert [nodes_of(each)[0].name for each in (_shown, _decorated)] == ["_shown", "_decorated"]
+    assert any(isinstance(node, ast.Return) for node in nodes_of(_decorated))
+    assert nodes_of(lambda: None) == []

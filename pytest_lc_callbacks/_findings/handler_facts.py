@@ -25,7 +25,7 @@ from pytest_lc_callbacks._recording import (
     said_of_name,
 )
 from pytest_lc_callbacks._scopes import ObservedRuns
-from pytest_lc_callbacks._source import nodes_around
+from pytest_lc_callbacks._source import nodes_of
 from pytest_lc_callbacks._values import ask, bases, class_name, is_a, is_true, module_name
 from pytest_lc_callbacks._words import listing
 
@@ -34,7 +34,7 @@ _STARTS["retriever"] = ("retriever_start",)
 
 
 def handler_facts(
-    handler: Any, sent: Collection[Sent], observed: ObservedRuns, about: Collection[str]
+    handler: Any, sent: Collection[Sent], runs: Sequence[Run], observed: ObservedRuns, about: Collection[str]
 ) -> Iterator[Proof]:
     """
     What is proven about a *handler* that did not do what a test expects of it.
@@ -44,12 +44,12 @@ def handler_facts(
 
         sent: The starts of runs that LangChain sent it.
 
+        runs: These runs.
+
         observed: The runs of the test.
 
         about: The names of the methods that the test asks for.
     """
-    keys = {start.run_id for start in sent}
-    runs = [run for run in observed.own_runs if run._id_key in keys]
     methods = methods_of(type(handler))
     yield from _never_called(handler, {name: each for name, each in methods.items() if name in about}, methods)
     yield from _without_error_method(handler, methods, runs, about)
@@ -74,7 +74,7 @@ def methods_of(kind: type) -> dict[str, FunctionType]:
 
 def asked_methods(methods: Mapping[str, FunctionType], words: Collection[str]) -> set[str]:
     """The names of those *methods* for events that use an attribute which is one of the *words*, if through others."""
-    used = {name: {*_loaded(method), *_set(method)} for name, method in methods.items()}
+    used = {name: attributes_of(method) for name, method in methods.items()}
     for _ in used:
         used = {name: names.union(*(used.get(each, ()) for each in names)) for name, names in used.items()}
     return {name for name, names in used.items() if name.startswith("on_") and not names.isdisjoint(words)}
@@ -185,21 +185,13 @@ def _not_awaited(handler: Any, methods: Mapping[str, FunctionType], sent: Collec
         if not name.startswith("on_"):
             continue
         kinds = (ast.Expr,) if name in coroutines else dropping
-        values = [node.value for node in _nodes_of(method) if isinstance(node, kinds)]
+        values = [node.value for node in nodes_of(method) if isinstance(node, kinds)]
         called = [call.func for call in values if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)]
         lost = next((each for each in called if each.attr in coroutines and isinstance(each.value, ast.Name)), None)
         if lost is not None:
             facts = f"{_name(handler)}.{name} calls {ast.unparse(lost)}(...), a coroutine function, without await."
             yield Proof(_causes.HANDLER_NOT_AWAITED, facts)
             return
-
-
-def _nodes_of(method: FunctionType) -> Iterator[ast.AST]:
-    """Every node of the source of a *method*, where it is known."""
-    code = method.__code__
-    around = nodes_around(code.co_filename, code.co_firstlineno, ast.FunctionDef, ast.AsyncFunctionDef)
-    for node in around[-1:]:
-        yield from ast.walk(node) if ask(node, "name") == code.co_name else ()
 
 
 def _late(runs: Iterable[Run], observed: ObservedRuns) -> Iterator[Proof]:
@@ -270,6 +262,12 @@ def _kept_for_one_run(starts: Sequence[FunctionType], ends: Sequence[FunctionTyp
     if "append" in read[0] and "pop" in read[1]:
         kept |= read[0] & read[1] - {"append", "pop"}
     return sorted(kept)
+
+
+def attributes_of(function: FunctionType) -> set[str]:
+    """The attributes and methods that a function reads or sets."""
+    steps = dis.get_instructions(function)
+    return {str(step.argval) for step in steps if step.opname in ("LOAD_ATTR", "STORE_ATTR", "LOAD_METHOD")}
 
 
 def _loaded(function: FunctionType) -> set[str]:

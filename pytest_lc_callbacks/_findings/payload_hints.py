@@ -17,11 +17,11 @@ from pytest_lc_callbacks._values import (
     class_name,
     entries,
     entry,
+    innermost,
     is_a,
     is_true,
     items,
     text_of,
-    traceback_of,
 )
 
 _ABSENT = object()
@@ -167,9 +167,7 @@ def _explain_swallowed(failed: HandlerError) -> str | None:
     lines = users_lines(failed.error)
     if not lines or failed.in_coroutine or is_true(ask(failed.handler, "raise_error")) or is_a(failed.error, *_SLIPS):
         return None
-    last = traceback_of(failed.error)
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
+    last = innermost(failed.error)
     is_innermost = last is not None and last.tb_frame is lines[-1].frame
     if not is_innermost or not _RAISES.search(lines[-1].source) or is_library(lines[-1].file):
         return None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import sys
-import textwrap
 from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
 from pytest_lc_callbacks._recording.events import Run
+from pytest_lc_callbacks._source import nodes_of
 from pytest_lc_callbacks._values import bases, class_name, entry, items, module_name, text_of
 
 _SENDS = "on_llm_new_token"
@@ -25,7 +24,7 @@ def find_token_without_await(run: Run, *methods: str) -> str | None:
     """
     for kind, function in _functions(_class_of(run)):
         if function.__name__ in methods:
-            nodes = list(ast.walk(_tree(function)))
+            nodes = nodes_of(function)
             dropped = [node.value for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
             if any(isinstance(call.func, ast.Attribute) and call.func.attr == _SENDS for call in dropped):
                 return f"{class_name(kind)}.{function.__name__}"
@@ -44,10 +43,3 @@ def _class_of(run: Run) -> type[Any] | None:
     *module, name = [text_of(part) or "" for part in items(entry(run._start.payload.get("serialized"), "id"))] or [""]
     found = getattr(sys.modules.get(".".join(module)), name, None) if module and name else None
     return found if issubclass(type(found), type) else None
-
-
-def _tree(function: FunctionType) -> ast.AST:
-    try:
-        return ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError, ValueError):
-        return ast.Module([], [])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import dis
-from collections.abc import Collection, Iterator, Set
+from collections.abc import Collection, Iterator, Mapping, Set
 from types import CodeType, FunctionType
 from typing import Any
 
-from pytest_lc_callbacks._findings.handler_facts import asked_methods, handler_facts, methods_of, unheard_facts
+from pytest_lc_callbacks._findings.handler_facts import (
+    asked_methods,
+    attributes_of,
+    handler_facts,
+    methods_of,
+    unheard_facts,
+)
 from pytest_lc_callbacks._findings.handler_lists import Sent
 from pytest_lc_callbacks._handlers.handler_recording import declines
 from pytest_lc_callbacks._recording import Recording, Run, find_remarks
@@ -56,7 +61,8 @@ def about_handler(handler: Any, sent: Collection[Sent], observed: ObservedRuns, 
         line: The words of the statement that failed.
     """
     keys = {start.run_id for start in sent}
-    recording = SentRecording(handler, [run for run in observed.own_runs if run._id_key in keys])
+    runs = [run for run in observed.own_runs if run._id_key in keys]
+    recording = SentRecording(handler, runs)
     methods = methods_of(type(handler))
     # Where no method has what the line names, it may be about each.
     asked = asked_methods(methods, line)
@@ -66,33 +72,29 @@ def about_handler(handler: Any, sent: Collection[Sent], observed: ObservedRuns, 
     if "chat_model_start" in names and "on_chat_model_start" not in methods:
         # BaseCallbackHandler's own method raises, and LangChain calls on_llm_start instead.
         names.add("llm_start")
-    words = _words_of(handler, line, names)
-    yield from (hint(proof.remark) for proof in handler_facts(handler, sent, observed, asked or list(methods)))
+    words = _words_of(methods, line, names)
+    yield from (hint(proof.remark) for proof in handler_facts(handler, sent, runs, observed, asked or list(methods)))
     yield from (hint(proof.remark) for proof in find_remarks(words, recording, known))
     proven = [said for said in known.hints if _UNPROVEN not in " ".join(said.split())] if known.missed else []
     yield from proven or (hint(proof.remark) for proof in unheard_facts(handler, recording.runs, observed))
 
 
-def _words_of(handler: Any, line: Set[str], sent: Collection[str]) -> set[str]:
+def _words_of(own: Mapping[str, FunctionType], line: Set[str], sent: Collection[str]) -> set[str]:
     """
-    The names and constants in those methods of the *handler* that use an attribute which the *line* names.
+    The names and constants in those of a handler's *own* methods that use an attribute which the *line* names.
 
     The names of their events are among them where LangChain *sent* none of these, and no other method uses it.
     """
     found: set[str] = set()
-    methods = {name: each for name, each in methods_of(type(handler)).items() if name != "__init__"}
+    methods = {name: each for name, each in own.items() if name != "__init__"}
+    used = {name: attributes_of(method) for name, method in methods.items()}
     for word in line:
-        using = [name for name, method in methods.items() if word in _attributes(method)]
+        using = [name for name in methods if word in used[name]]
         events = [name.removeprefix("on_") for name in using if name.startswith("on_")]
         found.update(*(_names(methods[f"on_{event}"].__code__) for event in events))
         if len(events) == len(using) and set(events).isdisjoint(sent):
             found.update(events)
     return found
-
-
-def _attributes(function: FunctionType) -> set[str]:
-    steps = dis.get_instructions(function)
-    return {str(step.argval) for step in steps if step.opname in ("LOAD_ATTR", "STORE_ATTR", "LOAD_METHOD")}
 
 
 def _names(code: CodeType) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_lc_callbacks._values import traceback_of
+from pytest_lc_callbacks._values import innermost
 from pytest_lc_callbacks._watching.outcome import SECTIONS
 
 if TYPE_CHECKING:
@@ -16,9 +16,7 @@ _OWN = "lc_callbacks_own"
 
 def is_own(error: BaseException) -> bool:
     """Whether code of the plugin raised *error*."""
-    traceback = traceback_of(error)
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
+    traceback = innermost(error)
     return traceback is not None and _package(traceback.tb_frame.f_globals) == _PACKAGE
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_lc_callbacks._report.describe import describe_findings, describe_runs, named_causes
 from pytest_lc_callbacks._report.export import Exporter
-from pytest_lc_callbacks._values import class_name, pass_by, traceback_of
+from pytest_lc_callbacks._values import class_name, innermost, pass_by
 from pytest_lc_callbacks._watching.outcome import WithheldError, clean_of
 from pytest_lc_callbacks._words import error_line
 
@@ -69,7 +69,5 @@ def _runs(watched: WatchedTest, export: Exporter) -> dict[str, Any]:
 
 
 def _place(error: BaseException) -> str:
-    traceback = traceback_of(error)
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
+    traceback = innermost(error)
     return f"{traceback.tb_frame.f_code.co_name}:{traceback.tb_lineno}" if traceback is not None else error_line(error)
