@@ -263,8 +263,8 @@ def _apply(rule: Rule, text: str) -> str:
     if isinstance(rule, (str, re.Pattern)):
         return re.sub(rule, REDACTED, text)
     if not callable(rule):
-        raise TypeError(f"expected a regular expression or a function of the text, not {rule!r}")
+        raise TypeError(f"expected a regular expression or a function of the text, not {type(rule).__name__}")
     result = rule(text)
     if not isinstance(result, str):
-        raise TypeError(f"expected a text from {getattr(rule, '__name__', rule)!s}, not {result!r}")
+        raise TypeError(f"expected a text from {getattr(rule, '__name__', rule)!s}, not {type(result).__name__}")
     return result

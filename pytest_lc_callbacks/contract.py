@@ -15,7 +15,7 @@ from pytest_lc_callbacks._contract.raising_checks import RaisingChecks
 from pytest_lc_callbacks._contract.readers import otel_records, run_tree_records
 from pytest_lc_callbacks._contract.record_checks import RecordChecks
 from pytest_lc_callbacks._contract.trial import run_in_loop
-from pytest_lc_callbacks._words import did_you_mean
+from pytest_lc_callbacks._words import did_you_mean, repr_short
 
 __all__ = ["CallbackHandlerTests", "otel_records", "run_program", "run_tree_records"]
 
@@ -56,7 +56,7 @@ def run_program(name: str, *handlers: Any) -> Any:
         ValueError: If there is no program of that name.
     """
     if name not in PROGRAMS.names():
-        raise ValueError(f"there is no program {name!r}{did_you_mean(name, PROGRAMS.names())}")
+        raise ValueError(f"there is no program {repr_short(name)}{did_you_mean(name, PROGRAMS.names())}")
     program, stage = PROGRAMS[name], Stage(list(handlers))
     if program.is_async:
         return run_in_loop(program.run(stage), Context())

@@ -149,15 +149,18 @@ def test_rules_of_a_project():
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        (7, "expected a regular expression or a function of the text, not 7"),
-        (lambda text: None, "expected a text from <lambda>, not None"),
+        (7, "expected a regular expression or a function of the text, not int"),
+        ({"key": "hunter22"}, "expected a regular expression or a function of the text, not dict"),
+        (lambda text: None, "expected a text from <lambda>, not NoneType"),
+        (lambda text: [text], "expected a text from <lambda>, not list"),
     ],
+    ids=range(4),
 )
 def test_a_rule_that_is_none(rule, message):
     """
-    Anything else is refused with what it is.
+    Anything else is refused with its type, and without a word of it or of the text.
     """
-    with pytest.raises(TypeError, match=re.escape(message)):
+    with pytest.raises(TypeError, match=rf"^{re.escape(message)}$"):
         redact("text", [rule])
 
 

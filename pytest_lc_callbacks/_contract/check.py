@@ -10,7 +10,7 @@ import pytest
 
 from pytest_lc_callbacks._contract.session import result_key
 from pytest_lc_callbacks._contract.suite import NOT_SET_UP, Suite
-from pytest_lc_callbacks._words import did_you_mean
+from pytest_lc_callbacks._words import did_you_mean, repr_short
 
 Method = Callable[[Any], None]
 
@@ -102,6 +102,6 @@ def refuse_unknown_checks(cls: type[Suite]) -> None:
     known = [name.removeprefix("test_") for name in dir(cls) if hasattr(getattr(cls, name), "lc_callbacks_check")]
     for name, reason in dict(cls.expected).items():
         if name not in known:
-            raise TypeError(f"{cls.__name__}.expected: there is no check {name!r}{did_you_mean(name, known)}")
+            raise TypeError(f"{cls.__name__}.expected: there is no check {repr_short(name)}{did_you_mean(name, known)}")
         if not str(reason or "").strip():
-            raise TypeError(f"{cls.__name__}.expected[{name!r}] has to say why, in words; it is {reason!r}")
+            raise TypeError(f"{cls.__name__}.expected[{repr_short(name)}] has to say why, in words; it is {reason!r}")

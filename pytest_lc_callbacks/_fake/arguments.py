@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage
 
 from pytest_lc_callbacks._fake.reading import read_kind
 from pytest_lc_callbacks._fake.response import Response
-from pytest_lc_callbacks._words import did_you_mean
+from pytest_lc_callbacks._words import did_you_mean, repr_short
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -42,7 +42,7 @@ def refuse_unknown(model: type[BaseModel], given: Mapping[str, Any]) -> None:
         if name not in known:
             word = _OF_OTHER_FAKES.get(name)
             remedy = f"; {word}" if word else did_you_mean(name, known)
-            raise TypeError(f"{model.__name__}() takes no argument {name!r}{remedy}")
+            raise TypeError(f"{model.__name__}() takes no argument {repr_short(name)}{remedy}")
 
 
 def read_list(responses: Any) -> list[Response]:
@@ -109,7 +109,7 @@ def read_seconds(where: str, name: str, seconds: Any) -> float | None:
     if seconds is None:
         return None
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < float("inf"):
-        raise ValueError(f"{where}: {name}= is a number of seconds from 0 on, not {seconds!r}")
+        raise ValueError(f"{where}: {name}= is a number of seconds from 0 on, not {repr_short(seconds)}")
     return float(seconds)
 
 
@@ -117,13 +117,13 @@ def _read_flags(where: str, **flags: Any) -> None:
     """Refuse a flag that is not True or False: any text would count as True."""
     for name, flag in flags.items():
         if not isinstance(flag, bool):
-            raise TypeError(f"{where}: {name}= is True or False, not {flag!r}")
+            raise TypeError(f"{where}: {name}= is True or False, not {repr_short(flag)}")
 
 
 def _read_times(where: str, times: Any, always: bool, responses: int) -> int | None:
     """How often a response may be given; None for always."""
     if isinstance(times, bool) or not isinstance(times, int):
-        raise TypeError(f"{where}: times= is a number of calls, not {times!r}")
+        raise TypeError(f"{where}: times= is a number of calls, not {repr_short(times)}")
     if times < 1:
         raise ValueError(f"{where}: times={times} would never give the response; leave the line out")
     if always and times != 1:

@@ -17,6 +17,7 @@ from pytest_lc_callbacks._fake.response import ResponseQueue
 from pytest_lc_callbacks._fake.script import Script
 from pytest_lc_callbacks._fake.scripted_model import ScriptedModel
 from pytest_lc_callbacks._fake.text import TextAnswering
+from pytest_lc_callbacks._words import repr_short
 
 if TYPE_CHECKING:
     from typing import Self
@@ -178,5 +179,6 @@ def _refuse_messages(values: Sequence[Any]) -> None:
     for value in values:
         if isinstance(value, BaseMessage):
             raise TypeError(
-                f"a text LLM responds with a text, not with {type(value).__name__}; write .respond({value.content!r})"
+                f"a text LLM responds with a text, not with {type(value).__name__}; "
+                f"write .respond({repr_short(value.content)})"
             )

@@ -19,6 +19,7 @@ from pytest_lc_callbacks._fake.response import ResponseQueue
 from pytest_lc_callbacks._fake.script import Script
 from pytest_lc_callbacks._fake.scripted_model import ScriptedModel
 from pytest_lc_callbacks._fake.structured_output import structured_output
+from pytest_lc_callbacks._words import repr_short
 
 if TYPE_CHECKING:
     import os
@@ -82,7 +83,8 @@ class FakeChatModel(ScriptedModel, ModelFields):
         refuse_unknown(type(self), fields)
         provider = fields.get("provider")
         if provider not in tuple(PAYLOADS):
-            raise ValueError(f"provider= is 'anthropic' or 'openai', not {provider!r}; leave it out for a plain model")
+            remedy = "leave it out for a plain model"
+            raise ValueError(f"provider= is 'anthropic' or 'openai', not {repr_short(provider)}; {remedy}")
         if provider == "anthropic" and fields.get("usage") is False:
             raise ValueError(
                 "usage=False: Anthropic's API always reports usage; write it for a plain model or 'openai'"

@@ -27,7 +27,7 @@ from pytest_lc_callbacks._fake.response import (
     message_with_calls,
 )
 from pytest_lc_callbacks._fake.schema import json_problem
-from pytest_lc_callbacks._words import repr_short, truncate
+from pytest_lc_callbacks._words import repr_short, shown, truncate
 
 # pytest shows the line of the test, not our way to the message.
 __tracebackhide__ = True
@@ -312,7 +312,8 @@ def _read_call(call: Any, where: str) -> tuple[str, dict[str, Any]]:
         raise TypeError(f"{where}: the id of a call is a text, not {_describe(identity[0])}; leave it out to get one")
     if not isinstance(args, Mapping):
         raise TypeError(
-            f"{where}: the arguments of {name!r} are a dict, not {_describe(args)}; write ({name!r}, {{'q': 'x'}})"
+            f"{where}: the arguments of {repr_short(name)} are a dict, not {_describe(args)}; "
+            f"write ({repr_short(name)}, {{'q': 'x'}})"
         )
     _refuse_what_is_not_json(name, args, where)
     return (name, json.loads(json.dumps(dict(args))), *identity)
@@ -320,7 +321,8 @@ def _read_call(call: Any, where: str) -> tuple[str, dict[str, Any]]:
 
 def _refuse_what_is_not_json(name: str, args: Mapping[str, Any], where: str) -> None:
     if problem := json_problem(args, "args"):
-        raise TypeError(f"{where}: cannot call {name!r}: {problem}; write it as the model would, such as a text")
+        remedy = "write it as the model would, such as a text"
+        raise TypeError(shown(f"{where}: cannot call {name!r}: {problem}; {remedy}"))
 
 
 def _read_chunks(value: Any, where: str, chunks: Any, tool_calls: Any, then_raise: Any, *, cut_off: bool) -> Chunks:

@@ -13,6 +13,7 @@ from pytest_lc_callbacks._fake.call import Call, asked
 from pytest_lc_callbacks._fake.messages import text_of
 from pytest_lc_callbacks._fake.reading import read_function
 from pytest_lc_callbacks._fake.response import ResponseQueue
+from pytest_lc_callbacks._words import repr_short
 
 # pytest shows the line of the test, not our way to the message.
 __tracebackhide__ = True
@@ -65,7 +66,8 @@ def _read_matcher(matcher: Any) -> Any:
         raise ValueError("on(''): every text has the empty text in it; for any prompt write .respond(..., always=True)")
     pattern: Any = getattr(matcher, "pattern", "")
     if isinstance(pattern, bytes):
-        raise TypeError(f"on({pattern!r}): prompts are text; write re.compile({pattern.decode()!r})")
+        text = repr_short(pattern.decode(errors="replace"))
+        raise TypeError(f"on({repr_short(pattern)}): prompts are text; write re.compile({text})")
     if isinstance(matcher, (str, re.Pattern)):
         return matcher
     if callable(matcher) and not isinstance(matcher, type):
@@ -75,7 +77,7 @@ def _read_matcher(matcher: Any) -> Any:
         return function
     raise TypeError(
         f"on() takes a part of the last message's text, a compiled regex or a function of the messages, "
-        f"not {matcher!r} ({type(matcher).__name__})"
+        f"not {repr_short(matcher)} ({type(matcher).__name__})"
     )
 
 

@@ -11,6 +11,8 @@ from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
+from pytest_lc_callbacks._words import repr_short
+
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
@@ -54,7 +56,7 @@ def structured_output(
         ValueError: If *method* is another one.
     """
     if method not in _METHODS:
-        raise ValueError(f"with_structured_output: method= is one of {', '.join(_METHODS)}, not {method!r}")
+        raise ValueError(f"with_structured_output: method= is one of {', '.join(_METHODS)}, not {repr_short(method)}")
     noted = {"kwargs": {"method": method}, "schema": schema}
     if method == "function_calling":
         name = convert_to_openai_tool(schema)["function"]["name"]

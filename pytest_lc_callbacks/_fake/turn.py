@@ -42,7 +42,7 @@ from pytest_lc_callbacks._fake.tools import (
     forced_tool,
     misfits,
 )
-from pytest_lc_callbacks._words import hint
+from pytest_lc_callbacks._words import hint, shown
 
 # pytest shows the line of the test, not our way to the message.
 __tracebackhide__ = True
@@ -195,10 +195,10 @@ class Turn:
         is_automatic = self.response is None
         for call in message.tool_calls:
             if problem := call_problem(call["name"], call["args"], schemas, is_automatic=is_automatic):
-                raise ValueError(problem)
+                raise ValueError(shown(problem))
         called = [str(call["name"]) for call in (*message.tool_calls, *message.invalid_tool_calls)]
         if problem := choice_problem(self.call.tool_choice, called, str(Message(message)), schemas):
-            raise ValueError(problem)
+            raise ValueError(shown(problem))
 
     def _place(self, data: Data) -> Message:
         """*data* as a call of the tool it belongs to, or as JSON text."""

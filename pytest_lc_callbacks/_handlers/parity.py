@@ -14,7 +14,7 @@ from langchain_core.messages import BaseMessage
 from pytest_lc_callbacks._causes import FALLBACKS
 from pytest_lc_callbacks._handlers.call_modes import ASYNC, MODES, SYNC, Called, call_async, call_sync
 from pytest_lc_callbacks._recording import Run
-from pytest_lc_callbacks._words import did_you_mean, error_line, headline, repr_short, truncate
+from pytest_lc_callbacks._words import did_you_mean, error_line, headline, repr_short, shown, truncate
 
 _TOKENS = ("llm_new_token", "stream_event")
 _ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
@@ -87,7 +87,8 @@ def _known(modes: Sequence[str]) -> list[str]:
     listed = [modes] if isinstance(modes, str) else list(modes)
     for mode in listed:
         if mode not in known:
-            raise ValueError(f"there is no call mode {mode!r}{did_you_mean(mode, known)}; there are {', '.join(known)}")
+            unknown = f"there is no call mode {repr_short(mode)}{did_you_mean(mode, known)}"
+            raise ValueError(f"{unknown}; there are {', '.join(known)}")
     if len(set(listed)) < 2:
         raise ValueError(f"modes= needs two modes to compare, not {listed}")
     return listed
@@ -124,7 +125,7 @@ def _fail(difference: str, one: _Runs, other: _Runs) -> NoReturn:
     lines = [*headline(first), *_side_by_side(one, other)]
     if "is a root" in difference and any(run.label == "RunnableWithFallbacks" for run in one.runs):
         lines.append(FALLBACKS.hint())
-    raise AssertionError("\n".join(lines))
+    raise AssertionError(shown("\n".join(lines)))
 
 
 def _different_trees(one: _Runs, other: _Runs) -> str | None:

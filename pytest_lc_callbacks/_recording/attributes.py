@@ -78,7 +78,8 @@ def _check_attribute(key: str, value: Any) -> None:
     __tracebackhide__ = True
     if key not in ATTRIBUTES:
         nearest = did_you_mean(key, ATTRIBUTES)
-        raise TypeError(f"{key!r} is no attribute of an event{nearest}: the attributes are {', '.join(ATTRIBUTES)}")
+        unknown = f"{repr_short(key)} is no attribute of an event{nearest}"
+        raise TypeError(f"{unknown}: the attributes are {', '.join(ATTRIBUTES)}")
     if key in ("run", "parent", "under"):
         _check_run(key, value)
     if key == "run_type" and is_a(value, str) and value not in _TYPES:
@@ -96,7 +97,7 @@ def _check_run(key: str, value: Any) -> None:
     takes = "a run's name, a Run or None for a root" if key == "parent" else "a run's name or a Run"
     # A runnable has a name and is none: its runs may have another one.
     if ask(value, "get_name") is not None:
-        raise TypeError(f"{key}= takes {takes}, not {repr_short(value)}: write {key}={value.get_name()!r}")
+        raise TypeError(f"{key}= takes {takes}, not {repr_short(value)}: write {key}={repr_short(value.get_name())}")
     # A value with an `__eq__` of its own may equal a name, as those of dirty-equals do.
     compares = any("__eq__" in vars(kind) for kind in bases(type(value))[:-1])
     if module_name(type(value)) == "builtins" or not compares:
@@ -108,7 +109,7 @@ def _check_run_type(value: str) -> None:
     __tracebackhide__ = True
     nearest = did_you_mean(value.lower(), _TYPES)
     if nearest:
-        raise ValueError(f"run_type={value!r} is none of LangChain's{nearest}")
+        raise ValueError(f"run_type={repr_short(value)} is none of LangChain's{nearest}")
 
 
 class Comparison:

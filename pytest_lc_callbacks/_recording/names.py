@@ -140,7 +140,7 @@ def event_name(name: Any) -> str:
     if bare in EVENT_NAMES:
         return bare
     if bare in _ELSEWHERE:
-        raise ValueError(f"{name!r} is not a callback event: {_ELSEWHERE[bare]}.")
+        raise ValueError(f"{repr_short(name)} is not a callback event: {_ELSEWHERE[bare]}.")
     nearest = did_you_mean(bare.lower(), EVENT_NAMES, limit=2)
     every = f": the events are {', '.join(sorted(EVENT_NAMES))}."
-    raise ValueError(f"{name!r} is not a callback event{nearest or every}")
+    raise ValueError(f"{repr_short(name)} is not a callback event{nearest or every}")

@@ -15,7 +15,7 @@ from pytest_lc_callbacks._recording.events import Event
 from pytest_lc_callbacks._recording.names import EventName, MethodName, event_name
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._values import ask
-from pytest_lc_callbacks._words import error_words, repr_short
+from pytest_lc_callbacks._words import error_words, raw_repr, repr_short, safe
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +225,8 @@ def _item(entry: Any, where: str) -> Item:
     if isinstance(entry, (list, tuple)):
         raise TypeError(f"{where}: a list inside the list; concurrent runs are any_order([...], [...])")
     if isinstance(entry, Event):
-        raise TypeError(f"{where}: {entry!r} was recorded; what is expected is a name, {entry.name!r}, or event(...)")
+        meant = f"a name, {entry.name!r}, or event(...)"
+        raise TypeError(f"{where}: {repr_short(entry)} was recorded; what is expected is {meant}")
     _refuse_uncalled(entry, where)
     raise TypeError(
         f"{where}: an entry is an event's name, ..., event(), many() or any_order(), not {repr_short(entry)}"
@@ -239,7 +240,8 @@ def _alternative(name: Any) -> str | EventPattern:
     if name is ...:
         raise TypeError("many(...): ... stands for any events by itself; put it into the list, beside many()")
     if isinstance(name, (list, tuple, set, frozenset)):
-        raise TypeError(f"many({name!r}): pass the names one by one, many({', '.join(map(repr, name))})")
+        names = safe(", ".join(map(raw_repr, name)), 1_000)
+        raise TypeError(f"many({repr_short(name)}): pass the names one by one, many({names})")
     if isinstance(name, (Many, AnyOrder)):
         raise TypeError(f"many({name!r}): many() repeats single events, names or event()")
     _refuse_uncalled(name, "many()")

@@ -157,7 +157,7 @@ def _append(path: list[tuple[int, _Node]], column: int, name: str) -> None:
     if path[-1][0] == column:
         path.pop()
     elif path[-1][1].children:
-        raise ValueError(f"assert_run_tree: {name!r} is indented like no run above it")
+        raise ValueError(f"assert_run_tree: {repr_short(name)} is indented like no run above it")
     node = _Node(name)
     path[-1][1].children.append(node)
     path.append((column, node))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from pytest_lc_callbacks._words import did_you_mean, repr_short
+from pytest_lc_callbacks._words import did_you_mean, repr_short, safe, string
 
 LEVELS = ("off", "warn", "error")
 # The default level of each finding, and what it means.
@@ -104,7 +104,7 @@ def read_level(where: str, level: Any) -> str:
     """
     if isinstance(level, str) and level in LEVELS:
         return level
-    raise ValueError(f"{where} {level}: expected one of {', '.join(LEVELS)}{did_you_mean(level, LEVELS)}")
+    raise ValueError(f"{where} {safe(string(level))}: expected one of {', '.join(LEVELS)}{did_you_mean(level, LEVELS)}")
 
 
 def read_marker(args: Iterable[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,7 +131,8 @@ def read_marker(args: Iterable[Any], kwargs: Mapping[str, Any]) -> dict[str, Any
             said[name] = read_level(f"lc_callbacks({name}=...):", value)
         else:
             known = (*FINDINGS, BLOCK, *BUDGETS)
-            raise ValueError(f"lc_callbacks({name}=...): expected one of {', '.join(known)}{did_you_mean(name, known)}")
+            near = did_you_mean(name, known)
+            raise ValueError(f"lc_callbacks({safe(name)}=...): expected one of {', '.join(known)}{near}")
     return said
 
 
@@ -145,4 +146,4 @@ def refuse_unknown_names(names: Iterable[str], known: Iterable[str]) -> None:
     settings = sorted(known)
     for name in names:
         if name.startswith("lc_callbacks") and name not in settings:
-            raise ValueError(f"{name}: expected one of {', '.join(settings)}{did_you_mean(name, settings)}")
+            raise ValueError(f"{safe(name)}: expected one of {', '.join(settings)}{did_you_mean(name, settings)}")

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import HumanMessage
+from langchain_core.runnables import RunnableLambda
+from langchain_core.tools import StructuredTool
+from secrets_planted import PLANTED
 
-from pytest_lc_callbacks import FakeChatModel, RecordingHandler, many
+from pytest_lc_callbacks import FakeChatModel, FakeLLM, RecordingHandler, assert_parity, event, many
 from pytest_lc_callbacks._handlers.spy import Spies
+from pytest_lc_callbacks._redaction import redact
+from pytest_lc_callbacks._watching.settings import read_level, read_marker
+from pytest_lc_callbacks.contract import CallbackHandlerTests, run_program
 
 PROGRAMS = """
 import pytest
@@ -270,3 +278,97 @@ def test_a_stream_that_is_left(is_left, name):
 
     with pytest.raises(AssertionError, match=rf"\[{name}\]"):
         handler.assert_events(["chat_model_start", many("llm_new_token"), "llm_end"])
+
+
+class Worded:
+    """An object whose ``repr`` is a text that the test chose."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+
+    def __repr__(self) -> str:
+        return repr(self.words)
+
+
+def named(word):
+    return RunnableLambda(str.upper, name=word)
+
+
+def heard(word):
+    handler = RecordingHandler()
+    named(word).invoke("a", {"callbacks": [handler]})
+    return handler
+
+
+def bound(word, **options):
+    look = StructuredTool.from_function(str.upper, name="look", description="Looks.", args_schema={"type": "object"})
+    return FakeChatModel().respond(tool_calls=[(word, {})]).bind_tools([look], **options)
+
+
+def replies_otherwise(word):
+    modes = iter([named("plain"), named(word)])
+    assert_parity(lambda: next(modes), "a", modes=["invoke", "stream"])
+
+
+# What is refused, by what is wrong: each refusal quotes the word that it is handed.
+REFUSED = {
+    "an event's name": event,
+    "an event's name in many": many,
+    "a list in many": lambda word: many([word]),
+    "an attribute's name": lambda word: event("llm_end", **{word: 1}),
+    "a runnable as run": lambda word: event("llm_end", run=named(word)),
+    "a recorded event": lambda word: RecordingHandler().assert_events([heard(word)[0]]),
+    "a tree": lambda word: RecordingHandler().assert_run_tree(f"    a\n        b\n      {word}"),
+    "a provider": lambda word: FakeChatModel(provider=word),
+    "an argument": lambda word: FakeChatModel(**{word: 1}),
+    "a latency": lambda word: FakeChatModel(latency=word),
+    "times": lambda word: FakeChatModel().respond("a", times=word),
+    "always": lambda word: FakeChatModel().respond("a", always=word),
+    "a rule": lambda word: FakeChatModel().on(Worded(word)),
+    "a rule of bytes": lambda word: FakeChatModel().on(re.compile(word.encode())),
+    "a message of a text LLM": lambda word: FakeLLM().respond(HumanMessage(word)),
+    "a method": lambda word: FakeChatModel().with_structured_output({"title": "a", "type": "object"}, method=word),
+    "a tool's arguments": lambda word: FakeChatModel().respond(tool_calls=[(word, "a")]),
+    "a tool's argument": lambda word: FakeChatModel().respond(tool_calls=[(word, {"a": object()})]),
+    "an argument's name": lambda word: FakeChatModel().respond(tool_calls=[("a", {"a": {word: object()}})]),
+    "an unbound tool": lambda word: bound(word).invoke("a"),
+    "a tool choice": lambda word: bound("look", tool_choice=word).invoke("a"),
+    "a call mode": lambda word: assert_parity(lambda: named("a"), "a", modes=["invoke", word]),
+    "a call mode that differs": replies_otherwise,
+    "a program": run_program,
+    "a check": lambda word: type("Suite", (CallbackHandlerTests,), {"expected": {word: "why"}}),
+    "a level": lambda word: read_level("lc_callbacks_lifecycle =", word),
+    "a finding": lambda word: read_marker([], {word: "off"}),
+}
+
+
+def refusal_of(use, word):
+    with pytest.raises((TypeError, ValueError, AssertionError)) as refused:
+        use(word)
+    return str(refused.value)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("use", REFUSED.values(), ids=REFUSED)
+def test_refusals_without_secrets(use):
+    """
+    A refusal quotes a plain word as it is, and has no API key in it.
+    """
+    _, secret = PLANTED["OpenAI"]
+
+    assert "Zürich" in refusal_of(use, "Zürich")
+    with_secret = refusal_of(use, secret)
+    assert secret not in with_secret
+    assert "[redacted]" in with_secret
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind"), [({"key": "hunter22"}, "dict"), (lambda text: [text], "list")], ids=["no rule", "no text"]
+)
+def test_a_rule_of_redaction_that_is_none(rule, kind):
+    """
+    A rule that cannot take a secret out of a text is refused without a word of the text and of the rule.
+    """
+    with pytest.raises(TypeError, match=rf", not {kind}$") as refused:
+        redact("hunter22", [rule])
+    assert "hunter22" not in str(refused.value)
