@@ -14,7 +14,6 @@ from secrets_planted import PLANTED
 
 from pytest_lc_callbacks import FakeChatModel, FakeLLM, RecordingHandler, assert_parity, event, many
 from pytest_lc_callbacks._handlers.spy import Spies
-from pytest_lc_callbacks._redaction import redact
 from pytest_lc_callbacks._watching.settings import read_level, read_marker
 from pytest_lc_callbacks.contract import CallbackHandlerTests, run_program
 
@@ -360,15 +359,3 @@ def test_refusals_without_secrets(use):
     with_secret = refusal_of(use, secret)
     assert secret not in with_secret
     assert "[redacted]" in with_secret
-
-
-@pytest.mark.parametrize(
-    ("rule", "kind"), [({"key": "hunter22"}, "dict"), (lambda text: [text], "list")], ids=["no rule", "no text"]
-)
-def test_a_rule_of_redaction_that_is_none(rule, kind):
-    """
-    A rule that cannot take a secret out of a text is refused without a word of the text and of the rule.
-    """
-    with pytest.raises(TypeError, match=rf", not {kind}$") as refused:
-        redact("hunter22", [rule])
-    assert "hunter22" not in str(refused.value)
