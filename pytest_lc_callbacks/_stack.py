@@ -27,6 +27,7 @@ _INSTRUMENTORS = {
 }
 _FALLBACKS = "langchain_core.runnables.fallbacks"
 _RUNNERS = {"_pytest", "pytest", "pluggy", "unittest"}
+_KEEPS_LOCALS = sys.version_info < (3, 13)
 
 
 class CallSite(NamedTuple):
@@ -122,9 +123,17 @@ def read_locals(frame: FrameType) -> dict[str, Any]:
     """
     local = frame.f_locals
     found = dict(local)
-    is_kept = sys.version_info < (3, 13) and frame.f_code.co_flags & inspect.CO_OPTIMIZED
     # Its three holders are the frame, this function and the call that counts them.
-    if is_kept and sys.getrefcount(local) <= 3:
+    if _KEEPS_LOCALS and sys.getrefcount(local) <= 3 and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        local.clear()
+    return found
+
+
+def read_variables(frame: FrameType, *names: str) -> list[Any]:
+    """The variables of these names in a function that runs, or None for each that it has not."""
+    local = frame.f_locals
+    found = [local.get(name) for name in names]
+    if _KEEPS_LOCALS and sys.getrefcount(local) <= 3 and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
         local.clear()
     return found
 

@@ -15,7 +15,7 @@ from langchain_core.runnables.config import CONFIG_KEYS, var_child_runnable_conf
 from pytest_lc_callbacks._by_identity import ByIdentity
 from pytest_lc_callbacks._recording import id_key
 from pytest_lc_callbacks._scopes import EMPTY, INHERITED, LIST, MANAGER, NONE, Given
-from pytest_lc_callbacks._stack import frames_of_call, read_locals, render_place
+from pytest_lc_callbacks._stack import frames_of_call, read_locals, read_variables, render_place
 from pytest_lc_callbacks._values import ask, bases, class_name, entries, entry, is_a, is_local, items, text_of
 
 _HANDLE_EVENT = handle_event.__code__
@@ -96,19 +96,22 @@ def current_call() -> Call | None:
 
 
 def _read(frame: FrameType) -> Call:
-    local = read_locals(frame)
-    passed, manager = local.get("inheritable_callbacks"), local.get("callback_manager")
+    passed, constructed, manager = read_variables(frame, "inheritable_callbacks", "local_callbacks", "callback_manager")
     inside = _handler_around(frame)
-    own = [handler for handler in getattr(manager, "handlers", ()) if not _is_observer(handler)]
     if getattr(manager, "parent_run_id", None) is None:
-        return Call(frame, _given(frame, passed, own), inside)
+        return Call(frame, _given(frame, passed, _own(manager)), inside)
     # What a child inherits, its root tells.
-    given = Given(kind=INHERITED, handlers=_named(own)) if local.get("local_callbacks") else None
+    given = Given(kind=INHERITED, handlers=_named(_own(manager))) if constructed else None
     return Call(frame, given, inside)
 
 
+def _own(manager: Any) -> list[Any]:
+    """The handlers of *manager*, the observers not included."""
+    return [handler for handler in getattr(manager, "handlers", ()) if not _facts_of(handler).is_observer]
+
+
 def _named(handlers: Iterable[Any]) -> tuple[tuple[int, str], ...]:
-    return tuple((id(handler), _facts_of(handler).name) for handler in handlers)
+    return tuple([(id(handler), _facts_of(handler).name) for handler in handlers])
 
 
 def _given(frame: FrameType, passed: Any, own: list[Any]) -> Given:
@@ -117,19 +120,19 @@ def _given(frame: FrameType, passed: Any, own: list[Any]) -> Given:
     # Each frame makes a dict of its variables when it is asked.
     langchain = [_Frame.of(each) for each in frames]
     outer: Any = (var_child_runnable_config.get() or {}).get("callbacks")
-    bound = [entry(each.bound, "callbacks") for each in langchain if each.bound is not None]
+    bound = [callbacks for each in langchain for callbacks in each.bound()]
     return Given(
         kind=NONE if passed is None else MANAGER if not is_a(passed, list) else LIST if passed else EMPTY,
         handlers=_named(own),
         listed=frozenset(map(id, items(passed))),
-        outer=frozenset(id(handler) for handler in getattr(outer, "handlers", ()) if not _is_observer(handler)),
+        outer=frozenset(map(id, _own(outer))),
         classes=tuple(class_name(handler) for handler in own if issubclass(type(handler), type)),
         file=None if user is None else user.f_code.co_filename,
         line=0 if user is None else user.f_lineno,
         entry=_entry(langchain),
         options=tuple(_options(langchain)),
         unknown_keys=tuple(dict.fromkeys(key for each in langchain for key in each.unknown_keys())),
-        bound=any(callbacks is not None for callbacks in bound),
+        bound=bool(bound),
         from_binding=frozenset(known for callbacks in bound for known in _ids(callbacks)),
         component=_component(user),
         in_reach=frozenset(_in_reach(variables)),
@@ -161,7 +164,7 @@ def _component(frame: FrameType | None) -> Any:
         if frame is None:
             return None
         if "run_manager" in frame.f_code.co_varnames:
-            run_id = ask(read_locals(frame).get("run_manager"), "run_id")
+            run_id = ask(read_variables(frame, "run_manager")[0], "run_id")
             if run_id is not None:
                 return id_key(run_id)
         frame = frame.f_back
@@ -169,34 +172,37 @@ def _component(frame: FrameType | None) -> Any:
 
 
 class _Frame(NamedTuple):
-    """A frame of LangChain's, its variables, and the runnable whose method runs, with what is known of its class."""
+    """What a frame of LangChain's holds at this moment."""
 
-    frame: FrameType
-    local: dict[str, Any]
+    method: str
     this: Any
+    """The runnable whose method runs."""
     facts: _ClassFacts
+    """What is known of its class."""
+    config: Any
+    keywords: Any
 
-    @property
-    def bound(self) -> Any:
-        """The config of ``with_config``."""
-        return _own_attributes(self.this).get("config")
+    @classmethod
+    def of(cls, frame: FrameType) -> _Frame:
+        """What *frame* holds."""
+        this, config, keywords = read_variables(frame, "self", "config", "kwargs")
+        return cls(frame.f_code.co_name, this, _facts_of(this), config, keywords)
+
+    def bound(self) -> Iterator[Any]:
+        """The callbacks of the config of ``with_config``."""
+        config = _own_attributes(self.this).get("config")
+        if config is not None and (callbacks := entry(config, "callbacks")) is not None:
+            yield callbacks
 
     def unknown_keys(self) -> Iterator[tuple[str, frozenset[int]]]:
         """The keys of the config that LangChain does not know, or has moved into ``configurable``."""
-        for key, value in entries(self.local.get("config")) if self.local.get("config") is not None else ():
+        for key, value in entries(self.config) if self.config is not None else ():
             # A key of another type may raise when it is compared.
             name = key if type(key) is str else text_of(key)
             if name not in _KNOWN_KEYS:
                 yield from _holding([(key, value)])
             elif name == "configurable":
                 yield from _holding(entries(value))
-
-    @classmethod
-    def of(cls, frame: FrameType) -> _Frame:
-        """What *frame* holds at this moment."""
-        local = read_locals(frame)
-        this = local.get("self")
-        return cls(frame, local, this, _facts_of(this))
 
 
 class _ClassFacts(NamedTuple):
@@ -225,10 +231,6 @@ def _facts_of(value: Any) -> _ClassFacts:
         if not is_local(kind):
             _FACTS.note(kind, facts)
     return facts
-
-
-def _is_observer(handler: Any) -> bool:
-    return _facts_of(handler).is_observer
 
 
 def _own_attributes(value: Any) -> dict[str, Any]:
@@ -270,7 +272,7 @@ def _entry(langchain: list[_Frame]) -> str | None:
     for each in langchain:
         if each.facts.kind is None:
             break
-        found = f"{each.frame.f_code.co_name}() of {each.facts.kind}"
+        found = f"{each.method}() of {each.facts.kind}"
     return found
 
 
@@ -280,7 +282,7 @@ def _options(langchain: list[_Frame]) -> Iterator[tuple[str, frozenset[int]]]:
         if each.facts.is_binding:
             yield from _holding(entries(ask(each.this, "kwargs")))
     if langchain and langchain[-1].facts.name not in _PASSING_KEYWORDS:
-        yield from _holding(entries(langchain[-1].local.get("kwargs")))
+        yield from _holding(entries(langchain[-1].keywords))
 
 
 def _holding(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, frozenset[int]]]:
@@ -294,7 +296,8 @@ def _holding(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, frozenset[
 def _ids(value: Any) -> Iterator[int]:
     """The ids of the handlers in a list of callbacks or a manager, or of the one handler itself."""
     held = list(value.handlers) if is_a(value, BaseCallbackManager) else items(value)
-    return (id(each) for each in (held or [value]) if is_a(each, BaseCallbackHandler) and not _is_observer(each))
+    handlers = (each for each in (held or [value]) if is_a(each, BaseCallbackHandler))
+    return (id(each) for each in handlers if not _facts_of(each).is_observer)
 
 
 def _in_reach(local: dict[str, Any]) -> Iterator[int]:

@@ -178,9 +178,10 @@ class Log(Records):
             names = self.names(new)
             starts = {name for name in set(names) if is_start(name)}
             ends = {name for name in set(names) if is_end(name)}
+            current, run_of = self._current, self._run_of
             # One flat loop: with a function for each event it takes twice as long.
             for position, name, run_id in zip(new, names, self.id_keys(new), strict=True):
-                run = self._current.get(run_id)
+                run = current.get(run_id)
                 # `with_config(run_id=...)` repeats an id; a second start of an open run is a doubled handler.
                 if run is None or (name in starts and (run.ended or not run.started)):
                     run = None if run_id is None else self._open(position, run_id, name in starts)
@@ -188,7 +189,7 @@ class Log(Records):
                     run._positions.append(position)
                 if name in ends and run is not None:
                     run.ended = True
-                self._run_of.append(run)
+                run_of.append(run)
 
     def _open(self, position: int, run_id: Any, started: bool) -> Run:
         parent_id = self.parent_id_key(position)

@@ -169,7 +169,8 @@ class NoSuchEvent(Mismatch):
         assert isinstance(item, EventPattern), "only a pattern has a nearest event"
         differing = item.differing(selection, nearest)
         assert differing is not None, "an event that does not differ matches"
-        of_name = sum(item.name in (None, name) for name in selection.names[self.at :])
+        later = selection.names[self.at :]
+        of_name = len(later) if item.name is None else later.count(item.name)
         which = f"event {nearest + 1:,}, the nearest of {of_name:,}," if of_name > 1 else f"event {nearest + 1:,}"
         return _Sentence(self._wanted, where, f"{which} has {differing[1]}", item.shorten([differing[0]]))
 

@@ -62,11 +62,11 @@ class Records:
 
     def entry(self, position: int, name: str) -> Any:
         """The payload entry of this *name* at this *position*; None if there is none."""
-        start = position * _WIDTH
-        names, first = self._flat[start + _KEYS : start + _VALUE + 1]
+        keys = position * _WIDTH + _KEYS
+        names = self._flat[keys]
         if names is None:
-            return first.get(name)
-        return self._flat[start + _VALUE + names.index(name)] if name in names else None
+            return self._flat[keys + 1].get(name)
+        return self._flat[keys + 1 + names.index(name)] if name in names else None
 
     def content(self, position: int) -> Content:
         """The name and the payload of the event at this *position*."""
