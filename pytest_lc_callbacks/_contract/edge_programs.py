@@ -186,7 +186,10 @@ def _meet(barrier: threading.Barrier) -> Any:
     return result
 
 
-@program("concurrent", "asyncio.gather of 50 chain.ainvoke(its own input, config)", needs="chat_model")
+_TASKS = 50
+
+
+@program("concurrent", f"asyncio.gather of {_TASKS} chain.ainvoke(its own input, config)", needs="chat_model")
 async def fifty_tasks(stage: Stage) -> Any:
     asked = chain()
-    await asyncio.gather(*(asked.ainvoke({"input": f"marker-{n:02}"}, stage.config) for n in range(50)))
+    await asyncio.gather(*(asked.ainvoke({"input": f"marker-{n:02}"}, stage.config) for n in range(_TASKS)))

@@ -72,18 +72,24 @@ def end_noting(token: Token[Call | None]) -> None:
         _CALL.set(None)
 
 
-def note_call(frame: FrameType) -> None:
-    """Note the call that leads to *frame*, in which LangChain makes the manager of a run and calls the hook."""
+def note_call(frame: FrameType) -> bool:
+    """
+    Note the call that leads to *frame*, in which LangChain makes the manager of a run and calls the hook.
+
+    Returns:
+        Whether it was not noted yet: LangChain calls the hook twice.
+    """
     before = _CALL.get()
     if before is not None and before.is_of(frame):
-        return
+        return False
     if frame.f_code.co_name != _CONFIGURE:
         _CALL.set(None)
-        return
+        return True
     call = _read(frame)
     if before is not None and not before.used:
         call.ambiguous = before.ambiguous or (before.given, before.inside) != (call.given, call.inside)
     _CALL.set(call)
+    return True
 
 
 def current_call() -> Call | None:
@@ -117,23 +123,24 @@ def _named(handlers: Iterable[Any]) -> tuple[tuple[int, str], ...]:
 def _given(frame: FrameType, passed: Any, own: list[Any]) -> Given:
     frames, user = frames_of_call(frame)
     variables = {} if user is None else read_locals(user)
-    # Each frame makes a dict of its variables when it is asked.
-    langchain = [_Frame.of(each) for each in frames]
+    methods = [_Method.of(each) for each in frames]
+    # What the user passed, the outermost method has: LangChain moves keys that it does not know before it goes on.
+    config, keywords = read_variables(frames[-1], "config", "kwargs") if frames else (None, None)
     outer: Any = (var_child_runnable_config.get() or {}).get("callbacks")
-    bound = [callbacks for each in langchain for callbacks in each.bound()]
+    bound = [callbacks for each in methods for callbacks in each.bound()]
     return Given(
         kind=NONE if passed is None else MANAGER if not is_a(passed, list) else LIST if passed else EMPTY,
         handlers=_named(own),
         listed=frozenset(map(id, items(passed))),
         outer=frozenset(map(id, _own(outer))),
-        classes=tuple(class_name(handler) for handler in own if issubclass(type(handler), type)),
+        classes=tuple([class_name(handler) for handler in own if issubclass(type(handler), type)]),
         file=None if user is None else user.f_code.co_filename,
         line=0 if user is None else user.f_lineno,
-        entry=_entry(langchain),
-        options=tuple(_options(langchain)),
-        unknown_keys=tuple(dict.fromkeys(key for each in langchain for key in each.unknown_keys())),
+        entry=_entry(methods),
+        options=tuple(_options(methods, keywords)),
+        unknown_keys=() if config is None else tuple(_unknown_keys(config)),
         bound=bool(bound),
-        from_binding=frozenset(known for callbacks in bound for known in _ids(callbacks)),
+        from_binding=frozenset([known for callbacks in bound for known in _ids(callbacks)]),
         component=_component(user),
         in_reach=frozenset(_in_reach(variables)),
         told_apart=frozenset() if user is None else frozenset(_told_apart(user, variables)),
@@ -171,22 +178,20 @@ def _component(frame: FrameType | None) -> Any:
     return None
 
 
-class _Frame(NamedTuple):
-    """What a frame of LangChain's holds at this moment."""
+class _Method(NamedTuple):
+    """A method of LangChain's that runs."""
 
-    method: str
+    name: str
     this: Any
-    """The runnable whose method runs."""
+    """The runnable that it is of."""
     facts: _ClassFacts
-    """What is known of its class."""
-    config: Any
-    keywords: Any
+    """What is known of the class of that."""
 
     @classmethod
-    def of(cls, frame: FrameType) -> _Frame:
-        """What *frame* holds."""
-        this, config, keywords = read_variables(frame, "self", "config", "kwargs")
-        return cls(frame.f_code.co_name, this, _facts_of(this), config, keywords)
+    def of(cls, frame: FrameType) -> _Method:
+        """The one that *frame* runs."""
+        [this] = read_variables(frame, "self")
+        return cls(frame.f_code.co_name, this, _facts_of(this))
 
     def bound(self) -> Iterator[Any]:
         """The callbacks of the config of ``with_config``."""
@@ -194,15 +199,16 @@ class _Frame(NamedTuple):
         if config is not None and (callbacks := entry(config, "callbacks")) is not None:
             yield callbacks
 
-    def unknown_keys(self) -> Iterator[tuple[str, frozenset[int]]]:
-        """The keys of the config that LangChain does not know, or has moved into ``configurable``."""
-        for key, value in entries(self.config) if self.config is not None else ():
-            # A key of another type may raise when it is compared.
-            name = key if type(key) is str else text_of(key)
-            if name not in _KNOWN_KEYS:
-                yield from _holding([(key, value)])
-            elif name == "configurable":
-                yield from _holding(entries(value))
+
+def _unknown_keys(config: Any) -> Iterator[tuple[str, frozenset[int]]]:
+    """The keys of a config that LangChain does not know, or has moved into ``configurable``."""
+    for key, value in entries(config):
+        # A key of another type may raise when it is compared.
+        name = key if type(key) is str else text_of(key)
+        if name not in _KNOWN_KEYS:
+            yield from _holding([(key, value)])
+        elif name == "configurable":
+            yield from _holding(entries(value))
 
 
 class _ClassFacts(NamedTuple):
@@ -266,23 +272,23 @@ def _method(handler: Any, name: str, frame: FrameType) -> tuple[str, str | None]
     return f"{class_name(type(handler))}.{name}", render_place(frame.f_code.co_filename, frame.f_lineno)
 
 
-def _entry(langchain: list[_Frame]) -> str | None:
+def _entry(methods: list[_Method]) -> str | None:
     """``arun() of a tool``: the outermost of the component's own methods that LangChain runs."""
     found: str | None = None
-    for each in langchain:
+    for each in methods:
         if each.facts.kind is None:
             break
-        found = f"{each.method}() of {each.facts.kind}"
+        found = f"{each.name}() of {each.facts.kind}"
     return found
 
 
-def _options(langchain: list[_Frame]) -> Iterator[tuple[str, frozenset[int]]]:
+def _options(methods: list[_Method], keywords: Any) -> Iterator[tuple[str, frozenset[int]]]:
     """The keywords of the call, and of bind(), that hold callbacks, with the ids of these."""
-    for each in langchain:
+    for each in methods:
         if each.facts.is_binding:
             yield from _holding(entries(ask(each.this, "kwargs")))
-    if langchain and langchain[-1].facts.name not in _PASSING_KEYWORDS:
-        yield from _holding(entries(langchain[-1].keywords))
+    if keywords and methods[-1].facts.name not in _PASSING_KEYWORDS:
+        yield from _holding(entries(keywords))
 
 
 def _holding(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, frozenset[int]]]:

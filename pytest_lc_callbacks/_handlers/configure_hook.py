@@ -127,9 +127,8 @@ class _ConfigureVar:
         if observer is not None:
             frame = sys._getframe(1)
             try:
-                observer._note_config(frame)
-                if self._notes_calls:
-                    note_call(frame)
+                if not self._notes_calls or note_call(frame):
+                    observer._note_config(frame)
             # The program of the user's would get it.
             except BaseException as error:  # noqa: BLE001
                 keep(error)
