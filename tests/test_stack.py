@@ -213,7 +213,8 @@ def test_a_package_that_nobody_has_installed(looker, installed, tmp_path):
     [
         ("my_project.handlers", "/src/my_project/handlers.py", True),
         ("langgraph.pregel._loop", "/src/langgraph/pregel/_loop.py", False),
-        ("pytest_lc_callbacks._handlers.spy", "/src/pytest_lc_callbacks/_handlers/spy.py", False),
+        # coverage looks for the source of each module of ours, but where its file's name begins like this.
+        ("pytest_lc_callbacks._handlers.spy", "<src>/pytest_lc_callbacks/_handlers/spy.py", False),
         ("acme.tracer", "/usr/lib/site-packages/acme/tracer.py", False),
     ],
     ids=["the user's", "LangChain's source", "our source", "an installed package"],
