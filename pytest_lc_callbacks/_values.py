@@ -160,7 +160,7 @@ def entry(value: Any, key: str, default: Any = None) -> Any:
 
 def has_more_entries(value: Any, most: int) -> bool:
     """
-    Whether Python's own lists, tuples and dicts in *value* have more than *most* entries, as often as they are written.
+    Whether Python's own containers in *value* have more than *most* entries, as often as they are written.
 
     A list that holds another one twice, which holds a third one twice, and so on, is small and has no end on paper.
     """
@@ -168,7 +168,7 @@ def has_more_entries(value: Any, most: int) -> bool:
     while waiting:
         each = waiting.pop()
         kind = type(each)
-        if kind is list or kind is tuple or kind is dict:
+        if kind is list or kind is tuple or kind is dict or kind is set or kind is frozenset:
             seen += len(each)
             if seen > most:
                 return True

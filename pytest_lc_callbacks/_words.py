@@ -113,14 +113,19 @@ def _beginning(value: Any, inside: tuple[int, ...] = (), left: Iterator[int] | N
     kind = type(value)
     if kind is str:
         return value[:_LONGEST]
-    if kind is not list and kind is not tuple and kind is not dict:
+    if not any(kind is each for each in (list, tuple, dict, set, frozenset)):
         return value
     if id(value) in inside:
         return _Written("{...}" if kind is dict else "[...]" if kind is list else "(...)")
     inside, left = (*inside, id(value)), iter(range(_LONGEST)) if left is None else left
     if kind is dict:
         return {key: _beginning(each, inside, left) for _, (key, each) in zip(left, value.items(), strict=False)}
-    return kind([_beginning(each, inside, left) for _, each in zip(left, value, strict=False)])
+    first = [_beginning(each, inside, left) for _, each in zip(left, value, strict=False)]
+    if kind is list or kind is tuple:
+        return kind(first)
+    # In the order in which Python would show it.
+    shown = f"{{{', '.join(map(repr, first))}}}"
+    return _Written(shown if kind is set else f"frozenset({shown})")
 
 
 def string(value: Any) -> str:

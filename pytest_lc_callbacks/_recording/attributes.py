@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from typing import Any, TypedDict
 from uuid import UUID
 
 from pytest_lc_callbacks._recording.events import Event, Log, Run
 from pytest_lc_callbacks._values import ask, bases, compare, entries, equal, is_a, items, module_name, pass_by, text_of
-from pytest_lc_callbacks._words import did_you_mean, error_words, repr_short
+from pytest_lc_callbacks._words import and_more, did_you_mean, error_words, repr_short
 
 
 class Attributes(TypedDict, total=False):
@@ -39,6 +40,9 @@ class Attributes(TypedDict, total=False):
 
 ATTRIBUTES = tuple(Attributes.__annotations__)
 _DEEPEST = 20
+_SHOWN_KEYS = 20
+# So many keys are looked through for one that comes near.
+_COMPARED_KEYS = 1_000
 _TYPES = "chain prompt parser chat_model llm tool retriever".split()
 
 
@@ -117,9 +121,16 @@ class Comparison:
     Compares *attributes* with those of events in a *log*.
 
     One question makes one comparison. It asks each run once for what all events of the run share.
+
+    Args:
+        attributes: What the events are to have.
+
+        log: Where the events are.
+
+        are_open: What `find_open` says of the attributes, where it is known.
     """
 
-    def __init__(self, attributes: Mapping[str, Any], log: Log) -> None:
+    def __init__(self, attributes: Mapping[str, Any], log: Log, are_open: Mapping[int, bool] | None = None) -> None:
         self._log = log
         self._under: dict[Run, bool] = {}
         self._inputs: dict[Run, bool] = {}
@@ -128,7 +139,7 @@ class Comparison:
         self.raised: BaseException | None = None
         """What it raised."""
         # An expected value may be long, and is compared with each event.
-        self._is_open = {id(expected): _has_open_dict(expected) for expected in attributes.values()}
+        self._is_open = find_open(attributes) if are_open is None else are_open
         self._checks = [(key, self._check(key), expected) for key, expected in attributes.items()]
 
     def differing(self, position: int) -> str | None:
@@ -262,24 +273,49 @@ def differing_keys(expected: Any, actual: Any) -> list[Any]:
     """The keys in which two mappings differ; with ``...: ...`` in the *expected* one, it may lack keys."""
     wanted, there = dict(entries(expected)), dict(entries(actual))
     is_open = wanted.pop(..., None) is ...
-    differing = [key for key, value in wanted.items() if key not in there or not matches(value, there[key])]
+    differing = [
+        key
+        for key, value in wanted.items()
+        if key not in there or (value is not there[key] and not matches(value, there[key]))
+    ]
     return differing if is_open else differing + [key for key in there if key not in wanted]
+
+
+def find_open(attributes: Mapping[str, Any]) -> dict[int, bool]:
+    """Whether a dict in it has a ``...: ...``, of each of the expected values; a value is known by its ``id()``."""
+    return {id(expected): _has_open_dict(expected) for expected in attributes.values()}
 
 
 def _has_open_dict(expected: Any) -> bool:
     """Whether there is a ``...: ...`` in it; nobody writes one that is nested deeper than this."""
-    level, seen = [expected], set()
+    seen: set[int] = set()
+    level = _new_containers([expected], seen)
     for _ in range(_DEEPEST):
+        if not level:
+            return False
         below: list[Any] = []
         for value in level:
-            kind = type(value)
-            if (kind is dict or kind is list or kind is tuple) and id(value) not in seen:
-                seen.add(id(value))
-                if kind is dict and any(key is ... for key in value):
-                    return True
-                below += value.values() if kind is dict else value
-        level = below
+            if type(value) is dict:
+                # A loop, since the dicts may be many.
+                for key in value:
+                    if key is ...:
+                        return True
+                below += value.values()
+            else:
+                below += value
+        level = _new_containers(below, seen)
     return False
+
+
+def _new_containers(values: Iterable[Any], seen: set[int]) -> list[Any]:
+    """The dicts, lists and tuples among *values* that are not in *seen* yet, which they are from now on."""
+    found = []
+    for value in values:
+        kind = type(value)
+        if (kind is dict or kind is list or kind is tuple) and id(value) not in seen:
+            seen.add(id(value))
+            found.append(value)
+    return found
 
 
 def _is_same_run(name_or_run: Any, run: Run) -> bool:
@@ -313,15 +349,16 @@ def describe(key: str, event: Event, expected: Any = None) -> str:
 def _describe_keys(key: str, expected: Any, actual: Any) -> str:
     """``inputs={'city': 'Rome', ...}``, ``metadata without 'tenant' (did you mean 'tenent'?)``."""
     there, differing = dict(entries(actual)), _differing_keys(key, expected, actual)
-    shown = {name: there[name] for name in differing if name in there}
+    shown = {name: there[name] for name in [each for each in differing if each in there][:_SHOWN_KEYS]}
     missing = [name for name in differing if name not in there]
     words = []
     if shown:
         inner = ", ".join(f"{name!r}: {repr_short(value)}" for name, value in shown.items())
         words.append(f"{key}={{{inner}{', ...' if len(shown) < len(there) else ''}}}")
     if missing:
-        names = ", ".join(f"{name!r}{did_you_mean(name, map(str, there))}" for name in missing)
-        words.append(f"{key} without {names}")
+        likely = [*map(str, islice(there, _COMPARED_KEYS))]
+        names = [f"{repr_short(name)}{did_you_mean(name, likely)}" for name in missing[:_SHOWN_KEYS]]
+        words.append(f"{key} without {', '.join(names)}{and_more(len(missing) - _SHOWN_KEYS)}")
     return " and ".join(words) or f"{key}={repr_short(actual)}"
 
 

@@ -62,7 +62,8 @@ def _correct_value(key: str, expected: Any, event: Event) -> Any:
         return _correct_error(expected, event.error)
     if key in ("run_id", "thread"):
         return Anything(f"{key}, which differs each time")
-    return merge(expected, getattr(event, key))
+    # It differs, or it would not be corrected: a long list is not compared once more.
+    return merge(expected, getattr(event, key)) if type(expected) is dict else plain(getattr(event, key))
 
 
 def _correct_run(key: str, expected: Any, event: Event) -> Any:
@@ -118,7 +119,7 @@ def merge(expected: Any, actual: Any, depth: int = 0) -> Any:
     """*actual* as literals; what is equal in *expected* stays, and so does its ``...: ...``."""
     if matches(expected, actual):
         return expected
-    if type(expected) is not dict or not is_a(actual, Mapping) or depth == _DEEPEST:
+    if type(expected) is not dict or not is_a(actual, Mapping) or depth == _DEEPEST or too_long(expected):
         return plain(actual, depth)
     there = dict(entries(actual))
     merged: dict[Any, Any] = {}
@@ -133,9 +134,13 @@ def merge(expected: Any, actual: Any, depth: int = 0) -> Any:
 
 def plain(value: Any, depth: int = 0) -> Any:
     """*value* as Python's own literals; what has none, or is too long to read, becomes `Anything`."""
-    if has_more_entries(value, _MOST_ENTRIES):
-        return Anything(f"a {class_name(type(value))} of many thousand entries")
-    return _plain(value, depth)
+    why = too_long(value)
+    return _plain(value, depth) if why is None else Anything(why)
+
+
+def too_long(value: Any) -> str | None:
+    """Why nobody would read *value*, if it is written out: ``a list of many thousand entries``; None if it is short."""
+    return f"a {class_name(type(value))} of many thousand entries" if has_more_entries(value, _MOST_ENTRIES) else None
 
 
 def _plain(value: Any, depth: int) -> Any:

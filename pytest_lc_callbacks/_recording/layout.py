@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any
 from unittest.mock import ANY
 
-from pytest_lc_callbacks._recording.corrections import Anything
+from pytest_lc_callbacks._recording.corrections import Anything, too_long
 from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many
 from pytest_lc_callbacks._redaction import clean
 from pytest_lc_callbacks._values import class_name, is_a, is_exactly, text_of
@@ -84,7 +84,9 @@ class _Writer:
         return _quote(item) if isinstance(item, str) else "..."
 
     def _write_attribute(self, key: str, value: Any) -> str:
-        return f"{key}={self._without_secret(f'{key}=', self._write_value(value), key)}"
+        why = too_long(value)
+        text = self._write_value(value) if why is None else self._any(why)
+        return f"{key}={self._without_secret(f'{key}=', text, key)}"
 
     def _write_value(self, value: Any, depth: int = 0) -> str:
         """*value* as Python reads it."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from pytest_lc_callbacks._recording.attributes import Comparison
 from pytest_lc_callbacks._recording.concurrent_runs import Budget, ConcurrentRuns
 from pytest_lc_callbacks._recording.events import Log
 from pytest_lc_callbacks._recording.mismatch import Mismatch, NoConcurrentRuns, NoSuchEvent, SurplusEvent, WrongEvent
@@ -177,7 +176,7 @@ class _Shared:
         """Whether the event at this *position* has the attributes of *pattern*."""
         differing = self._differing.get(pattern)
         if differing is None:
-            differing = self._differing[pattern] = Comparison(pattern.attributes, self._log).differing
+            differing = self._differing[pattern] = pattern.comparison(self._log).differing
         return differing(position) is None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from pytest_lc_callbacks._recording.attributes import Comparison, count_differing_keys
+from pytest_lc_callbacks._recording.attributes import count_differing_keys
 from pytest_lc_callbacks._recording.events import Log, Run
 from pytest_lc_callbacks._recording.patterns import EventPattern, Item, Many
 from pytest_lc_callbacks._recording.selection import Selection
@@ -30,7 +30,7 @@ class Differences:
 
     def __init__(self, pattern: EventPattern, log: Log) -> None:
         self._log = log
-        self._comparisons = {key: Comparison({key: value}, log) for key, value in pattern.attributes.items()}
+        self._comparisons = {key: pattern.comparison(log, [key]) for key in pattern.attributes}
         self._attributes = pattern.attributes
 
     def keys(self, position: int) -> list[str]:
@@ -54,7 +54,7 @@ def find_matching(item: Item, selection: Selection, indices: Sequence[int]) -> l
             found += [index for index in indices if names[index] == alternative]
         elif isinstance(alternative, EventPattern):
             of_name = [index for index in indices if alternative.name in (None, names[index])][:_COMPARED]
-            comparison = Comparison(alternative.attributes, selection.log)
+            comparison = alternative.comparison(selection.log)
             found += [index for index in of_name if comparison.differing(selection.positions[index]) is None]
     return sorted(set(found))
 

@@ -10,8 +10,8 @@ from math import inf
 from types import EllipsisType
 from typing import Any, TypeAlias, Unpack
 
-from pytest_lc_callbacks._recording.attributes import Attributes, Comparison, describe, read_attributes
-from pytest_lc_callbacks._recording.events import Event
+from pytest_lc_callbacks._recording.attributes import Attributes, Comparison, describe, find_open, read_attributes
+from pytest_lc_callbacks._recording.events import Event, Log
 from pytest_lc_callbacks._recording.names import EventName, MethodName, event_name
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._values import ask
@@ -30,6 +30,20 @@ class EventPattern:
         words += [f"{key}={repr_short(value)}" for key, value in self.attributes.items()]
         return f"event({', '.join(words)})"
 
+    def comparison(self, log: Log, keys: Iterable[str] | None = None) -> Comparison:
+        """What compares events in a *log* with the pattern, or with these attributes of it."""
+        attributes = self.attributes if keys is None else {key: self.attributes[key] for key in keys}
+        return Comparison(attributes, log, self._are_open)
+
+    @cached_property
+    def _are_open(self) -> dict[int, bool]:
+        # A message asks several times, and an expected value may be long.
+        return find_open(self.attributes)
+
+    def read_again(self) -> None:
+        """Look at the attributes again: the test may have changed a value since it wrote the pattern."""
+        vars(self).pop("_are_open", None)
+
     def shorten(self, keys: Iterable[str]) -> str:
         """The pattern with these attributes alone: ``event('tool_start', run='search', ...)``."""
         shown = {key: self.attributes[key] for key in keys}
@@ -46,7 +60,7 @@ class EventPattern:
 
     def differing(self, selection: Selection, index: int) -> tuple[str, str] | None:
         """The first attribute in which an event of this name differs, and what it is there: ``text='no'``."""
-        comparison = Comparison(self.attributes, selection.log)
+        comparison = self.comparison(selection.log)
         key = comparison.differing(selection.positions[index])
         if key is None:
             return None
@@ -197,9 +211,21 @@ def compile_items(expected: Any, *, where: str = "assert_events") -> tuple[Item,
         bare = dict(zip(names, map(event_name, names), strict=True))
         return tuple(map(bare.__getitem__, expected))
     items = tuple(map(_item, expected, itertools.repeat(where)))
+    _read_again(items)
     if ... in items and all(item is ... or (isinstance(item, Many) and item.min == 0) for item in items):
         raise ValueError(f"{where}: {render_items(items)} matches everything; name at least one event")
     return items
+
+
+def _read_again(items: Iterable[Item]) -> None:
+    for item in items:
+        if isinstance(item, EventPattern):
+            item.read_again()
+        elif isinstance(item, Many):
+            _read_again(item.alternatives)
+        elif isinstance(item, AnyOrder):
+            for branch in item.branches:
+                _read_again(branch)
 
 
 def _not_a_list(expected: Any) -> str:

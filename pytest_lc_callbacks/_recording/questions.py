@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any, Unpack, cast
 
-from pytest_lc_callbacks._recording.attributes import Attributes, Comparison
+from pytest_lc_callbacks._recording.attributes import Attributes
 from pytest_lc_callbacks._recording.events import Event, Log, Run
 from pytest_lc_callbacks._recording.names import EventName, MethodName, event_name
 from pytest_lc_callbacks._recording.nearest import find_unheard_run
@@ -174,7 +174,7 @@ class Questions:
         pairs = zip(selection.positions, selection.names, strict=True)
         positions = [position for position, name in pairs if pattern.name in (None, name)]
         if pattern.attributes:
-            comparison = Comparison(pattern.attributes, self._log)
+            comparison = pattern.comparison(self._log)
             positions = [position for position in positions if comparison.differing(position) is None]
             unknown = comparison.unknown
         return Selection(self._log, positions), unknown
