@@ -71,6 +71,7 @@ _OUTPUTS = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add our ini settings and options."""
     for name, help_text in _INI.items():
+        # pytest types the kinds of settings as literals, and these are read from a table.
         parser.addini(name, help_text, type=_TYPES.get(name, "string"), default=_DEFAULTS[name])  # type: ignore[arg-type]
     add_option(parser)
 

@@ -27,6 +27,7 @@ class ContractResults:
         report = yield
         if call.when == "call" and result_key in item.stash:
             result = item.stash[result_key]
+            # A report takes any attribute, and declares none of ours.
             report.lc_callbacks_contract = result  # type: ignore[attr-defined]
             # The outputs of the session read it off the report.
             report._lc_callbacks_capability = _capability(result)  # type: ignore[attr-defined]

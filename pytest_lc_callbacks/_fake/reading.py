@@ -269,7 +269,8 @@ def _read_fields(fields: Any, value: Any, where: str) -> dict[str, Any]:
         )
     if problem := json_problem(fields, "it"):
         raise TypeError(f"{where}: {_describe(value)} is no response; {problem}")
-    return json.loads(json.dumps(dict(fields)))  # type: ignore[no-any-return]
+    read: dict[str, Any] = json.loads(json.dumps(dict(fields)))
+    return read
 
 
 def _message_of_blocks(blocks: list[Any], where: str) -> AIMessage:

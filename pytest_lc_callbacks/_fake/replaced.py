@@ -88,7 +88,8 @@ def _generate(replaced: Replaced) -> Any:
     ) -> ChatResult:
         __tracebackhide__ = True
         if not replaced.is_on:
-            return replaced.original(self)(messages, stop, run_manager, **kwargs)  # type: ignore[no-any-return]
+            own: ChatResult = replaced.original(self)(messages, stop, run_manager, **kwargs)
+            return own
         return replaced.answering(self, kwargs).generate(messages, stop, kwargs)
 
     return _generate
@@ -100,7 +101,8 @@ def _agenerate(replaced: Replaced) -> Any:
     ) -> ChatResult:
         __tracebackhide__ = True
         if not replaced.is_on:
-            return await replaced.original(self)(messages, stop, run_manager, **kwargs)  # type: ignore[no-any-return]
+            own: ChatResult = await replaced.original(self)(messages, stop, run_manager, **kwargs)
+            return own
         return await replaced.answering(self, kwargs).agenerate(messages, stop, kwargs)
 
     return _agenerate
@@ -146,7 +148,8 @@ def _generate_texts(replaced: Replaced) -> Any:
     def _generate(self: Any, prompts: list[str], stop: Any = None, run_manager: Any = None, **kwargs: Any) -> LLMResult:
         __tracebackhide__ = True
         if not replaced.is_on:
-            return replaced.original(self)(prompts, stop, run_manager, **kwargs)  # type: ignore[no-any-return]
+            own: LLMResult = replaced.original(self)(prompts, stop, run_manager, **kwargs)
+            return own
         return replaced.texts(self, kwargs).generate(prompts, stop, kwargs)
 
     return _generate
@@ -158,7 +161,8 @@ def _agenerate_texts(replaced: Replaced) -> Any:
     ) -> LLMResult:
         __tracebackhide__ = True
         if not replaced.is_on:
-            return await replaced.original(self)(prompts, stop, run_manager, **kwargs)  # type: ignore[no-any-return]
+            own: LLMResult = await replaced.original(self)(prompts, stop, run_manager, **kwargs)
+            return own
         return await replaced.texts(self, kwargs).agenerate(prompts, stop, kwargs)
 
     return _agenerate
@@ -202,7 +206,8 @@ def _token_ids(replaced: Replaced) -> Any:
     def get_token_ids(self: Any, text: str) -> list[int]:
         """A token for every four characters begun; no tokenizer is downloaded."""
         if not replaced.is_on:
-            return replaced.original(self)(text)  # type: ignore[no-any-return]
+            own: list[int] = replaced.original(self)(text)
+            return own
         return list(range(count_tokens(text)))
 
     return get_token_ids
@@ -212,7 +217,8 @@ def _count_tokens(replaced: Replaced) -> Any:
     def get_num_tokens_from_messages(self: Any, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> int:
         """The tokens that `usage_metadata` counts for *messages*; no server is asked."""
         if not replaced.is_on:
-            return replaced.original(self)(messages, *args, **kwargs)  # type: ignore[no-any-return]
+            own: int = replaced.original(self)(messages, *args, **kwargs)
+            return own
         return sum(map(count_message, messages))
 
     return get_num_tokens_from_messages

@@ -24,6 +24,7 @@ def note_initialised(patches: Patches, cls: type, note: _Note) -> None:
         TypeError: If *cls* cannot be written, as classes made in C cannot.
     """
     initialise = partial(_initialise, note, None if "__init__" in vars(cls) else cls)
+    # mypy warns of an `__init__` that is read off an instance, and *cls* is a class.
     patches.replace(cls, "__init__", _ShownInit(cls.__init__, initialise))  # type: ignore[misc]
 
 

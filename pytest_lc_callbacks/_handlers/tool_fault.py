@@ -7,7 +7,7 @@ import functools
 import inspect
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -152,10 +152,10 @@ def _read_name(name: Any) -> str:
     return name
 
 
-def _read_fault(fault: Any) -> BaseException | type[BaseException] | Callable[..., Any]:
+def _read_fault(fault: Any) -> Any:
     is_class = isinstance(fault, type)
     if isinstance(fault, Exception) or (is_class and issubclass(fault, Exception)):
-        return fault  # type: ignore[no-any-return]
+        return fault
     if isinstance(fault, BaseException) or (is_class and issubclass(fault, BaseException)):
         raise TypeError(f"fail_tool(): a tool raises an Exception, not {repr_short(fault)}; write TimeoutError('down')")
     if is_class or not callable(fault):
@@ -163,7 +163,7 @@ def _read_fault(fault: Any) -> BaseException | type[BaseException] | Callable[..
             f"fail_tool(): {repr_short(fault)} is no fault; write an exception, TimeoutError('down'), or a function of "
             "the tool's arguments"
         )
-    return fault  # type: ignore[no-any-return]
+    return fault
 
 
 def _read_count(name: str, number: Any, default: int | None) -> Any:

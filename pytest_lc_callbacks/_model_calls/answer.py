@@ -180,5 +180,5 @@ def _sum(chunks: Sequence[ChatGenerationChunk]) -> AIMessage:
     whole: Any = chunks[0].message
     for chunk in chunks[1:]:
         whole = whole + chunk.message
-    message: Any = message_chunk_to_message(whole)
-    return message  # type: ignore[no-any-return]
+    # The messages of a model's chunks are those of an AI, and LangChain types what it makes of them as any message.
+    return message_chunk_to_message(whole)  # type: ignore[return-value]

@@ -138,6 +138,7 @@ def _locked(file: IO[bytes]) -> Iterator[None]:
 @contextmanager
 def _locked_on_windows(file: IO[bytes]) -> Iterator[None]:
     # A byte far behind the end, so that what is read and written is not locked itself.
+    # mypy knows the module on Windows alone.
     import msvcrt  # type: ignore[import-not-found,unused-ignore]
 
     lock: Any = msvcrt

@@ -35,6 +35,7 @@ class Anything:
     def __eq__(self, other: object) -> bool:
         return True
 
+    # What has an `__eq__` and is not hashed, says so with None, which mypy takes for no method.
     __hash__ = None  # type: ignore[assignment]
 
 

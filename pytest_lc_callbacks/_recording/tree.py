@@ -63,7 +63,7 @@ class RunTree:
         # Not by their texts: the text of N nested runs has N * N blanks.
         return RunTreeText.of(self).rows() == RunTreeText.of(other).rows()
 
-    # Trees are equal by value; nobody needs a set of them.
+    # Trees are equal by value; nobody needs a set of them. mypy wants a method here.
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 

@@ -131,7 +131,7 @@ class Stack(Tracer):
 class Flags(Quiet):
     """Has a method where LangChain reads a flag: it hears of no model."""
 
-    def ignore_llm(self) -> bool:  # type: ignore[override]
+    def ignore_llm(self) -> bool:
         return False
 
 

@@ -32,7 +32,7 @@ class Quiet(BaseCallbackHandler):
 @fails("is_a_handler")
 class NoFlags(Quiet):
     @property
-    def raise_error(self) -> bool:  # type: ignore[override]
+    def raise_error(self) -> bool:
         raise AttributeError("raise_error")
 
 
@@ -50,7 +50,7 @@ class Unhashable(Quiet):
     def __eq__(self, other: object) -> bool:
         return self is other
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 @fails("shares_no_state")

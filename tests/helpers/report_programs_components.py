@@ -324,7 +324,7 @@ def _calls_inner(call: Any) -> Any:
         asked, prompt = model(), ChatPromptTemplate.from_template("{q}")
         assert call
         if call == "func":
-            add.func(1, 2)  # type: ignore[misc]
+            add.func(1, 2)
         elif call == "_generate":
             asked._generate([])
         elif call == "format_messages":

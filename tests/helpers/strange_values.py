@@ -185,7 +185,7 @@ class Computed(pydantic.BaseModel):
 
     word: str = "x"
 
-    @pydantic.computed_field  # type: ignore[prop-decorator]
+    @pydantic.computed_field
     @property
     def length(self) -> int:
         """The length of the word."""

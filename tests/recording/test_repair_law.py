@@ -89,7 +89,7 @@ def agent(handler: RecordingHandler) -> None:
         model.respond(tool_calls=[("weather", {"city": city})])
     model.respond("sun in both")
     question = {"messages": [("user", "Oslo or Rome?")]}
-    create_agent(model, [weather], name="assistant").invoke(question, {"callbacks": [handler]})  # type: ignore[arg-type]
+    create_agent(model, [weather], name="assistant").invoke(question, {"callbacks": [handler]})
 
 
 PROGRAMS: list[Callable[[RecordingHandler], None]] = [chain, stream, parallel, tools, graph, agent]
@@ -114,7 +114,7 @@ def pattern(handler: RecordingHandler, index: int, chance: random.Random) -> Eve
     if there.name == "tool_start":
         known["inputs"] = {**there.inputs, ...: ...}
     keys = chance.sample(sorted(known), chance.randint(1, 3))
-    return event(there.name, **{key: known[key] for key in keys})  # type: ignore[arg-type, misc]
+    return event(there.name, **{key: known[key] for key in keys})
 
 
 def right_list(handler: RecordingHandler, indices: range, chance: random.Random) -> list[Any]:

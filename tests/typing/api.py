@@ -120,7 +120,7 @@ def a_tool_fails(observer: Observer) -> None:
 
 
 def mistakes_are_found(recording: Recording, model: FakeChatModel) -> None:
-    """What is wrong at run time is wrong before."""
+    """What is wrong at run time is wrong before: mypy warns of an ``ignore`` that it does not need."""
     recording.assert_events("llm_end", "chain_end")  # type: ignore[arg-type]
     recording.assert_events(["chat_model_end"])  # type: ignore[list-item]
     recording.assert_events([any_order(["chain_strat"])])  # type: ignore[list-item]
