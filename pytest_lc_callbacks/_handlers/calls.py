@@ -127,7 +127,7 @@ def _given(frame: FrameType, passed: Any, own: list[Any]) -> Given:
     # What the user passed, the outermost method has: LangChain moves keys that it does not know before it goes on.
     config, keywords = read_variables(frames[-1], "config", "kwargs") if frames else (None, None)
     outer: Any = (var_child_runnable_config.get() or {}).get("callbacks")
-    bound = [callbacks for each in methods for callbacks in each.bound()]
+    bound = [callbacks for each in methods if (callbacks := each.bound()) is not None]
     return Given(
         kind=NONE if passed is None else MANAGER if not is_a(passed, list) else LIST if passed else EMPTY,
         handlers=_named(own),
@@ -193,11 +193,10 @@ class _Method(NamedTuple):
         [this] = read_variables(frame, "self")
         return cls(frame.f_code.co_name, this, _facts_of(this))
 
-    def bound(self) -> Iterator[Any]:
-        """The callbacks of the config of ``with_config``."""
+    def bound(self) -> Any:
+        """The callbacks of the config of ``with_config``, if there are any."""
         config = _own_attributes(self.this).get("config")
-        if config is not None and (callbacks := entry(config, "callbacks")) is not None:
-            yield callbacks
+        return None if config is None else entry(config, "callbacks")
 
 
 def _unknown_keys(config: Any) -> Iterator[tuple[str, frozenset[int]]]:
@@ -308,7 +307,8 @@ def _ids(value: Any) -> Iterator[int]:
 
 def _in_reach(local: dict[str, Any]) -> Iterator[int]:
     """The ids of the handlers in the configs among variables, *local*, and among the attributes of ``self``."""
-    for config in (*local.values(), *_own_attributes(local.get("self")).values()):
+    this = local.get("self")
+    for config in (*local.values(), *(() if this is None else _own_attributes(this).values())):
         if issubclass(type(config), dict):
             for key, value in dict.items(config):
                 # A key of another type may do anything when it is compared.
