@@ -148,7 +148,7 @@ STREAMED_INPUTS = Cause(
 HANDLED_TOOL_ERROR = Cause(
     "handled-tool-error",
     "A tool that handles its own errors (handle_tool_error, handle_validation_error) ends well for LangChain: it sends "
-    "tool_end, and the ToolMessage has status 'error'.",
+    "tool_end. Its answer to a tool call is a ToolMessage of status 'error', and to bare arguments a text.",
 )
 NO_USAGE = Cause(
     "no-usage",

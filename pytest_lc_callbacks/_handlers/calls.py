@@ -22,6 +22,7 @@ _HANDLE_EVENT = handle_event.__code__
 _CONFIGURE = "_configure"
 # So far up, at most, is the method that LangChain hands the manager of its run.
 _NEAR = 12
+_TOOLS = "langchain_core.tools.base"
 _RUN_TEST = "pytest_pyfunc_call"
 # The components whose methods of these names take callbacks= alone, and what they are called in a message.
 _KINDS = {"BaseTool": "a tool", "BaseChatModel": "a chat model", "BaseLLM": "an LLM", "BaseRetriever": "a retriever"}
@@ -99,6 +100,23 @@ def current_call() -> Call | None:
         return None
     call.used = True
     return None if call.ambiguous else call
+
+
+def has_handled_error(frame: FrameType | None, run_id: Any) -> bool:
+    """
+    Whether a tool answers an error of its own, as the run of this id ends.
+
+    LangChain's method of the tool, one of the callers of *frame*, knows it; of an async one no caller is left.
+    """
+    for _ in range(_NEAR):
+        if frame is None:
+            return False
+        if frame.f_globals.get("__name__") == _TOOLS:
+            status, manager = read_variables(frame, "status", "run_manager")
+            if manager is not None:
+                return text_of(status) == "error" and ask(manager, "run_id") == run_id
+        frame = frame.f_back
+    return False
 
 
 def _read(frame: FrameType) -> Call:

@@ -13,13 +13,14 @@ from typing import Any
 
 from langchain_core.runnables.config import var_child_runnable_config
 
-from pytest_lc_callbacks._handlers.calls import begin_noting, current_call, end_noting
+from pytest_lc_callbacks._handlers.calls import begin_noting, current_call, end_noting, has_handled_error
 from pytest_lc_callbacks._handlers.configure_hook import SWITCHBOARD
 from pytest_lc_callbacks._handlers.earlier_runs import EarlierRuns
 from pytest_lc_callbacks._handlers.recorder import RecordingHandler
+from pytest_lc_callbacks._handlers.section import Section
 from pytest_lc_callbacks._handlers.tool_fault import ToolFault
 from pytest_lc_callbacks._patches import keeping
-from pytest_lc_callbacks._recording import Recording, Run, Selection, id_key, is_start
+from pytest_lc_callbacks._recording import Recording, Run, id_key, is_start
 from pytest_lc_callbacks._scopes import (
     ACTIVE_OBSERVERS,
     Given,
@@ -53,13 +54,15 @@ class Observer(RecordingHandler):
         self._on = True
         self._switched_on = perf_counter()
         self._phases: list[tuple[int, str, float]] = []
-        self._sections: list[_Section] = []
+        self._sections: list[Section] = []
         self._origins: dict[Any, list[Origin]] = {}
         self._noting = begin_noting()
         self._callers: dict[Any, tuple[str, str | None]] = {}
         """By the ids of the runs that a handler called: its method and the line."""
         self._constructed: dict[Any, Given] = {}
         """By the ids of the runs inside others that have constructor callbacks."""
+        self._handled: set[Any] = set()
+        """The ids of the runs of tools that answered an error of their own."""
         self._earlier = EarlierRuns()
         self._configurable: set[str] = set()
         self._cleared: float | None = None
@@ -81,7 +84,7 @@ class Observer(RecordingHandler):
         Yields:
             The Recording of what runs in the block; read it inside or after.
         """
-        section = _Section(self)
+        section = Section(self)
         self._sections.append(section)
         try:
             yield section
@@ -149,7 +152,8 @@ class Observer(RecordingHandler):
         super().clear()
         self._cleared = perf_counter()
         self._phases = [(0, phase, self._cleared) for _, phase, _ in self._phases[-1:]]
-        self._origins, self._callers, self._constructed, self._configurable = {}, {}, {}, set()
+        self._origins, self._callers, self._constructed = {}, {}, {}
+        self._configurable, self._handled = set(), set()
         for section in self._sections:
             section._restart(self)
 
@@ -200,6 +204,12 @@ class Observer(RecordingHandler):
         elif given is not None:
             self._constructed[id_key(run_id)] = given
 
+    @keeping
+    def _tool_ends(self, run_id: Any) -> None:
+        """Note whether the tool answers an error of its own, as long as the stack shows it."""
+        if self._on and has_handled_error(sys._getframe(1), run_id):
+            self._handled.add(id_key(run_id))
+
     def _root_begins(self, run_id: Any, given: Given | None) -> None:
         manager: Any = (var_child_runnable_config.get() or {}).get("callbacks")
         inside = ask(manager, "parent_run_id")
@@ -247,6 +257,7 @@ class Observer(RecordingHandler):
             since=since,
             observer="callback_scopes" if self._phases else "observer",
             configurable=frozenset(self._configurable),
+            handled=frozenset(self._handled),
             earlier_run_ids=frozenset({run._id_key for run in earlier} - {run._id_key for run in runs if earlier}),
         )
 
@@ -295,36 +306,6 @@ class Observer(RecordingHandler):
         if self._cleared is None:
             return place, body
         return f"{place} since the observer's clear()", max(body, self._cleared)
-
-
-class _Section(Recording):
-    """What an observer hears in a block."""
-
-    def __init__(self, observer: Observer) -> None:
-        super().__init__()
-        self._log = observer._log
-        self._start_at = len(self._log)
-        self._began = perf_counter()
-        self._stop_at: int | None = None
-
-    @property
-    def _selection(self) -> Selection:
-        stop = len(self._log) if self._stop_at is None else self._stop_at
-        return Selection(self._log, range(self._start_at, stop))
-
-    @property
-    def runs(self) -> list[Run]:
-        """Every run that began in the block."""
-        heard = self._selection.positions
-        return [run for run in self._log.runs() if run._first in heard]
-
-    def _restart(self, observer: Observer) -> None:
-        """Begin again, since *observer* was cleared and has a new log."""
-        self._log = observer._log
-        self._start_at = 0
-
-    def _close(self) -> None:
-        self._stop_at = len(self._log)
 
 
 def switch_on(threads: OwnThreads | None = None) -> Observer:

@@ -83,6 +83,7 @@ def _read_metadata(metadata: Any) -> dict[Any, Any] | None:
 def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]:
     """The method that records events of one name."""
     starts, is_of_langgraph = is_start(event_name), event_name in ("interrupt", "resume")
+    ends_tool = event_name == "tool_end"
     # Events with the same entries share one tuple of names: each kept object costs time in the garbage collector.
     shared: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -103,6 +104,8 @@ def _recorder(event_name: str, arguments: tuple[str, ...]) -> Callable[..., Any]
             values[names.index("messages")] = _copy_batches(values[names.index("messages")])
         if starts:
             self._run_begins(run_id, parent_run_id)
+        if ends_tool:
+            self._tool_ends(run_id)
         if is_of_langgraph:
             # langgraph sends the id of the run inside the event.
             run_id = run_id or getattr(dict(zip(names, values, strict=True)).get("event"), "run_id", None)
@@ -284,6 +287,9 @@ class RecordingHandler(ScopedRecording, _HandlerBase):
 
     def _run_begins(self, run_id: Any, parent_run_id: Any) -> None:
         """A run begins; the observer notes where."""
+
+    def _tool_ends(self, run_id: Any) -> None:
+        """The run of a tool ends well; the observer notes whether the tool answers an error of its own."""
 
     def __copy__(self) -> RecordingHandler:
         """Itself: LangChain and pydantic copy models together with their handlers."""

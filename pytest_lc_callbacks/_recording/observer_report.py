@@ -38,6 +38,9 @@ class ObserverReport:
     configurable: Collection[str] = ()
     """The keys that stand in ``config["configurable"]`` of a call."""
 
+    handled: Collection[Any] = ()
+    """The ids, as `id_key` gives them, of the runs of tools that answered an error of their own."""
+
 
 NOTHING_KNOWN = ObserverReport()
 """No observer is on, or the handler heard every run."""

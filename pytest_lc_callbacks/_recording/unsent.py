@@ -251,10 +251,18 @@ def _explain_retry(asked: _Asked) -> Proof | None:
 
 def _explain_handled_error(asked: _Asked) -> Proof | None:
     """A tool turned its own exception into an answer."""
-    tools = [run for run in asked.runs_of("tool_error", "tool") if run.ended and run.events[-1].tool_failed]
-    if not asked.lacks("tool_error") or not tools:
+    if not asked.lacks("tool_error"):
         return None
-    return Proof(_causes.HANDLED_TOOL_ERROR, f"{_labels(tools)} answered with a ToolMessage of status 'error'.")
+    tools = [run for run in asked.runs_of("tool_error", "tool") if run.ended]
+    failed = [run for run in tools if run.events[-1].tool_failed]
+    if failed:
+        return Proof(_causes.HANDLED_TOOL_ERROR, f"{_labels(failed)} answered with a ToolMessage of status 'error'.")
+    # Called with its arguments alone, a tool has no such message.
+    handled = [run for run in tools if run._id_key in asked.report.handled]
+    if not handled:
+        return None
+    answer = repr_short(handled[0].events[-1].outputs)
+    return Proof(_causes.HANDLED_TOOL_ERROR, f"{_labels(handled)} answered its own error, with {answer}.")
 
 
 def _explain_no_graph_handler(asked: _Asked) -> Proof | None:

@@ -92,6 +92,9 @@ class ObservedRuns:
     configurable: frozenset[str] = frozenset()
     """The keys that stood in ``config["configurable"]`` of a call."""
 
+    handled: frozenset[Any] = frozenset()
+    """The ids, as `id_key` gives them, of the runs of tools that answered an error of their own."""
+
     def parent_of(self, run: Run) -> Run | None:
         """The run that *run* began in: its parent, or else the run that its context held."""
         return self.parents.get(run)

@@ -68,4 +68,5 @@ def report(comparison: ScopeComparison, wanted: Collection[str] | None) -> Obser
         doubles=find_doubles(comparison),
         replaced={run._id_key for run in comparison.in_scope if _has_own_callbacks(comparison.observed, run)},
         configurable=configurable,
+        handled=comparison.observed.handled,
     )

@@ -127,6 +127,49 @@ report(
 )
 
 
+def _books_bare(handles: Any, arguments: Any, **handled: Any) -> Any:
+    """Call the tool with its arguments alone, so that its answer is no ToolMessage; with 0 it finds a room."""
+
+    def find(x: int) -> str:
+        """Book."""
+        return _full(x) if x else "booked"
+
+    tool = StructuredTool.from_function(find, name="book", handle_tool_error=handles, **handled)
+
+    def program(h: Any) -> None:
+        with suppress(ToolException, ValueError):
+            tool.invoke(arguments, at(h))
+
+    return program
+
+
+for _handles, _answer in ((True, "full"), ("sorry", "sorry"), (lambda error: f"{error}!", "full!")):
+    for _check in (expects("tool_start", "tool_error"), lambda heard: heard.one("tool_error")):
+        report(
+            name=f"a tool that is called with bare arguments handles its error, {_answer}",
+            buggy=_books_bare(_handles, {"x": 1}),
+            good=_books_bare(False, {"x": 1}),
+            check=_check,
+            says=(f"book answered its own error, with '{_answer}'.", "[handled-tool-error]"),
+        )
+report(
+    name="a tool handles arguments that do not fit",
+    buggy=_books_bare(False, {"x": "many"}, handle_validation_error="no number"),
+    good=_books_bare(False, {"x": "many"}),
+    check=expects("tool_start", "tool_error"),
+    says=("book answered its own error, with 'no number'.", "[handled-tool-error]"),
+)
+report(
+    name="a tool that would handle its error has none",
+    buggy=_books_bare(True, {"x": 0}),
+    good=_books_bare(True, {"x": 0}),
+    check=expects("tool_start", "tool_error"),
+    reads_good=expects("tool_start", "tool_end"),
+    says=("expected 'tool_error' as event 2",),
+    never=("[handled-tool-error]",),
+)
+
+
 class Local(LLM):
     """A text LLM; it sends no token itself."""
 
