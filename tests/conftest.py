@@ -6,6 +6,7 @@ import gc
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pkgutil import walk_packages
 
 import hypothesis
 import partners
@@ -20,8 +21,10 @@ for _module in ("langchain.agents", "langchain_core.prompts", "langgraph.graph")
 # numpy refuses to be imported a second time, which is what forgetting it leads to.
 if find_spec("numpy"):
     import_module("numpy")
-for _room in ("_watching.fixture_values", "_watching.outcome", "_watching.real_models", "_watching.watch"):
-    import_module(f"pytest_lc_callbacks.{_room}")
+# A module that is first imported inside keeps the inner session alive: the loader that it remembers is that session's.
+for _found in walk_packages(pytest_lc_callbacks.__path__, "pytest_lc_callbacks."):
+    if not _found.name.endswith("__main__"):
+        import_module(_found.name)
 for _name in pytest_lc_callbacks.__all__:
     getattr(pytest_lc_callbacks, _name)
 
@@ -45,6 +48,10 @@ def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pyte
     # pytest prints more of a failure where it finds one of these.
     for name in ("CI", "BUILD_NUMBER"):
         monkeypatch.delenv(name, raising=False)
+    # syrupy keeps the session that began last, and with it all that the tests inside have made.
+    if find_spec("syrupy"):
+        syrupy = import_module("syrupy")
+        monkeypatch.setattr(syrupy, "_syrupy", syrupy._syrupy)
     return pytester
 
 
