@@ -164,3 +164,10 @@ TOKEN_WITHOUT_AWAIT = Cause(
     "token-without-await",
     "The run manager of an async run has coroutines: await run_manager.on_llm_new_token(...).",
 )
+TOOL_NOT_RUN = Cause(
+    "tool-not-run",
+    "A model only asks for a tool. tool_start is sent where that tool is invoked: not for a structured output, a name "
+    "that no tool of the agent has, a call that a middleware or an interrupt holds back or answers, nor without an "
+    "agent.",
+    source="measured, langchain 1.0 to 1.5",
+)

@@ -25,6 +25,7 @@ from pytest_lc_callbacks._recording.tool_calls import (
     render_calls,
 )
 from pytest_lc_callbacks._recording.tree import RunTree, RunTreeText
+from pytest_lc_callbacks._recording.unrun_tools import explain_missing_calls
 from pytest_lc_callbacks._recording.unsent import explain_unsent
 from pytest_lc_callbacks._values import is_a
 from pytest_lc_callbacks._words import count, headline, hint, listing, repr_short, shown
@@ -292,7 +293,8 @@ class Recording(Questions):
         if difference:
             report = self._ask_observer(["tool_start"])
             misses = f", which misses {listing(report.missed)}" if report.missed else ""
-            lines = [*report.hints, f"as recorded{misses}: {render_calls(calls)}"]
+            hints = explain_missing_calls(wanted, self, report) or report.hints
+            lines = [*hints, f"as recorded{misses}: {render_calls(calls)}"]
             raise AssertionError(_join(difference, lines))
 
     @property

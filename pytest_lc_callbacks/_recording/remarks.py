@@ -12,7 +12,9 @@ from pytest_lc_callbacks._recording.names import EVENT_NAMES
 from pytest_lc_callbacks._recording.observer_report import ObserverReport
 from pytest_lc_callbacks._recording.patterns import EventPattern
 from pytest_lc_callbacks._recording.questions import Questions, is_control_flow
+from pytest_lc_callbacks._recording.unrun_tools import explain_unrun_tools
 from pytest_lc_callbacks._recording.unsent import (
+    OF_TOOLS,
     explain_bare_arguments,
     explain_configurable,
     explain_same_failure,
@@ -25,6 +27,7 @@ from pytest_lc_callbacks._words import listing
 _MODELS = ("chat_model", "llm")
 _USAGE = {"usage", "usage_metadata", "input_tokens", "total_tokens"}
 _INPUTS = {"inputs", "input"}
+_COUNTED = {"count", "len", "tool_calls"}
 
 
 def explain_several(found: Sequence[Event]) -> list[str]:
@@ -54,6 +57,8 @@ def find_remarks(words: Collection[str], recording: Questions, report: ObserverR
         proofs.append(explain_configurable(sorted(words), runs, report.configurable))
     if "tool_call_id" in words:
         proofs.append(explain_bare_arguments([run for run in runs if run.run_type == "tool"]))
+    if not _COUNTED.isdisjoint(words) and not {"tool_calls", *OF_TOOLS}.isdisjoint(words):
+        proofs.append(explain_unrun_tools(recording, report))
     if not _USAGE.isdisjoint(words):
         models = [run for run in runs if run.run_type in _MODELS]
         proofs.append(explain_usage(models) or _explain_no_usage(models))

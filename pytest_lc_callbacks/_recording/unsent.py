@@ -18,12 +18,14 @@ from pytest_lc_callbacks._recording.observer_report import NOTHING_KNOWN, Observ
 from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item, Many
 from pytest_lc_callbacks._recording.questions import Questions
 from pytest_lc_callbacks._recording.shortcuts import Content
+from pytest_lc_callbacks._recording.unrun_tools import explain_unrun_tools
 from pytest_lc_callbacks._values import ask, bases, class_name, entries, entry, is_a, items, text_of
 from pytest_lc_callbacks._words import listing, repr_short
 
 _MODELS = ("chat_model", "llm")
 _AGENT_EVENTS = ("agent_action", "agent_finish")
 _OF_GRAPHS = ("interrupt", "resume")
+OF_TOOLS = ("tool_start", "tool_end", "tool_error")
 
 
 def explain_unsent(
@@ -265,6 +267,14 @@ def _explain_handled_error(asked: _Asked) -> Proof | None:
     return Proof(_causes.HANDLED_TOOL_ERROR, f"{_labels(handled)} answered its own error, with {answer}.")
 
 
+def _explain_unrun_tools(asked: _Asked) -> Proof | None:
+    """A model called a tool, and no tool ran for that call."""
+    name = text_of(asked.attribute("run"))
+    if asked.names.isdisjoint(OF_TOOLS) or (name is None and not asked.lacks(*OF_TOOLS)):
+        return None
+    return explain_unrun_tools(asked.recording, asked.report, None if name is None else {name})
+
+
 def _explain_no_graph_handler(asked: _Asked) -> Proof | None:
     """A graph ran, and the handler is none to which langgraph sends its own events."""
     handler = asked.recording._handler_class
@@ -379,6 +389,7 @@ _EXPLANATIONS: tuple[Callable[[_Asked], Proof | None], ...] = (
     _explain_agent_events,
     _explain_retry,
     _explain_handled_error,
+    _explain_unrun_tools,
     _explain_no_graph_handler,
     _explain_configurable,
     _explain_component_labels,
