@@ -58,8 +58,12 @@ class CallSite(NamedTuple):
 
 def render_place(file: str, line: int) -> str:
     """``test_chain.py:12``, as pytest shows it: relative to the working directory for files below that."""
-    below = file.startswith(str(Path.cwd()) + os.sep)
-    return f"{os.path.relpath(file) if below else file}:{line}"
+    try:
+        here = str(Path.cwd())
+    except OSError:
+        # A test may have removed the directory.
+        return f"{file}:{line}"
+    return f"{os.path.relpath(file, here) if file.startswith(here + os.sep) else file}:{line}"
 
 
 def is_library(file: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -57,6 +58,19 @@ def test_a_place_outside_the_working_directory_is_absolute(looker, monkeypatch, 
     monkeypatch.chdir(tmp_path)
 
     assert str(looker.calls[0].place).startswith(__file__)
+
+
+def test_a_place_is_absolute_where_the_working_directory_is_gone(looker, monkeypatch):
+    """
+    A test that removes its working directory is told the place all the same.
+    """
+    MODEL.invoke("hi", {"callbacks": [looker]})
+    gone = FileNotFoundError("the directory is gone")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getcwd", lambda: (_ for _ in ()).throw(gone))
+        place = looker.calls[0].place
+
+    assert str(place).startswith(__file__)
 
 
 def test_code_that_langchain_calls_is_nested(looker):
