@@ -65,6 +65,16 @@ def pytest_collection_finish() -> None:
     """Spare the collector what lives as long as the process: pytest inside pytest collects all at its end."""
     # Hypothesis looks at its first run for who holds numpy's generators, and a frozen heap does not tell.
     hypothesis.given(hypothesis.strategies.none())(lambda _: None)()
+    _freeze()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Spare it what a test made last as well: a provider's package, once imported, is a hundred thousand objects."""
+    if len(gc.get_objects()) > 30_000:
+        _freeze()
+
+
+def _freeze() -> None:
     gc.collect()
     gc.freeze()
 
