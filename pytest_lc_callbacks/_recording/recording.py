@@ -18,15 +18,11 @@ from pytest_lc_callbacks._recording.patterns import EventPattern, Expected, Item
 from pytest_lc_callbacks._recording.questions import Questions
 from pytest_lc_callbacks._recording.remarks import explain_several, explain_steered
 from pytest_lc_callbacks._recording.selection import Selection
-from pytest_lc_callbacks._recording.tool_calls import (
-    ExpectedToolCall,
-    find_difference,
-    read_tool_calls,
-    render_calls,
-)
+from pytest_lc_callbacks._recording.tool_calls import ExpectedToolCall, find_difference, read_tool_calls, render_calls
 from pytest_lc_callbacks._recording.tree import RunTree, RunTreeText
 from pytest_lc_callbacks._recording.unrun_tools import explain_missing_calls
 from pytest_lc_callbacks._recording.unsent import explain_unsent
+from pytest_lc_callbacks._recording.without_runs import explain_absent
 from pytest_lc_callbacks._values import is_a
 from pytest_lc_callbacks._words import count, headline, hint, listing, repr_short, shown
 
@@ -264,7 +260,7 @@ class Recording(Questions):
                 rest = RunTree([run for run in self.runs if run._id_key not in surplus.run_ids])
                 if wanted.difference(RunTreeText.of(rest), any_order=any_order) is None:
                     raise AssertionError(_join(difference, [surplus.hint]))
-            raise AssertionError(_join(difference, report.hints))
+            raise AssertionError(_join(difference, report.hints or explain_absent(wanted, self.runs, report)))
 
     def assert_tool_calls(self, expected: Sequence[ExpectedToolCall], *, any_order: bool = False) -> None:
         """

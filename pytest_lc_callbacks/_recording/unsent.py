@@ -19,6 +19,7 @@ from pytest_lc_callbacks._recording.patterns import AnyOrder, EventPattern, Item
 from pytest_lc_callbacks._recording.questions import Questions
 from pytest_lc_callbacks._recording.shortcuts import Content
 from pytest_lc_callbacks._recording.unrun_tools import explain_unrun_tools
+from pytest_lc_callbacks._recording.without_runs import explain_without_run
 from pytest_lc_callbacks._values import ask, bases, class_name, entries, entry, is_a, items, text_of
 from pytest_lc_callbacks._words import listing, repr_short
 
@@ -261,10 +262,8 @@ def _explain_handled_error(asked: _Asked) -> Proof | None:
         return Proof(_causes.HANDLED_TOOL_ERROR, f"{_labels(failed)} answered with a ToolMessage of status 'error'.")
     # Called with its arguments alone, a tool has no such message.
     handled = [run for run in tools if run._id_key in asked.report.handled]
-    if not handled:
-        return None
-    answer = repr_short(handled[0].events[-1].outputs)
-    return Proof(_causes.HANDLED_TOOL_ERROR, f"{_labels(handled)} answered its own error, with {answer}.")
+    answer = f"answered its own error, with {repr_short(handled[0].events[-1].outputs)}." if handled else ""
+    return Proof(_causes.HANDLED_TOOL_ERROR, f"{_labels(handled)} {answer}") if handled else None
 
 
 def _explain_unrun_tools(asked: _Asked) -> Proof | None:
@@ -275,15 +274,17 @@ def _explain_unrun_tools(asked: _Asked) -> Proof | None:
     return explain_unrun_tools(asked.recording, asked.report, None if name is None else {name})
 
 
+def _explain_without_run(asked: _Asked) -> Proof | None:
+    """What is expected of a component, or inside a model, has no run."""
+    return explain_without_run(asked.attribute("run"), asked.names, asked.runs, asked.there, asked.report.missed)
+
+
 def _explain_no_graph_handler(asked: _Asked) -> Proof | None:
     """A graph ran, and the handler is none to which langgraph sends its own events."""
     handler = asked.recording._handler_class
     is_one = any(class_name(each) == "GraphCallbackHandler" for each in bases(handler))
-    if (
-        not asked.lacks(*_OF_GRAPHS)
-        or is_one
-        or not any(entry(run.metadata, "langgraph_step") is not None for run in asked.runs)
-    ):
+    is_of_graph = any(entry(run.metadata, "langgraph_step") is not None for run in asked.runs)
+    if is_one or not is_of_graph or not asked.lacks(*_OF_GRAPHS):
         return None
     # A recording of events that were made by hand has no handler.
     if not any(class_name(each) == "BaseCallbackHandler" for each in bases(handler)):
@@ -390,6 +391,7 @@ _EXPLANATIONS: tuple[Callable[[_Asked], Proof | None], ...] = (
     _explain_retry,
     _explain_handled_error,
     _explain_unrun_tools,
+    _explain_without_run,
     _explain_no_graph_handler,
     _explain_configurable,
     _explain_component_labels,

@@ -11,7 +11,12 @@ from pytest_lc_callbacks._scopes.evidence import Evidence
 from pytest_lc_callbacks._scopes.given import LIST, MANAGER
 from pytest_lc_callbacks._scopes.observed_runs import ObservedRuns
 from pytest_lc_callbacks._scopes.reasons import explain_missed_runs
-from pytest_lc_callbacks._scopes.silent_calls import prove_cached, prove_silent_search, prove_stream_writer
+from pytest_lc_callbacks._scopes.silent_calls import (
+    prove_cached,
+    prove_silent_embedding,
+    prove_silent_search,
+    prove_stream_writer,
+)
 from pytest_lc_callbacks._scopes.surplus import find_doubles, find_surplus
 from pytest_lc_callbacks._scopes.unawaited import callers, explain_that_nothing_ran, users
 
@@ -25,6 +30,7 @@ def _has_own_callbacks(observed: ObservedRuns, run: Run) -> bool:
     return not given.outer <= {known for known, _ in given.handlers}
 
 
+_MODELS = {"llm", "chat_model"}
 _OF_LLMS, _OF_RETRIEVERS = {"llm_start", "llm_end"}, {"retriever_start", "retriever_end"}
 
 
@@ -36,6 +42,8 @@ def _explain_by_source(runs: Collection[Run], wanted: Collection[str] | None) ->
         return [proof.hint for proof in prove_silent_search(frames, runs)][:1]
     if "custom_event" in asked and all("custom_event" not in run.names for run in runs):
         return [proof.hint for proof in prove_stream_writer(frames, runs)][:1]
+    if asked & {"llm_start", "chat_model_start"} and not kinds & _MODELS:
+        return [proof.hint for proof in prove_silent_embedding(frames, runs)][:1]
     if asked & _OF_LLMS and "llm" in kinds:
         return [proof.hint for proof in prove_cached(frames)][:1]
     return []

@@ -22,18 +22,22 @@ _INNER = {
     "BaseOutputParser": ["parse", "parse_result"],
 }
 # Methods of LangChain's Embeddings and VectorStore.
+_EMBEDDING = ("embed_documents", "embed_query", "aembed_documents", "aembed_query")
 _SILENT = [
-    f"{a}{name}"
-    for a in ("", "a")
-    for name in (
-        "embed_documents",
-        "embed_query",
-        "max_marginal_relevance_search",
-        "similarity_search",
-        "similarity_search_with_score",
-        "similarity_search_with_relevance_scores",
-    )
+    *_EMBEDDING,
+    *(
+        f"{a}{name}"
+        for a in ("", "a")
+        for name in (
+            "max_marginal_relevance_search",
+            "similarity_search",
+            "similarity_search_with_score",
+            "similarity_search_with_relevance_scores",
+        )
+    ),
 ]
+# What begins a run.
+_BEGINNING = [f"{a}{name}" for a in ("", "a") for name in ("invoke", "batch", "stream", "run", "call", "predict")]
 
 
 def prove_silent_calls(frame: FrameType, number: int) -> Iterator[Proof]:
@@ -53,6 +57,17 @@ def prove_silent_search(frames: Iterable[tuple[FrameType, int]], runs: Iterable[
     for frame, number in frames:
         yield from _of_search(find_call(frame.f_code.co_filename, number, _SILENT))
         yield from _of_search(find_call_in(frame.f_code.co_filename, labels, _SILENT))
+
+
+def prove_silent_embedding(frames: Iterable[tuple[FrameType, int]], runs: Iterable[Run]) -> Iterator[Proof]:
+    """One of the *runs* is of a function that embeds, and calls nothing that begins a run."""
+    labels = {run.label for run in runs}
+    for method in labels.intersection(_EMBEDDING):
+        yield Proof(NO_CALLBACKS, f"{method}(...) of an embedding model ran as a function.")
+    for frame, _ in frames:
+        file = frame.f_code.co_filename
+        if find_call_in(file, labels, _BEGINNING) is None:
+            yield from _of_search(find_call_in(file, labels, _EMBEDDING))
 
 
 def prove_stream_writer(frames: Iterable[tuple[FrameType, int]], runs: Iterable[Run]) -> Iterator[Proof]:
