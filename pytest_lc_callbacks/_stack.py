@@ -28,6 +28,8 @@ _INSTRUMENTORS = {
 _FALLBACKS = "langchain_core.runnables.fallbacks"
 _RUNNERS = {"_pytest", "pytest", "pluggy", "unittest"}
 _KEEPS_LOCALS = sys.version_info < (3, 13)
+frame_above = sys._getframe
+"""Python's own: a test may put another function in its place, and its program is not to fail for ours."""
 
 
 class CallSite(NamedTuple):

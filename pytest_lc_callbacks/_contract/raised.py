@@ -12,7 +12,7 @@ from langchain_core.callbacks import manager
 
 from pytest_lc_callbacks._patches import Patches
 from pytest_lc_callbacks._source import line_of
-from pytest_lc_callbacks._stack import render_place
+from pytest_lc_callbacks._stack import frame_above, render_place
 from pytest_lc_callbacks._words import error_line, one_line
 
 # Frames of these lie between a handler's own code and LangChain's.
@@ -59,7 +59,7 @@ class Listener:
         original = manager.logger.warning
 
         def warning(*args: Any, **kwargs: Any) -> Any:
-            error, frame = sys.exc_info()[1], sys._getframe(1)
+            error, frame = sys.exc_info()[1], frame_above(1)
             if error is None or frame.f_globals.get("__name__") != manager.__name__:
                 return original(*args, **kwargs)
             self.note(error, frame)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import warnings
 from collections.abc import Callable
 from contextvars import Context
@@ -16,6 +15,7 @@ from langchain_core.callbacks.manager import handle_event
 from pytest_lc_callbacks._contract.program import PROGRAMS, Program, Stage
 from pytest_lc_callbacks._contract.raised import Listener, Raised
 from pytest_lc_callbacks._contract.suite import Suite
+from pytest_lc_callbacks._stack import frame_above
 
 Call = tuple[str, str | None, tuple[Any, ...], dict[str, Any]]
 """Method, the attribute that declines it, arguments by position and by name."""
@@ -46,7 +46,7 @@ class Tape(BaseCallbackHandler):
 
 def _taped(event: str) -> Any:
     def on_event(self: Tape, *args: Any, **kwargs: Any) -> None:
-        declined_by = sys._getframe(1).f_locals.get("ignore_condition_name")
+        declined_by = frame_above(1).f_locals.get("ignore_condition_name")
         self.calls.append((event, declined_by, args, kwargs))
 
     return on_event

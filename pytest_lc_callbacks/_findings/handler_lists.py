@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from pytest_lc_callbacks._findings.handler_state import handler_state
 from pytest_lc_callbacks._findings.trace_upload import uploading_tracer
 from pytest_lc_callbacks._patches import Patches, Shown, keeping, own
 from pytest_lc_callbacks._recording import Recording, id_key
-from pytest_lc_callbacks._stack import call_behind
+from pytest_lc_callbacks._stack import call_behind, frame_above
 from pytest_lc_callbacks._values import ask, entry, is_a, is_empty, is_true, items, module_name
 
 _ABSENT = object()
@@ -179,7 +178,7 @@ class HandlerLists:
             return
         raises = ask(handler, "raise_error", _ABSENT)
         breaks = missing == "run_inline" or (missing is not None and (raises is _ABSENT or is_true(raises)))
-        place = call_behind(sys._getframe(3)).place
+        place = call_behind(frame_above(3)).place
         self.strangers.append(Stranger(handler=handler, run=_label(given), missing=missing, breaks=breaks, place=place))
 
 

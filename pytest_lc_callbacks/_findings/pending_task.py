@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import sys
 from asyncio import BaseEventLoop
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._findings.finding import Finding
 from pytest_lc_callbacks._patches import Patches, ShownInClass, own
 from pytest_lc_callbacks._source import line_of
-from pytest_lc_callbacks._stack import is_standard_library, render_place
+from pytest_lc_callbacks._stack import frame_above, is_standard_library, render_place
 from pytest_lc_callbacks._values import class_name, module_name, traceback_of
 
 _SHOWN = 5
@@ -115,7 +114,7 @@ class PendingTasks:
 def _create(tasks: PendingTasks, loop: Any, method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     task = method(*args, **kwargs)
     # The frames between are ours.
-    tasks._note(loop, task, sys._getframe(2))
+    tasks._note(loop, task, frame_above(2))
     return task
 
 
@@ -156,7 +155,7 @@ def _is_method(frame: FrameType) -> bool:
 
 def _note_done(begun: _Begun, task: asyncio.Task[Any]) -> None:
     begun.task, owner, begun.owner = None, begun.owner, None
-    if not task.cancelled() or not _is_shutting_down(sys._getframe(1)):
+    if not task.cancelled() or not _is_shutting_down(frame_above(1)):
         return
     if owner is not None and (not owner.done() or owner.cancelled()):
         # The method itself was stopped, and may have meant to wait.

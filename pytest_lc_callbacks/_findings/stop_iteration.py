@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import threading
 from types import FrameType
 from typing import Any
 
 from pytest_lc_callbacks._findings.handler_exception import HandlerError
+from pytest_lc_callbacks._stack import frame_above
 
 
 def hanging_error(handler: Any, event: str, error: BaseException, kwargs: dict[str, Any]) -> HandlerError | None:
@@ -58,7 +58,7 @@ def hangs_asyncio(error: BaseException) -> bool:
 
 def _is_called_from_executor() -> bool:
     """Whether an executor's thread calls the handler directly, as LangChain calls plain handlers of async runs."""
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = frame_above(1)
     while frame is not None:
         if frame.f_code.co_name == "handle_event":
             return False

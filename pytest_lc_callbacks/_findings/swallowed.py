@@ -17,7 +17,7 @@ from langchain_core.callbacks import BaseCallbackHandler, manager
 from pytest_lc_callbacks._findings.handler_exception import HandlerError
 from pytest_lc_callbacks._patches import Patches, Shown, keeping, own
 from pytest_lc_callbacks._recording import id_key
-from pytest_lc_callbacks._stack import is_users
+from pytest_lc_callbacks._stack import frame_above, is_users
 from pytest_lc_callbacks._values import ask, class_name, is_a, is_true, module_name, traceback_of
 
 _ABSENT = object()
@@ -103,7 +103,7 @@ def _warn(link: list[Swallowed], warning: Any, /, *args: Any, **kwargs: Any) -> 
     """Note the exception that is being handled, and call the logger's *warning*."""
     error = sys.exc_info()[1]
     # A `Shown` is between this function and LangChain.
-    frame = sys._getframe(2)
+    frame = frame_above(2)
     if error is not None and frame.f_globals.get("__name__") == manager.__name__:
         for swallowed in link:
             _note(swallowed, error, frame)

@@ -17,7 +17,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from pytest_lc_callbacks._handlers.calls import note_call
 from pytest_lc_callbacks._patches import keep
 from pytest_lc_callbacks._scopes import ACTIVE_OBSERVERS, ActiveObserver
-from pytest_lc_callbacks._stack import read_locals
+from pytest_lc_callbacks._stack import frame_above, read_locals
 from pytest_lc_callbacks._values import ask
 
 _CONTEXT = langchain_core.tracers.context.__name__
@@ -125,7 +125,7 @@ class _ConfigureVar:
         """The observer that hears the run, or None."""
         observer = self.observer
         if observer is not None:
-            frame = sys._getframe(1)
+            frame = frame_above(1)
             try:
                 if not self._notes_calls or note_call(frame):
                     observer._note_config(frame)
@@ -148,7 +148,7 @@ class _AddedByIdentity(type):
         if ask(type(handler), "__eq__") is object.__eq__ or any(handler is each for each in ACTIVE_OBSERVERS.observers):
             return False
         # This method is called by LangChain's generator, and that by its function with these variables.
-        around = sys._getframe(1).f_back
+        around = frame_above(1).f_back
         local = {} if around is None else read_locals(around)
         observer, manager = local.get("var_handler"), local.get("callback_manager")
         if observer is None or manager is None:

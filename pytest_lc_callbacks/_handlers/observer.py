@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -31,7 +30,7 @@ from pytest_lc_callbacks._scopes import (
     find_parents,
     find_text,
 )
-from pytest_lc_callbacks._stack import call_behind, is_called_by_fallbacks
+from pytest_lc_callbacks._stack import call_behind, frame_above, is_called_by_fallbacks
 from pytest_lc_callbacks._threads import OwnThreads
 from pytest_lc_callbacks._values import ask, entry
 from pytest_lc_callbacks._words import shown
@@ -207,13 +206,13 @@ class Observer(RecordingHandler):
     @keeping
     def _tool_ends(self, run_id: Any) -> None:
         """Note whether the tool answers an error of its own, as long as the stack shows it."""
-        if self._on and has_handled_error(sys._getframe(1), run_id):
+        if self._on and has_handled_error(frame_above(1), run_id):
             self._handled.add(id_key(run_id))
 
     def _root_begins(self, run_id: Any, given: Given | None) -> None:
         manager: Any = (var_child_runnable_config.get() or {}).get("callbacks")
         inside = ask(manager, "parent_run_id")
-        frame = sys._getframe(1)
+        frame = frame_above(1)
         call = call_behind(frame)
         elsewhere = call.thread_known and threading.get_ident() != self._test_thread
         thread = threading.current_thread().name if elsewhere else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection
 
 from pytest_lc_callbacks._recording import ObserverReport, Run
@@ -19,6 +18,7 @@ from pytest_lc_callbacks._scopes.silent_calls import (
 )
 from pytest_lc_callbacks._scopes.surplus import find_doubles, find_surplus
 from pytest_lc_callbacks._scopes.unawaited import callers, explain_that_nothing_ran, users
+from pytest_lc_callbacks._stack import frame_above
 
 
 def _has_own_callbacks(observed: ObservedRuns, run: Run) -> bool:
@@ -36,7 +36,7 @@ _OF_LLMS, _OF_RETRIEVERS = {"llm_start", "llm_end"}, {"retriever_start", "retrie
 
 def _explain_by_source(runs: Collection[Run], wanted: Collection[str] | None) -> list[str]:
     """The hint why a run did not begin that some *wanted* events are of, where the source or the variables show it."""
-    asked, frames = set(wanted or ()), users(callers(sys._getframe(1)))
+    asked, frames = set(wanted or ()), users(callers(frame_above(1)))
     kinds = {run.run_type for run in runs}
     if asked & _OF_RETRIEVERS and "retriever" not in kinds:
         return [proof.hint for proof in prove_silent_search(frames, runs)][:1]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
-import sys
 from collections.abc import Iterable, Iterator
 from types import CoroutineType, FrameType, GeneratorType
 
 from pytest_lc_callbacks._causes import NEVER_AWAITED, NOTHING_RAN, OVERRIDES_INVOKE, Proof
 from pytest_lc_callbacks._scopes.silent_calls import prove_silent_calls
 from pytest_lc_callbacks._source import nodes_around
-from pytest_lc_callbacks._stack import is_library, render_place
+from pytest_lc_callbacks._stack import frame_above, is_library, render_place
 from pytest_lc_callbacks._words import possible
 
 _PACKAGE = __name__.partition(".")[0]
@@ -21,7 +20,7 @@ _COROUTINES = {"abatch", "agenerate", "agenerate_prompt", "ainvoke", "arun", "au
 
 def explain_that_nothing_ran(said: str = "") -> str:
     """The hint why nothing ran, behind what is *said* of that: the reason where the callers' frames show it."""
-    proof = find_unawaited(callers(sys._getframe(1)))
+    proof = find_unawaited(callers(frame_above(1)))
     if proof is not None:
         return proof.cause.hint(f"{said} {proof.facts}".lstrip())
     return possible(said, map(str, (NOTHING_RAN, OVERRIDES_INVOKE)))

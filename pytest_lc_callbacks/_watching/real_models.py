@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -18,7 +17,7 @@ from langchain_core.language_models.llms import BaseLLM
 
 from pytest_lc_callbacks._patches import Patches, subclasses
 from pytest_lc_callbacks._providers import is_of_provider, is_offline, is_providers_module
-from pytest_lc_callbacks._stack import call_behind, is_library
+from pytest_lc_callbacks._stack import call_behind, frame_above, is_library
 from pytest_lc_callbacks._threads import OwnThreads
 from pytest_lc_callbacks._values import ask, entry
 
@@ -170,7 +169,7 @@ def _raise_refusal(model: Any, args: object, kwargs: object) -> Iterator[None]:
 def _describe_call(called: type, implemented: type, name: str) -> str:
     """``ChatOpenAI (langchain_openai) was called at test_app.py:12``."""
     package = str(implemented.__module__).partition(".")[0]
-    place = call_behind(sys._getframe(1)).place
+    place = call_behind(frame_above(1)).place
     did = "was asked to count tokens" if name in _COUNTERS else "was called"
     return f"{called.__name__} ({package}) {did}{f' at {place}' if place else ''}"
 

@@ -335,6 +335,17 @@ def test_handlers_are_not_asked_whether_they_are_the_observer(handler, in_loop):
     assert Counter(observer.names) == {"chain_start": 4, "chain_end": 4}
 
 
+def test_a_test_may_replace_what_shows_the_stack(monkeypatch):
+    """
+    A program runs, and is heard, while ``sys._getframe`` raises.
+    """
+    with observe_callbacks() as observer, monkeypatch.context() as patch:
+        patch.setattr(sys, "_getframe", lambda *_: (_ for _ in ()).throw(ValueError("no stack")))
+        assert RunnableLambda(str, name="text").invoke(1) == "1"
+
+    assert names(observer) == ["text"]
+
+
 def test_no_key_of_a_variable_is_compared():
     """
     A dict among the variables of the code that calls a run may have a key that raises when it is compared.
