@@ -237,7 +237,7 @@ def test_the_rules_see_all_that_is_printed(run):
     ("body", "problem"),
     [
         ("raise LookupError('no rules')", "it raised LookupError('no rules')"),
-        ("return 3", "it raised TypeError('expected a regular expression or a function of the text, not 3'))"),
+        ("return 3", "it raised TypeError('expected a regular expression or a function of the text, not int'))"),
         ("return '('", "it raised *missing ), unterminated subpattern*"),
         ("return lambda text: 1 / 0", "it raised ZeroDivisionError*"),
     ],
