@@ -12,6 +12,7 @@ from pytest_lc_callbacks._recording.remarks import explain_control_flow, find_re
 from pytest_lc_callbacks._recording.selection import Selection
 from pytest_lc_callbacks._recording.tree import RunTree
 from pytest_lc_callbacks._recording.unsent import declined_by, explain_same_failure
+from pytest_lc_callbacks._recording.without_runs import explain_unheard_name
 
 __all__ = [
     "EVENT_NAMES",
@@ -30,6 +31,7 @@ __all__ = [
     "explain_control_flow",
     "explain_resumed",
     "explain_same_failure",
+    "explain_unheard_name",
     "find_remarks",
     "id_key",
     "is_control_flow",

@@ -43,12 +43,20 @@ def explain_without_run(
 
         missed: The names of the runs that the handler missed.
     """
-    models = [run for run in runs if run.run_type in ("chat_model", "llm")]
     if is_a(name, str):
-        return _explain_component(name, models, {*(run.label for run in runs), *missed})
+        return explain_unheard_name(name, runs, missed)
     if there is None or not is_end(there.name) or wanted.isdisjoint(_MODEL_STARTS):
         return None
-    return _explain_inner_call(run for run in models if run is there.run)
+    return _explain_inner_call(run for run in _models(runs) if run is there.run)
+
+
+def explain_unheard_name(name: str, runs: Sequence[Run], missed: Iterable[str] = ()) -> Proof | None:
+    """Why none of the *runs*, and none that was *missed*, has the *name* of a class of components."""
+    return _explain_component(name, _models(runs), {*(run.label for run in runs), *missed})
+
+
+def _models(runs: Iterable[Run]) -> list[Run]:
+    return [run for run in runs if run.run_type in ("chat_model", "llm")]
 
 
 def explain_absent(expected: RunTreeText, runs: Collection[Run], report: ObserverReport) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_lc_callbacks import _causes
-from pytest_lc_callbacks._recording import Run
+from pytest_lc_callbacks._recording import Run, explain_unheard_name
 from pytest_lc_callbacks._scopes.comparison import Hearing, ScopeComparison
 from pytest_lc_callbacks._scopes.evidence import Evidence
 from pytest_lc_callbacks._scopes.payloads import render_hearings
@@ -192,8 +192,14 @@ def _explain_nothing(comparison: ScopeComparison, target: Target | None) -> Fail
     return Failure(
         headline=f"expected a run of {target} to check, but no run that began {limit} has that name{near}",
         rows=[f"  the names there were: {names(comparison.in_scope, _NAMES)}", *elsewhere],
-        why=tuple(why),
+        why=tuple(why) or _explain_names(comparison, target),
     )
+
+
+def _explain_names(comparison: ScopeComparison, target: Target) -> list[str]:
+    """Why no run in the process has one of the names of *target*."""
+    proofs = (explain_unheard_name(name, comparison.observed.runs) for name in target.names)
+    return [proof.hint for proof in proofs if proof is not None][:1]
 
 
 def _is_cut_by_handler(comparison: ScopeComparison) -> bool:

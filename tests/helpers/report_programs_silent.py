@@ -181,6 +181,7 @@ for _function, _text in ((embed_and_ask, "q"), (embed_or_ask, "")):
 for _said, _check in (
     ("a run", lambda heard: heard.one("chain_start", run="Letters")),
     ("a tree", lambda heard: heard.assert_run_tree("embed\n  Letters")),
+    ("the scope", lambda heard: heard.assert_runtime_scope(under="Letters")),
 ):
     report(
         name=f"{_said} of an embedding model",
@@ -253,6 +254,7 @@ for _said, _check in (
     ("in a tree", lambda heard: heard.assert_run_tree(_TREE.format(heard.runs[0].name))),
     ("by its events", expects("chat_model_start", "chat_model_start", "llm_end", "llm_end")),
     ("by its name", lambda heard: heard.one("chat_model_start", run="FakeListChatModel")),
+    ("in the scope", lambda heard: heard.assert_runtime_scope(under="FakeListChatModel")),
 ):
     report(
         name=f"a model that another one asks inside, {_said}",
