@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
@@ -31,20 +32,28 @@ for _name in dir(BaseCallbackHandler):
         setattr(Names, _name, _keeper(_name))
 
 
-def without_us() -> dict[str, list[object]]:
-    """What each program comes to with a handler that does nothing, and which events that handler gets."""
-    found: dict[str, list[object]] = {}
-    for place, program in PLACES.items():
-        for value, make in VALUES.items():
-            for in_loop in (False, True):
-                handler = Names()
-                came_to = outcome(program, make(), {"callbacks": [handler]}, in_loop=in_loop)
-                found[f"{place}, {value}, {in_loop}"] = [came_to, handler.names]
-    return found
+def without_us(values: list[str]) -> dict[str, list[list[object]]]:
+    """Of each value the calls: place, whether in a loop, outcome, and the events of a handler without effect."""
+    return {value: [call_without_us(value, *call) for call in calls(number)] for number, value in enumerate(values)}
 
 
-# Each inner test is about one value: a session for each would take minutes.
-PROGRAM = """
+def calls(number: int) -> Iterator[tuple[str, bool]]:
+    """Each place, and a third of the places in a loop too; another third for the next value."""
+    for at, place in enumerate(PLACES):
+        yield from ((place, in_loop) for in_loop in (False, True)[: 1 + ((at + number) % 3 == 0)])
+
+
+def call_without_us(value: str, place: str, in_loop: bool) -> list[object]:
+    """What the program comes to with a handler that does nothing, and which events that handler gets."""
+    handler = Names()
+    came_to = outcome(PLACES[place], VALUES[value](), {"callbacks": [handler]}, in_loop=in_loop)
+    return [place, in_loop, came_to, handler.names]
+
+
+# Each inner test is about one value: a session for each would take minutes, and one for all leaves a worker idle.
+PARTS = [list(VALUES)[part::5] for part in range(5)]
+
+PASSING = """
 import json
 import pytest
 from pathlib import Path
@@ -55,11 +64,7 @@ from pytest_lc_callbacks import any_order, event, many
 from pytest_lc_callbacks._words import printable
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text())
-
-
-def run(place, value, made, handler, in_loop):
-    came_to = outcome(PLACES[place], made, {"callbacks": [handler]}, in_loop=in_loop)
-    assert [came_to, handler.names] == EXPECTED[f"{place}, {value}, {in_loop}"]
+ATTRIBUTES = ["inputs", "outputs", "messages", "data", "error"]
 
 
 def readable(text):
@@ -72,72 +77,68 @@ def failing(check, *args, **kwargs):
     with pytest.raises(AssertionError) as caught:
         check(*args, **kwargs)
     return readable(str(caught.value))
-"""
 
-PASSING = f"""{PROGRAM}
 
-@pytest.mark.parametrize("in_loop", [False, True], ids=["sync", "async"])
-@pytest.mark.parametrize("value", VALUES)
-def test_it(value, in_loop, recording_handler, callback_scopes):
-    for place in PLACES:
+@pytest.mark.parametrize("value", EXPECTED)
+def test_it(value, recording_handler, callback_scopes):
+    for number, (place, in_loop, *expected) in enumerate(EXPECTED[value]):
         recording_handler.clear()
         made = VALUES[value]()
         with callback_scopes.section():
-            run(place, value, made, recording_handler, in_loop)
+            came_to = outcome(PLACES[place], made, {"callbacks": [recording_handler]}, in_loop=in_loop)
+            assert [came_to, recording_handler.names] == expected
             # What was recorded is the same in a loop.
             if recording_handler.names and not in_loop:
-                look(recording_handler, made)
+                look(recording_handler, made, ATTRIBUTES[number % len(ATTRIBUTES)])
             readable(str(callback_scopes.table(handler=recording_handler)))
 
 
-def look(handler, made):
+def look(handler, made, attribute):
     json.dumps(handler.snapshot(), ensure_ascii=False).encode()
     readable("".join(map(repr, [*handler.events, *handler.runs])))
     if handler.runs:
         handler.assert_run_tree(readable(str(handler.tree)))
         handler.assert_runtime_scope()
-    for attribute in ("inputs", "outputs", "messages", "data", "error"):
-        handler.count(**{{attribute: made}})
-        failing(handler.one, "retry", **{{attribute: made}})
-    handler.where(metadata={{"value": made}})
+    for name in ATTRIBUTES:
+        handler.count(**{name: made})
+    # What is said of a value that nobody sent depends on the attribute, and not on the place.
+    failing(handler.one, "retry", **{attribute: made})
+    handler.where(metadata={"value": made})
     message = failing(handler.assert_events, [event(handler.names[0]), "retry"])
     _, _, pasted = message.partition("as recorded: ")
     pasted = pasted.partition("\\n(ANY, ")[0]
-    grammar = {{"event": event, "many": many, "any_order": any_order, "ANY": ANY}}
-    eval(pasted, {{"assert_events": handler.assert_events, **grammar}})
+    grammar = {"event": event, "many": many, "any_order": any_order, "ANY": ANY}
+    eval(pasted, {"assert_events": handler.assert_events, **grammar})
     failing(handler.assert_events, [..., event(handler.names[-1], inputs=made, outputs="no"), ...])
     failing(handler.assert_events, [event(handler.names[0], run="no")])
     failing(handler.assert_run_tree, "nobody")
-    pasted = failing(handler.assert_tool_calls, [("nobody", {{"value": made}})]).partition("as recorded: ")[2]
+    pasted = failing(handler.assert_tool_calls, [("nobody", {"value": made})]).partition("as recorded: ")[2]
     if "tool_start" in handler.names:
-        eval(pasted, {{"assert_tool_calls": handler.assert_tool_calls}})
+        eval(pasted, {"assert_tool_calls": handler.assert_tool_calls})
     failing(handler.assert_no_events, handler.names[0])
     failing(handler.assert_constructor_scope, "nobody")
     if any(name.endswith("_error") for name in handler.names):
         failing(handler.assert_no_errors)
 """
 
-FAILING = f"""{PROGRAM}
+FAILING = """
+import pytest
+from strange_programs import PLACES, outcome
+from strange_values import VALUES
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("value", VALUES)
-def test_sync(value, place, recording_handler):
-    run(place, value, VALUES[value](), recording_handler, False)
-    raise KeyError("of the test")
+# The prompt and the answer of the last model call are shown: in one half a prompt is the value, in the other an answer.
+HALVES = [list(PLACES)[:7], list(PLACES)[7:]]
 
 
-@pytest.mark.parametrize("value", VALUES)
-def test_async(value, recording_handler):
-    for place in PLACES:
-        recording_handler.clear()
-        run(place, value, VALUES[value](), recording_handler, True)
+@pytest.mark.parametrize("half", [0, 1])
+@pytest.mark.parametrize("value", NAMES)
+def test_it(value, half, recording_handler):
+    # In a loop one half for one value, and the other half for the next.
+    in_loop = (NAMES.index(value) + half) % 2 == 0
+    for place in HALVES[half]:
+        outcome(PLACES[place], VALUES[value](), {"callbacks": [recording_handler]}, in_loop=in_loop)
     raise KeyError("of the test")
 """
-
-
-@pytest.fixture(scope="module")
-def expected():
-    return json.dumps(without_us())
 
 
 def run_inside(pytester, program, *args):
@@ -152,33 +153,40 @@ def run_inside(pytester, program, *args):
     return result
 
 
-def test_no_value_changes_a_program_or_breaks_a_question(pytester, expected):
+@pytest.mark.parametrize("values", PARTS, ids=range(len(PARTS)))
+def test_no_value_changes_a_program_or_breaks_a_question(pytester, values):
     """
-    With any value at any place, a program does what it does without us, every question has an answer, and messages,
-    trees and tables are readable.
+    With any value at any place, a program does what it does without us, in a loop too, every question has an answer,
+    and messages, trees and tables are readable.
     """
-    pytester.path.joinpath("expected.json").write_text(expected)
+    pytester.path.joinpath("expected.json").write_text(json.dumps(without_us(values)))
 
     result = run_inside(pytester, PASSING)
 
-    result.assert_outcomes(passed=2 * len(VALUES))
+    result.assert_outcomes(passed=len(values))
 
 
-def test_no_value_breaks_the_report_of_a_failure(pytester, expected):
+@pytest.mark.parametrize("values", PARTS, ids=range(len(PARTS)))
+def test_no_value_breaks_the_report_of_a_failure(pytester, values):
     """
     With any value at any place, a failing test fails with its own error and has a readable section.
     """
-    pytester.path.joinpath("expected.json").write_text(expected)
-
-    result = run_inside(pytester, FAILING, "--lc-callbacks-json=lines.jsonl")
+    result = run_inside(pytester, f"NAMES = {values}\n{FAILING}", "--lc-callbacks-json=lines.jsonl")
 
     assert '"problem"' not in pytester.path.joinpath("lines.jsonl").read_text("utf-8")
-    result.assert_outcomes(failed=len(VALUES) * (len(PLACES) + 1))
+    result.assert_outcomes(failed=2 * len(values))
     reports = [report for report in result.reprec.getreports("pytest_runtest_logreport") if report.failed]
     assert {str(report.longrepr.reprcrash.message) for report in reports} == {"KeyError: 'of the test'"}
     sections = [text for report in reports for title, text in report.sections if title == "LangChain callbacks"]
     assert len(sections) == len(reports)
     assert [text for text in sections if text != printable(text)] == []
+
+
+def test_the_parts_have_every_value():
+    """
+    The parts of the two tests above have each value once.
+    """
+    assert sorted(name for part in PARTS for name in part) == sorted(VALUES)
 
 
 STEERING = "a\ud800\x1b]0;title\x07\u202eb\u200b\r\x00"
@@ -226,12 +234,11 @@ def test_what_steers_a_terminal_is_shown_and_not_sent(pytester):
     result.stdout.fnmatch_lines([r"*a\ud800\x1b]0;title\x07\u202eb\u200b*"])
 
 
-def test_a_lone_surrogate_crosses_processes(pytester):
+def test_a_lone_surrogate_crosses_processes(xdist_pytester):
     """
     A finding with a lone surrogate in its text reaches the terminal from a worker of pytest-xdist.
     """
-    pytest.importorskip("xdist", reason="pytest-xdist is what runs workers")
-    pytester.makepyfile(
+    xdist_pytester.makepyfile(
         """
         import pytest
         from langchain_core.callbacks import BaseCallbackHandler
@@ -256,7 +263,7 @@ def test_a_lone_surrogate_crosses_processes(pytester):
         """
     )
 
-    result = pytester.runpytest_subprocess("-n1", "-p", "no:logging")
+    result = xdist_pytester.runpytest_inprocess("-n1", "-p", "no:logging")
 
     result.assert_outcomes(failed=2, passed=1)
     result.stdout.fnmatch_lines([r"*CallbackFindingWarning: expected Broken.on_llm_end *a\ud800b*"])
