@@ -6,7 +6,7 @@ import sys
 import venv
 
 import pytest
-from output_suites import OUTCOMES, by_name
+from output_suites import LIGHT, OUTCOMES, TREE, by_name
 
 
 def without_times(line):
@@ -21,14 +21,17 @@ def without_times(line):
     return line
 
 
-@pytest.mark.parametrize("dist", ["load", "loadgroup"])
-def test_workers(suite, dist):
+def test_workers(suite):
     """
-    pytest-xdist's workers give the same lines as a plain run, up to order and times.
+    pytest-xdist's workers give the same lines as a plain run, up to order and times, and the same trees.
     """
-    suite.runpytest("--lc-callbacks-json=plain.jsonl")
-    suite.runpytest("--lc-callbacks-json=many.jsonl", "-n", "2", "--dist", dist)
+    plain = suite.runpytest("--lc-callbacks-json=plain.jsonl", "--lc-callbacks-tree")
+    many = suite.runpytest(
+        "--lc-callbacks-json=many.jsonl", "--lc-callbacks-tree", "-n", "2", "--dist", "loadgroup", *LIGHT
+    )
 
+    for done in (plain, many):
+        done.stdout.fnmatch_lines(["*test_workers.py::test_passes", *TREE])
     plain, many = (by_name(suite.path / name) for name in ("plain.jsonl", "many.jsonl"))
 
     assert plain.keys() == many.keys()
@@ -46,12 +49,13 @@ def test_remote_workers(suite):
     (packages / "ours.pth").write_text("\n".join(path for path in sys.path if path))
     python = suite.path / "other" / "bin" / "python"
 
-    done = suite.runpytest_subprocess(
+    done = suite.runpytest(
         "--lc-callbacks-json=a.jsonl",
         "-d",
         f"--tx=popen//python={python}",
         "-s",
         "test_remote_workers.py",
+        *LIGHT,
     )
 
     tests = by_name(suite.path / "a.jsonl")
@@ -74,7 +78,7 @@ def test_a_worker_that_crashes(suite):
             fake_chat_model.invoke("x")
         """
     )
-    suite.runpytest("--lc-callbacks-json=a.jsonl", "-n", "1", "--max-worker-restart=1")
+    suite.runpytest("--lc-callbacks-json=a.jsonl", "-n", "1", "--max-worker-restart=1", *LIGHT)
 
     tests = by_name(suite.path / "a.jsonl")
     assert tests["test_crashes"]["outcome"] == "failed"

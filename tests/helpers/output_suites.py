@@ -84,6 +84,11 @@ def test_plain():
     2
     '''
 """
+# For a session that starts processes: half of what a process takes to be ready are plugins that it does not need.
+LIGHT = [
+    *("-p", "no:langsmith_plugin", "-p", "no:respx", "-p", "no:inline_snapshot", "-p", "no:syrupy"),
+    *("-p", "no:pytest_httpserver", "-p", "no:hypothesispytest"),
+]
 OUTCOMES = {
     "test_passes": "passed",
     "test_fails": "failed",
@@ -98,6 +103,12 @@ OUTCOMES = {
     "TestOld::test_fails": "failed",
     "test_plain": "passed",
 }
+# What --lc-callbacks-tree prints of test_passes.
+TREE = [
+    "RunnableSequence *ms  RecordingHandler: missed",
+    "├── ChatPromptTemplate *ms  RecordingHandler: missed",
+    "└── FakeChatModel *ms",
+]
 
 
 def lines_of(path):
