@@ -7,6 +7,8 @@ import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
 from functools import partial, wraps
+from itertools import islice
+from traceback import walk_tb
 from types import CoroutineType, FunctionType, TracebackType
 from typing import Any, ParamSpec, Self
 
@@ -79,17 +81,26 @@ class Patches:
 
 
 _KEPT: list[BaseException] = []
+# The plugin's own calls inside each other are fewer.
+_FEW_CALLS = 100
 
 
 def keep(error: BaseException) -> None:
     """
     Keep *error*, which is the plugin's own, from the user's program, in which it was raised.
 
-    Whoever judges the test calls `raise_kept`. An interrupt is raised again.
+    Whoever judges the test calls `raise_kept`. An interrupt is raised again. A RecursionError is the program's own
+    where a few calls of ours were too many: the program ends with one itself, or comes to the end of its nesting.
     """
     if isinstance(error, KeyboardInterrupt):
         raise error
-    _KEPT.append(error)
+    if not isinstance(error, RecursionError) or error.__traceback__ is None or _is_deep(error.__traceback__):
+        _KEPT.append(error)
+
+
+def _is_deep(traceback: TracebackType) -> bool:
+    """Whether the plugin called itself over and over."""
+    return next(islice(walk_tb(traceback), _FEW_CALLS, None), None) is not None
 
 
 def keeping(function: Callable[P, None]) -> Callable[P, None]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import EnumMeta
 from unittest.mock import Mock
 
 import pytest
 
-from pytest_lc_callbacks._patches import Patches, put_back, subclasses
+from pytest_lc_callbacks._patches import Patches, forget_kept, keep, put_back, raise_kept, subclasses
 
 
 class Guarded(type):
@@ -238,3 +238,24 @@ def test_subclasses():
 
     assert list(subclasses(Component)) == [Derived, Other, Both]
     assert list(subclasses(Both)) == []
+
+
+def _left(nesting):
+    if nesting:
+        _left(nesting - 1)
+    raise RecursionError("too deep")
+
+
+@pytest.mark.parametrize(("nesting", "is_kept"), [(5, False), (500, True)])
+def test_a_program_that_is_nested_too_deep(nesting, is_kept):
+    """
+    A RecursionError is kept where the plugin itself recursed, and not where the program had used up the stack.
+    """
+    forget_kept()
+    with pytest.raises(RecursionError) as raised:
+        _left(nesting)
+
+    keep(raised.value)
+
+    with pytest.raises(RecursionError) if is_kept else nullcontext():
+        raise_kept()
