@@ -57,12 +57,12 @@ def handler_facts(
     yield from _counted_errors(about, runs, observed)
     yield from _asked_twice(handler, methods, sent, about)
     yield from _without_model_name(handler, runs)
-    yield from _lost_context(handler, methods, sent)
-    yield from _not_awaited(handler, methods, sent)
+    yield from _lost_context(handler, methods, sent, about)
+    yield from _not_awaited(handler, methods, sent, about)
     events = {name.removeprefix("on_") for name in about}
     yield from filter(None, [explain_resumed(runs, events)])
     yield from _late([run for run in runs if not events.isdisjoint(run.names)], observed)
-    yield from _mixed(handler, methods, runs)
+    yield from _mixed(handler, methods, runs, about)
     yield from _twice(handler, Counter(sent), runs)
 
 
@@ -154,12 +154,15 @@ def _asked_twice(
         yield Proof(_causes.NO_CHAT_MODEL_START, facts)
 
 
-def _lost_context(handler: Any, methods: Mapping[str, FunctionType], sent: Collection[Sent]) -> Iterator[Proof]:
-    """One method of the handler sets a ContextVar that another one reads, in an async run."""
+def _lost_context(
+    handler: Any, methods: Mapping[str, FunctionType], sent: Collection[Sent], about: Collection[str]
+) -> Iterator[Proof]:
+    """One method of the handler sets a ContextVar that another one, for which the test asks, reads in an async run."""
     if not any(start.is_async for start in sent):
         return
     set_by = {name for each in methods.values() for name in _variables(each, "set")}
-    if set_by & {name for each in methods.values() for name in _variables(each, "get")}:
+    asked = [method for name, method in methods.items() if name in about or not name.startswith("on_")]
+    if set_by & {name for each in asked for name in _variables(each, "get")}:
         yield Proof(_causes.CONTEXT_PER_EVENT, f"{_name(handler)} sets a ContextVar, in an async run.")
 
 
@@ -176,13 +179,15 @@ def _variables(function: FunctionType, verb: str) -> Iterator[str]:
             named = None
 
 
-def _not_awaited(handler: Any, methods: Mapping[str, FunctionType], sent: Collection[Sent]) -> Iterator[Proof]:
-    """A method of the handler calls a coroutine function of the handler, and nobody awaits that."""
+def _not_awaited(
+    handler: Any, methods: Mapping[str, FunctionType], sent: Collection[Sent], about: Collection[str]
+) -> Iterator[Proof]:
+    """A method for which the test asks calls a coroutine function of the handler, and nobody awaits that."""
     coroutines = {name for name, method in methods.items() if inspect.iscoroutinefunction(method)}
     # In a sync run LangChain awaits what a plain method returns.
     dropping = (ast.Expr, ast.Return) if any(start.is_async for start in sent) else (ast.Expr,)
     for name, method in methods.items() if coroutines and sent else ():
-        if not name.startswith("on_"):
+        if not name.startswith("on_") or name not in about:
             continue
         kinds = (ast.Expr,) if name in coroutines else dropping
         values = [node.value for node in nodes_of(method) if isinstance(node, kinds)]
@@ -225,14 +230,17 @@ def _twice(handler: Any, sent: Mapping[Sent, int], runs: Sequence[Run]) -> Itera
         yield Proof(_causes.TWICE, facts)
 
 
-def _mixed(handler: Any, methods: dict[str, FunctionType], runs: Sequence[Run]) -> Iterator[Proof]:
-    """Runs were open at the same time, and the handler keeps something of each without looking at their ids."""
+def _mixed(
+    handler: Any, methods: dict[str, FunctionType], runs: Sequence[Run], about: Collection[str]
+) -> Iterator[Proof]:
+    """Runs were open at the same time, and methods for which the test asks use what is kept of one run alone."""
     if any(_reads(function, "run_id") for function in methods.values()):
         return
     starts = [function for name, function in methods.items() if name.endswith("_start")]
     ends = [function for name, function in methods.items() if name.endswith(("_end", "_error", "_token"))]
     kept, beside = _kept_for_one_run(starts, ends), _beside(runs)
-    if kept and beside:
+    used = {name for method in about if method in methods for name in attributes_of(methods[method])}
+    if beside and not used.isdisjoint(kept):
         facts = f"{' and '.join(beside)} were open at the same time, and {_name(handler)} keeps {listing(kept)} for all"
         yield Proof(_causes.MIXED_RUNS, f"{facts} runs alike.")
 

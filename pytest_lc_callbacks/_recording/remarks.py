@@ -27,7 +27,7 @@ from pytest_lc_callbacks._words import listing
 _MODELS = ("chat_model", "llm")
 _USAGE = {"usage", "usage_metadata", "input_tokens", "total_tokens"}
 _INPUTS = {"inputs", "input"}
-_COUNTED = {"count", "len", "tool_calls"}
+_COUNTED = {"count", "len"}
 
 
 def explain_several(found: Sequence[Event]) -> list[str]:
@@ -51,13 +51,14 @@ def find_remarks(words: Collection[str], recording: Questions, report: ObserverR
         report: What the observer knows.
     """
     recorded, runs = set(recording._selection.names), recording.runs
+    words_of_tools = set(OF_TOOLS).intersection(words)
     lacking = [EventPattern(word) for word in sorted(words) if word in EVENT_NAMES and word not in recorded]
     proofs = [explain_unsent([pattern], recording, report=report) for pattern in lacking]
     if "metadata" in words:
         proofs.append(explain_configurable(sorted(words), runs, report.configurable))
     if "tool_call_id" in words:
         proofs.append(explain_bare_arguments([run for run in runs if run.run_type == "tool"]))
-    if not _COUNTED.isdisjoint(words) and not {"tool_calls", *OF_TOOLS}.isdisjoint(words):
+    if not _COUNTED.isdisjoint(words) and not words_of_tools.isdisjoint(recorded):
         proofs.append(explain_unrun_tools(recording, report))
     if not _USAGE.isdisjoint(words):
         models = [run for run in runs if run.run_type in _MODELS]

@@ -1,0 +1,133 @@
+"""Tests of handlers with a flaw that fail for another reason: the flaw is told where the test asks for it alone."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
+from langchain_core.runnables import RunnableLambda
+from report_programs import model, report
+from report_programs_payloads import CALL
+
+from pytest_lc_callbacks import FakeChatModel
+
+SPAN = ContextVar("SPAN", default="")
+
+
+class Current(BaseCallbackHandler):
+    """Keeps one current run, and counts answers."""
+
+    def __init__(self) -> None:
+        self.current, self.ended, self.answers = "", list[str](), 0
+
+    def on_chain_start(self, serialized: Any, inputs: Any, **kwargs: Any) -> None:
+        self.current = kwargs["name"]
+
+    def on_chain_end(self, outputs: Any, **kwargs: Any) -> None:
+        self.ended.append(self.current)
+
+    def on_llm_end(self, response: Any, **kwargs: Any) -> None:
+        self.answers += 1
+
+
+class Context(Current):
+    """Keeps it in a ContextVar."""
+
+    def on_chain_start(self, serialized: Any, inputs: Any, **kwargs: Any) -> None:
+        SPAN.set(kwargs["name"])
+
+    def on_chain_end(self, outputs: Any, **kwargs: Any) -> None:
+        self.ended.append(SPAN.get())
+
+
+class Saving(AsyncCallbackHandler):
+    """Saves what ended, without await, and counts answers."""
+
+    def __init__(self) -> None:
+        self.ended, self.answers = list[Any](), 0
+
+    async def save(self, outputs: Any) -> None:
+        self.ended.append(outputs)
+
+    async def on_chain_end(self, outputs: Any, **kwargs: Any) -> None:
+        self.save(outputs)  # type: ignore[unused-coroutine]  # the mistake
+
+    async def on_llm_end(self, response: Any, **kwargs: Any) -> None:
+        self.answers += 1
+
+
+def _answer(q: str) -> Any:
+    return model().invoke(q)
+
+
+def _three(q: str) -> Any:
+    yield from (q, q, q)
+
+
+def _overlap(config: Any) -> None:
+    first = RunnableLambda(_three, name="first").stream("q", config)
+    next(first)
+    RunnableLambda(_answer, name="second").invoke("q", config)
+    list(first)
+
+
+def _in_loop(config: Any) -> None:
+    asyncio.run(RunnableLambda(_answer, name="chain").ainvoke("q", config))
+
+
+def _counts(kind: Any, call: Any, answers: int) -> Any:
+    def program(h: Any) -> None:
+        kept = kind()
+        call({"callbacks": [h, kept]})
+        assert kept.answers == answers
+
+    return program
+
+
+def _ends(kind: Any, call: Any, ended: Any) -> Any:
+    def program(h: Any) -> None:
+        kept = kind()
+        call({"callbacks": [h, kept]})
+        assert kept.ended == ended
+
+    return program
+
+
+for _kind, _run, _cause in (
+    (Current, _overlap, "[mixed-runs]"),
+    (Context, _in_loop, "[context-per-event]"),
+    (Saving, _in_loop, "[handler-not-awaited]"),
+):
+    report(
+        name=f"asked for: {_kind.__name__}",
+        buggy=_ends(_kind, _run, ["chain", "first"]),
+        good=_counts(_kind, _run, 1),
+        says=(_cause,),
+    )
+    report(
+        name=f"not asked for: {_kind.__name__}",
+        buggy=_counts(_kind, _run, 2),
+        good=_counts(_kind, _run, 1),
+        says=("FakeListChatModel",),
+        never=("hint:",),
+    )
+
+
+def _calls(number: int) -> Any:
+    def program(h: Any) -> None:
+        scripted = FakeChatModel().respond(tool_calls=[(CALL["name"], CALL["args"])])
+        answer: Any = scripted.invoke("q", {"callbacks": [h]})
+        assert len(answer.tool_calls) == number
+
+    return program
+
+
+report(
+    name="the tool calls of an answer",
+    buggy=_calls(2),
+    good=_calls(1),
+    says=("FakeChatModel",),
+    never=("[tool-not-run]",),
+)
