@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from output_suites import LIGHT
 
 from pytest_lc_callbacks import RecordingHandler
+from pytest_lc_callbacks._contract import edge_programs
 from pytest_lc_callbacks._report.schema import problem
 from pytest_lc_callbacks.contract import CallbackHandlerTests, run_program
 
@@ -28,13 +30,22 @@ class TestUsage(CallbackHandlerTests):
 """
 
 
-def test_a_class_alone_is_all_there_is_to_write(pytester):
+@pytest.fixture(autouse=True)
+def few_tasks(monkeypatch):
+    """Fifty tasks at once take a third of the time of all programs; one session below runs them."""
+    monkeypatch.setattr(edge_programs, "_TASKS", 8)
+
+
+def test_a_class_alone_is_all_there_is_to_write(pytester, monkeypatch):
     """
-    A class with make_handler is collected and run, also where every test is watched, and the report is printed.
+    A class with make_handler is collected and run, also where every test is watched, and the report is printed; the
+    JSON has a line of it with every check, and the page shows it.
     """
+    pytest.importorskip("jinja2", reason="the page needs jinja2 (it is in the extra `report`)")
+    monkeypatch.setattr(edge_programs, "_TASKS", 50)
     pytester.makepyfile(HANDLER)
 
-    result = pytester.runpytest("-o", "lc_callbacks_observe=all", "-W", "error")
+    result = pytester.runpytest("-o", "lc_callbacks_observe=all", "-W", "error", *OUTPUTS)
 
     assert result.parseoutcomes()["failed"] == 1
     result.stdout.fnmatch_lines(
@@ -47,24 +58,30 @@ def test_a_class_alone_is_all_there_is_to_write(pytester):
             "  declined  18 checks: needs records(handler)",
         ]
     )
+    check_outputs(pytester.path)
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "xdist"])
-def test_the_outputs_have_the_report(pytester, workers):
+def test_the_outputs_of_workers_have_the_report(pytester):
     """
-    The terminal has one report of the handler, by itself and where the results come from pytest-xdist's workers; the
-    JSON has a line of it with every check, and the page shows it.
+    Terminal, JSON and page have one report of the handler where the results come from pytest-xdist's workers.
     """
     pytest.importorskip("jinja2", reason="the page needs jinja2 (it is in the extra `report`)")
-    if workers:
-        pytest.importorskip("xdist", reason="pytest-xdist is what runs workers")
+    pytest.importorskip("xdist", reason="pytest-xdist is what runs workers")
     pytester.makepyfile(HANDLER)
 
-    result = pytester.runpytest("--lc-callbacks-json=a.jsonl", "--lc-callbacks-report=a.html", *workers)
+    result = pytester.runpytest(*OUTPUTS, "-n", "2", *LIGHT)
 
     assert result.parseoutcomes()["failed"] == 1
     result.stdout.fnmatch_lines(["*::TestUsage: * checks: * passed, 1 failed, 1 advice, 18 declined"])
-    lines = [json.loads(line) for line in (pytester.path / "a.jsonl").read_text(encoding="utf-8").splitlines()]
+    check_outputs(pytester.path)
+
+
+OUTPUTS = ["--lc-callbacks-json=a.jsonl", "--lc-callbacks-report=a.html"]
+
+
+def check_outputs(folder):
+    """The JSON has one line of the report, with every check, and the page shows it."""
+    lines = [json.loads(line) for line in (folder / "a.jsonl").read_text(encoding="utf-8").splitlines()]
     (told,) = [line for line in lines if line["kind"] == "capabilities"]
     assert [problem(line) for line in lines] == [None] * len(lines)
     assert told["handler"].endswith("::TestUsage")
@@ -76,7 +93,7 @@ def test_the_outputs_have_the_report(pytester, workers):
     assert failed["outcome"] == "failed"
     assert failed["says"].startswith("expected the handler to take token_usage=None, but on_llm_end raised")
     assert checks["takes_tool_calls"] == {"name": "takes_tool_calls", "outcome": "passed", "says": ""}
-    assert f'<td>{failed["name"]}</td><td class="worse">failed</td>' in (pytester.path / "a.html").read_text("utf-8")
+    assert f'<td>{failed["name"]}</td><td class="worse">failed</td>' in (folder / "a.html").read_text("utf-8")
 
 
 SHAKY = """
@@ -101,7 +118,7 @@ class TestShaky(CallbackHandlerTests):
 """
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["alone", "xdist"])
+@pytest.mark.parametrize("workers", [[], ["-n", "1", *LIGHT]], ids=["alone", "xdist"])
 def test_a_check_that_is_run_again_stands_once(pytester, workers):
     """
     With pytest-rerunfailures, the terminal's report and the line of JSON have a check once, with its last outcome, and
@@ -276,14 +293,13 @@ class TestGuard(CallbackHandlerTests):
     assert "failed" not in result.parseoutcomes()
 
 
-@pytest.mark.parametrize("mode", ["strict", "auto"])
-def test_it_works_beside_plugins_for_async_tests(pytester, mode):
+def test_it_works_beside_plugins_for_async_tests(pytester):
     """
-    pytest-asyncio's modes change nothing.
+    pytest-asyncio's mode `auto` changes nothing; the other sessions here have its mode `strict`.
     """
     pytester.makepyfile(HANDLER)
 
-    result = pytester.runpytest("-o", f"asyncio_mode={mode}", "-W", "error")
+    result = pytester.runpytest("-o", "asyncio_mode=auto", "-W", "error")
 
     assert result.parseoutcomes()["failed"] == 1
 

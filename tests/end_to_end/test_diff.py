@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from output_suites import LIGHT
 
 from pytest_lc_callbacks.__main__ import main
 
@@ -151,6 +152,23 @@ def run(pytester, name, *options, changes=()):
     return str(pytester.path / name)
 
 
+@pytest.fixture(scope="module")
+def written():
+    """What one session wrote of the program, for all tests."""
+    return []
+
+
+@pytest.fixture
+def before(pytester, written):
+    """The file of the program as it is."""
+    path = pytester.path / "a.jsonl"
+    if not written:
+        run(pytester, path.name)
+        written.append(path.read_text(encoding="utf-8"))
+    path.write_text(written[0], encoding="utf-8")
+    return str(path)
+
+
 def diff(capsys, *arguments):
     # What the runs of pytest printed.
     capsys.readouterr()
@@ -160,13 +178,13 @@ def diff(capsys, *arguments):
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_real_changes(pytester, capsys, change):
+def test_real_changes(pytester, before, capsys, change):
     """
     Each of ten changes that people make is told in the first line.
     """
     pytest.importorskip("langchain.agents.middleware", reason="langchain has middleware since 1.0")
     changes, first, status = CHANGES[change]
-    before, after = run(pytester, "a.jsonl"), run(pytester, "b.jsonl", changes=changes)
+    after = run(pytester, "b.jsonl", changes=changes)
 
     found, text, complaints = diff(capsys, before, after)
 
@@ -176,10 +194,10 @@ def test_real_changes(pytester, capsys, change):
 
 @pytest.mark.parametrize(
     "options",
-    [["-n", "2", "--dist", "worksteal"], ["-p", "no:randomly", "--reverse"]],
+    [["-n", "2", "--dist", "worksteal", *LIGHT], ["-p", "no:randomly", "--reverse"]],
     ids=["workers", "order"],
 )
-def test_the_same_suite(pytester, capsys, options):
+def test_the_same_suite(pytester, before, capsys, options):
     """
     A suite run in another order or by several workers does not differ from itself.
     """
@@ -188,26 +206,24 @@ def test_the_same_suite(pytester, capsys, options):
         "def pytest_collection_modifyitems(config, items):\n"
         "    if config.getoption('--reverse'):\n        items.reverse()\n"
     )
-    before, after = run(pytester, "a.jsonl"), run(pytester, "b.jsonl", *options)
+    after = run(pytester, "b.jsonl", *options)
 
     assert diff(capsys, before, after) == (0, "no difference\n", "")
 
 
-def test_shards(pytester, capsys):
+def test_shards(pytester, before, capsys):
     """
     The shards of a matrix are one run.
     """
-    before = run(pytester, "a.jsonl")
     shards = [run(pytester, f"{n}.jsonl", "-k", k) for n, k in enumerate(["chain or agent", "not chain and not agent"])]
 
     assert diff(capsys, before, ",".join(shards)) == (0, "no difference\n", "")
 
 
-def test_a_test_that_was_renamed(pytester, capsys):
+def test_a_test_that_was_renamed(pytester, before, capsys):
     """
     A renamed test is recognised by its tree.
     """
-    before = run(pytester, "a.jsonl")
     after = run(pytester, "b.jsonl", changes=[("test_agent", "test_order"), ("Be brief.", "Be polite.")])
 
     status, text, _ = diff(capsys, before, after)

@@ -8,6 +8,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
+from output_suites import LIGHT
 
 SUITE = """
 from langchain_core.runnables import RunnableLambda
@@ -39,17 +40,21 @@ def junit(suite, *options):
     return root, cases
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["plain", "xdist"])
-def test_the_tree_in_a_junit_file(suite, workers):
+def test_the_tree_in_a_junit_file(suite):
     """
     The text of a failure has the tree, once; there are no properties unless somebody asks.
     """
-    root, cases = junit(suite, *workers)
+    root, cases = junit(suite)
 
+    check_tree(cases)
+    assert list(root.iter("property")) == []
+
+
+def check_tree(cases):
+    """The failure has the tree, once."""
     text = cases["test_fails"].find("failure").text
     assert text.count("└── divide") == 1
     assert "ZeroDivisionError" in text
-    assert list(root.iter("property")) == []
 
 
 FAILING_TEARDOWNS = """
@@ -75,10 +80,11 @@ def test_the_end():
 """
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["plain", "xdist"])
+@pytest.mark.parametrize("workers", [[], ["-n", "1", *LIGHT]], ids=["plain", "xdist"])
 def test_failing_teardowns_in_a_junit_file(suite, workers):
     """
-    What is told after tear-down stands in the element of its test; no element is without a name.
+    What is told after tear-down stands in the element of its test; no element is without a name, and none has
+    properties that nobody asked for.
     """
     suite.makepyfile(test_suite=FAILING_TEARDOWNS)
     root, cases = junit(suite, "-o", "lc_callbacks_unfinished_run=error", *workers)
@@ -88,6 +94,7 @@ def test_failing_teardowns_in_a_junit_file(suite, workers):
     assert cases["test_left_open"].find("error").text.count("FakeChatModel    open") == 1
     [failure] = root.iter("failure")
     assert failure.text.count("last prompt, of FakeChatModel") == 1
+    assert list(root.iter("property")) == []
 
 
 @pytest.mark.parametrize("family", ["xunit1", "legacy"])
@@ -104,10 +111,10 @@ def test_properties_of_tests(suite, family):
     assert list(cases["test_plain"].iter("property")) == []
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["plain", "xdist"])
+@pytest.mark.parametrize("workers", [[], ["-n", "2", *LIGHT]], ids=["plain", "xdist"])
 def test_properties_of_the_suite(suite, workers):
     """
-    In the family xunit2, which knows no properties of a test, the suite has the sums.
+    In the family xunit2, which knows no properties of a test, the suite has the sums, and a failure its tree.
     """
     root, cases = junit(suite, "-o", "lc_callbacks_junit=true", "-o", "junit_family=xunit2", *workers)
 
@@ -115,6 +122,7 @@ def test_properties_of_the_suite(suite, workers):
     assert [p.get("name") for p in properties] == PROPERTIES
     assert properties[0].get("value") == "2"
     assert all(list(case.iter("property")) == [] for case in cases.values())
+    check_tree(cases)
 
 
 def test_no_properties_without_runs(suite):
@@ -126,7 +134,7 @@ def test_no_properties_without_runs(suite):
     assert list(root.iter("property")) == []
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["plain", "xdist"])
+@pytest.mark.parametrize("workers", [[], ["-n", "2", *LIGHT]], ids=["plain", "xdist"])
 def test_pytest_html(suite, workers):
     """
     The row of a failing test in pytest-html has the tree once, and the row of a test that passes has none.
@@ -140,7 +148,7 @@ def test_pytest_html(suite, workers):
     assert page.count("LangChain callbacks") == 1
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["plain", "xdist"])
+@pytest.mark.parametrize("workers", [[], ["-n", "2", *LIGHT]], ids=["plain", "xdist"])
 def test_pytest_json_ctrf(suite, workers):
     """
     The row of a failing test in pytest-json-ctrf's file has pytest's trace and below it the tree, once.
