@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from langchain_core.callbacks import BaseCallbackHandler
 
+from pytest_lc_callbacks._fake import FakeChatModel, FakeLLM
 from pytest_lc_callbacks._findings.handler_lists import Sent
 from pytest_lc_callbacks._recording import EVENT_NAMES, Recording, find_remarks
 from pytest_lc_callbacks._scopes import ObservedRuns, ScopeComparison, prove_cached, report, users
@@ -19,6 +20,7 @@ from pytest_lc_callbacks._source import lines_of, nodes_around
 from pytest_lc_callbacks._stack import is_library, read_locals
 from pytest_lc_callbacks._values import ask, entries, is_a, traceback_of
 from pytest_lc_callbacks._watching.asked_handlers import about_handler
+from pytest_lc_callbacks._watching.asserted import is_about_result
 from pytest_lc_callbacks._words import hint
 
 _PACKAGE = __name__.partition(".")[0]
@@ -88,13 +90,18 @@ def _words_of(failure: BaseException) -> _Words | None:
         return None
     functions = [node for node in around if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     source = lines_of(file, module)
-    line, function = _read(source, around[-1]), _read(source, (functions or around)[-1])
-    return _Words(line, function, _handlers(frame, line) or _handlers(frame, function))
+    statement, function = around[-1], (functions or around)[-1]
+    line, words = _read(source, statement), _read(source, function)
+    local = {**module, **read_locals(frame)}
+    heard = {name for name, value in local.items() if is_a(value, BaseCallbackHandler, Recording)}
+    models = {name for name, value in local.items() if is_a(value, FakeChatModel, FakeLLM)}
+    if is_about_result(statement, function, heard, models):
+        return _Words(line, frozenset(), [])
+    return _Words(line, words, _handlers(local, line) or _handlers(local, words))
 
 
-def _handlers(frame: FrameType, words: Set[str]) -> list[Any]:
-    """The handlers that these *words* name: variables of *frame*, and attributes of such variables."""
-    local = {**frame.f_globals, **read_locals(frame)}
+def _handlers(local: Mapping[str, Any], words: Set[str]) -> list[Any]:
+    """The handlers that these *words* name: variables among *local*, and attributes of such variables."""
     named = [local[word] for word in sorted(words) if word in local]
     held = [value for each in named for name, value in entries(ask(each, "__dict__")) if name in words]
     return list({id(each): each for each in (*named, *held) if is_a(each, BaseCallbackHandler)}.values())

@@ -115,6 +115,65 @@ for _kind, _run, _cause in (
     )
 
 
+class Failures(BaseCallbackHandler):
+    """Collects what failed."""
+
+    def __init__(self) -> None:
+        self.failures = list[BaseException]()
+
+    def on_chain_error(self, error: BaseException, **kwargs: Any) -> None:
+        self.failures.append(error)
+
+
+def _result(kind: Any, wanted: Any) -> Any:
+    """The program whose fallback answers, and which asserts what it answers."""
+
+    def fail(q: str) -> Any:
+        raise ValueError(q)
+
+    def program(h: Any) -> None:
+        kept = kind()
+        chain = RunnableLambda(fail).with_fallbacks([RunnableLambda(len)])
+        answer = chain.invoke("q", {"callbacks": [h, kept]})
+        assert answer == wanted
+
+    return program
+
+
+def _failures(wanted: int) -> Any:
+    def program(h: Any) -> None:
+        kept = Failures()
+        chain = RunnableLambda(_answer, name="first").with_fallbacks([RunnableLambda(len)])
+        answer = chain.invoke("q", {"callbacks": [h, kept]})
+        assert answer
+        assert len(kept.failures) == wanted
+
+    return program
+
+
+for _kind, _cause in ((Failures, "[recovered-error]"), (Current, "[no-error-method]")):
+    report(
+        name=f"the answer beside {_kind.__name__}",
+        buggy=_result(_kind, 2),
+        good=_result(_kind, 1),
+        says=("failed: ValueError",),
+        never=("hint:",),
+    )
+
+
+def _asked_in_one_line(h: Any) -> None:
+    kept = Failures()
+    assert RunnableLambda(len, name="length").invoke("q") + len(kept.failures) == 2
+
+
+report(
+    name="an answer and a handler in one line",
+    buggy=_asked_in_one_line,
+    good=_failures(0),
+    says=("Failures is not among the callbacks of length", "[not-passed]"),
+)
+
+
 def _calls(number: int) -> Any:
     def program(h: Any) -> None:
         scripted = FakeChatModel().respond(tool_calls=[(CALL["name"], CALL["args"])])

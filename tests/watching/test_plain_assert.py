@@ -49,6 +49,21 @@ def counts_before(handler: Any) -> None:
     assert tokens
 
 
+def asks_for_the_answer(handler: Any) -> None:
+    """Speak of tokens in a line above, and fail for the answer."""
+    answer = FakeChatModel().invoke("q", {"callbacks": [handler]})
+    assert handler.count("llm_new_token") == 0
+    assert answer.content == "another"
+
+
+def asks_the_model(handler: Any) -> None:
+    """Fail for what the model was asked."""
+    model = FakeChatModel()
+    model.invoke("q", {"callbacks": [handler]})
+    assert handler.count("llm_new_token") == 0
+    assert len(model.calls) == 2
+
+
 def counts_tokens_of_a_stream(handler: Any) -> None:
     """Count those of one that is."""
     list(FakeChatModel(responses=["a b"]).stream("q", {"callbacks": [handler]}))
@@ -118,10 +133,14 @@ def test_what_the_facts_prove(body: Callable[[Any], None], said: str) -> None:
     assert said in " ".join(section(body).split())
 
 
-@pytest.mark.parametrize("body", [counts_tokens_of_a_stream, counts_ends, fails_inside, asks_a_recording])
+@pytest.mark.parametrize(
+    "body",
+    [counts_tokens_of_a_stream, counts_ends, fails_inside, asks_a_recording, asks_for_the_answer, asks_the_model],
+)
 def test_nothing_is_proven(body: Callable[[Any], None]) -> None:
     """
-    Nothing is said where the events were sent, where the program failed, and where the message has the hint.
+    Nothing is said where the events were sent, where the program failed, where the message has the hint, and of a
+    result, which no handler makes.
     """
     assert "hint:" not in section(body)
 
