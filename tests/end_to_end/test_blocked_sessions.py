@@ -105,13 +105,14 @@ def test_warnings_that_are_errors_fail_no_session(project):
     result.stdout.fnmatch_lines(["pytest-lc-callbacks refused 1 call of real models *"])
 
 
+@pytest.mark.usefixtures("xdist_pytester")
 def test_with_xdist(project):
     """
     Under pytest-xdist the process that prints says what the workers have refused.
     """
     project.makepyfile("def test_one(worker):\n    worker()\n\ndef test_two(worker):\n    worker()\n")
 
-    result = project.runpytest_inprocess(BLOCKED, WARN, "-n2", "-p", "xdist")
+    result = project.runpytest_inprocess(BLOCKED, WARN, "-n2")
 
     result.assert_outcomes(passed=2)
     for start in ("pytest-lc-callbacks refused", "*CallbackFindingWarning: pytest-lc-callbacks refused"):

@@ -184,15 +184,14 @@ def test_pytest_inside_pytest(run, recording_handler, fake_chat_model):
 LANGSMITHS_IMPORT = "ignore:'asyncio.iscoroutinefunction' is deprecated:DeprecationWarning"
 
 
-def test_workers(pytester):
+def test_workers(xdist_pytester):
     """
     Failures, sections and warnings arrive as they are under pytest-xdist.
     """
-    pytest.importorskip("xdist", reason="pytest-xdist is what runs workers")
-    pytester.makepyfile(HEAD + BROKEN + PROGRAMS["orphan_run"].replace("test_it", "test_that"))
+    xdist_pytester.makepyfile(HEAD + BROKEN + PROGRAMS["orphan_run"].replace("test_it", "test_that"))
 
     # langsmith's import warns on Python 3.14 and later, in whichever process it is imported.
-    result = pytester.runpytest_subprocess("-n1", "-W", LANGSMITHS_IMPORT)
+    result = xdist_pytester.runpytest_inprocess("-n1", "-W", LANGSMITHS_IMPORT)
 
     result.assert_outcomes(failed=1, passed=1, warnings=1)
     result.stdout.fnmatch_lines(
@@ -244,15 +243,17 @@ def test_it(callback_scopes):
 
 @pytest.mark.once
 @pytest.mark.parametrize("flags", [["-O"], ["-X", "dev"]], ids=" ".join)
-def test_other_pythons(pytester, flags):
+def test_other_pythons(pytester, monkeypatch, flags):
     """
     Python without assertions (`-O`), and Python with its checks on (`-X dev`), find the same.
     """
+    # What other plugins import takes longer than the tests.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makepyfile(
         HEAD + "".join(program.replace("test_it", f"test_{name}") for name, program in PROGRAMS.items())
     )
     done = subprocess.run(
-        [sys.executable, *flags, "-m", "pytest", "--no-header"],
+        [sys.executable, *flags, "-m", "pytest", "-p", "pytest_lc_callbacks.plugin", "--no-header"],
         capture_output=True,
         text=True,
         check=False,

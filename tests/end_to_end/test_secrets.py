@@ -184,6 +184,7 @@ def test_no_secret_in_our_own_words(suite):
     assert leaks(outputs) == []
 
 
+@pytest.mark.usefixtures("xdist_pytester")
 def test_rules_of_a_project(suite):
     """
     What the hook pytest_lc_callbacks_redact names is taken out of every output: names, reasons and test ids too.
