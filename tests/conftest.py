@@ -60,7 +60,9 @@ def xdist_pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -
     """pytest inside pytest with pytest-xdist and this plugin alone: its workers are ready in half the time."""
     pytest.importorskip("xdist", reason="pytest-xdist is what runs workers")
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p pytest_lc_callbacks.plugin -p xdist")
+    # pytest 8 warns of a plugin that is imported already.
+    quiet = "-W ignore::pytest.PytestAssertRewriteWarning"
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"-p pytest_lc_callbacks.plugin -p xdist {quiet}")
     return pytester
 
 
