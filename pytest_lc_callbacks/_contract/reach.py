@@ -14,6 +14,8 @@ from langchain_core.tracers.base import AsyncBaseTracer, BaseTracer
 
 _CONTAINERS = (dict, list, set, frozenset, tuple, deque)
 _GROWING = (dict, list, set, deque)
+# What holds nothing that could be entered.
+_LEAVES = (str, int, float, bool, type(None), bytes, UUID)
 _LANGCHAIN = ("langchain_core", "langgraph", "langsmith")
 _DEPTH = 12
 
@@ -67,7 +69,7 @@ def walk(handler: Any) -> Iterator[tuple[str, Any]]:
     while waiting:
         path, value, depth = waiting.popleft()
         yield path, value
-        if depth < _DEPTH and id(value) not in seen:
+        if type(value) not in _LEAVES and depth < _DEPTH and id(value) not in seen:
             seen.add(id(value))
             waiting.extend((p, v, depth + 1) for p, v in _inside(path, value, packages))
 
@@ -123,8 +125,9 @@ def _inside(path: str, value: Any, packages: set[str | None]) -> Iterator[tuple[
     kind = type(value)
     if issubclass(kind, Mapping):
         for key, item in _items(value):
-            yield f"{path}[{_shown(key)}] (a key)", key
-            yield f"{path}[{_shown(key)}]", item
+            inside = f"{path}[{_shown(key)}]"
+            yield f"{inside} (a key)", key
+            yield inside, item
     elif issubclass(kind, _CONTAINERS):
         for item in list(value):
             yield f"{path}[...]", item

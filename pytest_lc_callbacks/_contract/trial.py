@@ -262,8 +262,8 @@ def _plain(value: Any, depth: int = 4) -> Any:
     if depth and type(value) is dict:
         return {str(key): _plain(item, depth - 1) for key, item in value.items()}
     if type(value) is str:
-        # LangChain makes ids of messages.
-        return _ID.sub("an id", value)
+        # LangChain makes ids of messages; to look for one takes long in a text of a megabyte.
+        return _ID.sub("an id", value) if "-" in value else value
     return value if type(value) in (int, float, bool, type(None)) else type(value).__name__
 
 

@@ -30,7 +30,7 @@ def results(suite_class: type[CallbackHandlerTests]) -> dict[str, tuple[str, str
     suite._trials, suite._baselines, suite._is_instrumented = {}, _baselines, False
     with pytest.MonkeyPatch.context() as patch:
         # Fifty tasks take a third of the time of all programs together; a session inside pytester runs them.
-        patch.setattr(edge_programs, "_TASKS", 8)
+        patch.setattr(edge_programs, "_TASKS", 4)
         return {name: _result(suite, name) for name in check_names()}
 
 
