@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dis
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar, Token
 from types import FrameType
 from typing import Any, NamedTuple
@@ -309,9 +309,9 @@ def _options(methods: list[_Method], keywords: Any) -> Iterator[tuple[str, froze
 
 
 def _holding(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, frozenset[int]]]:
-    """The keys of those values that hold handlers, with the ids of these."""
+    """The keys of those values that hold handlers, or a whole config that does, with the ids of these."""
     for key, value in pairs:
-        ids = frozenset(_ids(value))
+        ids = frozenset(_ids(entry(value, "callbacks") if is_a(value, Mapping) else value))
         if ids and is_a(key, str):
             yield str.__str__(key), ids
 

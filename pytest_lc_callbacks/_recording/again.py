@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pytest_lc_callbacks import _causes
 from pytest_lc_callbacks._causes import Proof
@@ -32,6 +32,19 @@ def find_retried(runs: Iterable[Run]) -> Again | None:
     found = _find(runs, lambda run: run.status == "failed" and not is_control_flow(run.error))
     # Somebody may have invoked the graph again, after the failure.
     return found if found is not None and found.first.parent is found.second.parent else None
+
+
+def find_repeated(runs: Iterable[Run]) -> Again | None:
+    """A run that failed, and one of the same name that began beside it then, as a middleware's retry does."""
+    failed: dict[Any, Run] = {}
+    for run in runs:
+        key = (run._parent_id_key, run.run_type, run.label)
+        before = failed.get(key)
+        if before is not None and before._last < run._first and run.parent is not None:
+            return Again(before, run)
+        if run.status == "failed" and not is_control_flow(run.error):
+            failed[key] = run
+    return None
 
 
 def _find(runs: Iterable[Run], is_first: Callable[[Run], bool]) -> Again | None:

@@ -67,10 +67,17 @@ def find_remarks(words: Collection[str], recording: Questions, report: ObserverR
         proofs.append(_explain_streamed_inputs(runs))
     if any(word in recorded and word.endswith("_error") for word in words):
         proofs.append(explain_control_flow(runs))
-    proofs.append(explain_resumed(runs, [word for word in words if word in recorded]))
+    proofs.append(explain_resumed(_meant(runs, words), [word for word in words if word in recorded]))
     if "error" in words or any(word in recorded and word.endswith("_error") for word in words):
         proofs.append(explain_same_failure(runs))
     yield from filter(None, proofs)
+
+
+def _meant(runs: Sequence[Run], words: Collection[str]) -> list[Run]:
+    """The *runs* of which these words are the names, and those around them; all where no run has such a name."""
+    named = [run for run in runs if run.label in words]
+    around = {each: None for run in named for each in (run, *run.ancestors())}
+    return sorted(around or runs, key=lambda run: run._first)
 
 
 def explain_control_flow(runs: Iterable[Run]) -> Proof | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_lc_callbacks import _causes
 from pytest_lc_callbacks._causes import Proof
-from pytest_lc_callbacks._recording.again import find_retried
+from pytest_lc_callbacks._recording.again import find_repeated, find_retried
 from pytest_lc_callbacks._recording.attributes import Comparison
 from pytest_lc_callbacks._recording.events import Event, Run
 from pytest_lc_callbacks._recording.model_source import find_token_without_await
@@ -245,7 +245,7 @@ def _explain_retry(asked: _Asked) -> Proof | None:
         return None
     again = [run for run in asked.runs if any((text_of(tag) or "").startswith("retry:attempt:") for tag in run.tags)]
     if not again:
-        node = find_retried(asked.runs)
+        node = find_retried(asked.runs) or find_repeated(asked.runs)
         again = [] if node is None else [node.second]
     if not again:
         return None

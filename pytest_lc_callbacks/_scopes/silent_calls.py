@@ -40,10 +40,18 @@ _SILENT = [
 _BEGINNING = [f"{a}{name}" for a in ("", "a") for name in ("invoke", "batch", "stream", "run", "call", "predict")]
 
 
+_RUNNING = [f"{a}{name}" for a in ("", "a") for name in ("invoke", "stream", "batch")]
+# Methods of langgraph's graphs that run nothing.
+_OF_STATE = [f"{a}{name}" for a in ("", "a") for name in ("get_state", "get_state_history", "update_state")]
+
+
 def prove_silent_calls(frame: FrameType, number: int) -> Iterator[Proof]:
     """The calls in the function of *frame*, around its line, that begin no run."""
     file = frame.f_code.co_filename
     yield from _of_search(find_call(file, number, _SILENT))
+    state = find_call(file, number, _OF_STATE)
+    if state is not None and find_call(file, number, _RUNNING) is None:
+        yield Proof(NO_CALLBACKS, f"{state} reads or writes the state of a graph, and runs no node.")
     for name, value in [*frame.f_locals.items(), *frame.f_globals.items()]:
         inner = _inner_methods(value)
         found = find_call(file, number, inner, of=name) if inner else None

@@ -6,6 +6,7 @@ import pytest
 import report_programs_asked  # noqa: F401  # adds its reports
 import report_programs_components  # noqa: F401  # adds its reports
 import report_programs_counts  # noqa: F401  # adds its reports
+import report_programs_graphs  # noqa: F401  # adds its reports
 import report_programs_handlers  # noqa: F401  # adds its reports
 import report_programs_payloads  # noqa: F401  # adds its reports
 import report_programs_plain  # noqa: F401  # adds its reports

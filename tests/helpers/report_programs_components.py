@@ -29,7 +29,8 @@ class State(TypedDict):
     x: str
 
 
-def _graph(node: Any, **options: Any) -> Any:
+def graph_of(node: Any, **options: Any) -> Any:
+    """A graph of one node, ask."""
     builder = StateGraph(State)
     builder.add_node("ask", node, **options)
     builder.add_edge(START, "ask")
@@ -44,7 +45,7 @@ def _resumed(*, before: bool) -> Any:
         return {"x": answer if before else model().invoke("q").content}
 
     def program(h: Any) -> None:
-        graph, config = _graph(ask), {"configurable": {"thread_id": "1"}, **at(h)}
+        graph, config = graph_of(ask), {"configurable": {"thread_id": "1"}, **at(h)}
         graph.invoke({"x": ""}, config)
         graph.invoke(Command(resume="yes"), config)
 
@@ -89,7 +90,7 @@ def _tried_again(h: Any) -> None:
         return {"x": "done"}
 
     policy = RetryPolicy(initial_interval=0.001, jitter=False)
-    _graph(ask, retry_policy=policy).invoke({"x": ""}, {"configurable": {"thread_id": "1"}, **at(h)})
+    graph_of(ask, retry_policy=policy).invoke({"x": ""}, {"configurable": {"thread_id": "1"}, **at(h)})
 
 
 report(
@@ -315,7 +316,9 @@ report(
 
 
 def _interrupted(h: Any) -> None:
-    _graph(lambda state: {"x": interrupt("Book it?")}).invoke({"x": ""}, {"configurable": {"thread_id": "1"}, **at(h)})
+    graph_of(lambda state: {"x": interrupt("Book it?")}).invoke(
+        {"x": ""}, {"configurable": {"thread_id": "1"}, **at(h)}
+    )
 
 
 def _is_without(chain_error: int) -> None:

@@ -113,6 +113,14 @@ for _key, _words in [("callback", "'callback' (did you mean 'callbacks'?)"), ("h
         never=("Possible causes",),
     )
 report(
+    name="a config inside the config",
+    buggy=lambda h: CHAIN.invoke({"q": "q"}, {"config": at(h)}),
+    good=lambda h: CHAIN.invoke({"q": "q"}, at(h)),
+    check=hears_all,
+    says=("a config that has the handler under 'config'", "[unknown-key]"),
+    never=("Possible causes",),
+)
+report(
     name="callbacks under configurable",
     buggy=lambda h: CHAIN.invoke({"q": "q"}, {"configurable": at(h)}),
     good=lambda h: CHAIN.invoke({"q": "q"}, {"configurable": {"thread_id": "1"}, **at(h)}),
