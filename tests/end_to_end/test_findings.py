@@ -40,29 +40,73 @@ def test_what_may_be_meant_is_a_warning(run, name):
     result.stdout.fnmatch_lines([f"*.py:{line}: CallbackFindingWarning: {SUMMARIES[name]}  [[]{name}]"])
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_the_last_line_allows_it(run, name):
+@pytest.fixture
+def run_all(pytester):
+    """Runs a file for each finding in one session, and gives what became of each, with its failure or warning."""
+
+    def run_all(sources, *args):
+        pytester.makepyfile(**{f"test_{name}": HEAD + source for name, source in sources.items()})
+        filters = "-Walways::pytest_lc_callbacks.CallbackFindingWarning"
+        calls = pytester.runpytest_inprocess("-p", "no:randomly", filters, *args).reprec
+        found = {name: [] for name in sources}
+        for report in calls.getreports("pytest_runtest_logreport"):
+            if report.failed or report.when == "call":
+                found[_name(report.nodeid)].append((f"{report.when} {report.outcome}", report.longreprtext))
+        for call in calls.getcalls("pytest_warning_recorded"):
+            found[_name(call.nodeid)].append(("warning", str(call.warning_message.message)))
+        return found
+
+    return run_all
+
+
+def _name(nodeid):
+    return nodeid.removeprefix("test_").partition(".py::")[0]
+
+
+def _outcomes(found):
+    return {name: [outcome for outcome, _ in told] for name, told in found.items()}
+
+
+def _options(levels):
+    return [option for name, level in levels.items() for option in ("-o", f"lc_callbacks_{name}={level}")]
+
+
+PASSED, WARNED, FAILED = ["call passed"], ["call passed", "warning"], ["call failed"]
+# Found when the fixtures are gone.
+FAILED_LATE = ["call passed", "teardown failed"]
+
+
+def _failed(name):
+    return FAILED_LATE if name == "unfinished_run" else FAILED
+
+
+def test_the_last_line_allows_it(run_all):
     """
     The marker that a finding ends with silences it for the test, and the setting silences it for the project.
     """
-    printed = run(PROGRAMS[name]).stdout.str()
-    marker, setting = re.search(r"to allow this: (@\S+), or (\S+ = off) for the project", printed).groups()
+    found = run_all(PROGRAMS)
+    allowed = {}
+    for name, told in found.items():
+        marker, setting = re.search(r"to allow this: (@\S+), or (\S+) = off for the project", told[-1][1]).groups()
+        allowed[name] = PROGRAMS[name].replace("def test_it", f"{marker}\ndef test_it")
+        assert setting == f"lc_callbacks_{name}"
 
-    marked = run(PROGRAMS[name].replace("def test_it", f"{marker}\ndef test_it"))
-    marked.assert_outcomes(passed=1)
-    set_ = run(PROGRAMS[name], "-o", setting.replace(" ", ""))
-    set_.assert_outcomes(passed=1)
+    assert _outcomes(run_all(allowed)) == dict.fromkeys(PROGRAMS, PASSED)
+    # A setting silences its own finding: in each session the other half are errors.
+    for half in (list(PROGRAMS)[::2], list(PROGRAMS)[1::2]):
+        levels = {name: "off" if name in half else "error" for name in PROGRAMS}
+        expected = {name: PASSED if name in half else _failed(name) for name in PROGRAMS}
+        assert _outcomes(run_all(PROGRAMS, *_options(levels))) == expected
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_every_finding_has_every_level(run, name):
+def test_every_finding_has_every_level(run_all):
     """
     Every finding can be a warning or an error, and an error that is found late fails the test in its tear-down.
     """
-    warned = run(PROGRAMS[name], "-o", f"lc_callbacks_{name}=warn")
-    warned.assert_outcomes(passed=1, warnings=1)
-    failed = run(PROGRAMS[name], "-o", f"lc_callbacks_{name}=error")
-    failed.assert_outcomes(**({"passed": 1, "errors": 1} if name == "unfinished_run" else {"failed": 1}))
+    for half in (list(PROGRAMS)[::2], list(PROGRAMS)[1::2]):
+        levels = {name: "warn" if name in half else "error" for name in PROGRAMS}
+        expected = {name: WARNED if name in half else _failed(name) for name in PROGRAMS}
+        assert _outcomes(run_all(PROGRAMS, *_options(levels))) == expected
 
 
 def test_several_are_listed_together(run):
