@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -33,6 +35,7 @@ from pytest_lc_callbacks._values import (
 from pytest_lc_callbacks._words import string
 
 _ABSENT = object()
+_WORD = re.compile(r"[A-Za-z_]\w*")
 _STARTS = ("on_chain_start", "on_retriever_start", "on_llm_start", "on_chat_model_start", "on_tool_start")
 
 
@@ -44,12 +47,22 @@ def hints(failed: HandlerError) -> tuple[str, ...]:
 
 
 def _explain_none(failed: HandlerError) -> str | None:
-    """The line that raised uses a value that LangChain leaves None."""
+    """What raised uses a value that LangChain leaves None."""
     lines = users_lines(failed.error)
     if not lines or "NoneType" not in _words.error_text(failed.error):
         return None
-    source = lines[-1].source
-    return next((cause.hint() for word, cause, is_none in _LEFT_NONE if word in source and is_none(failed)), None)
+    used = _used(lines[-1].expression.strip())
+    return next((cause.hint() for word, cause, is_none in _LEFT_NONE if word in used and is_none(failed)), None)
+
+
+def _used(expression: str) -> set[str]:
+    """The names in *expression* that may stand for None: ``usage`` of ``message.usage["total"]``, and no other."""
+    try:
+        node = ast.parse(expression, mode="eval").body
+    except SyntaxError:
+        return set(_WORD.findall(expression))
+    used = node.value if isinstance(node, (ast.Attribute, ast.Subscript)) else node
+    return {used.attr} if isinstance(used, ast.Attribute) else set(_WORD.findall(ast.unparse(used)))
 
 
 _LEFT_NONE: tuple[tuple[str, Cause, Callable[[HandlerError], bool]], ...] = (
@@ -74,11 +87,22 @@ _LEFT_NONE: tuple[tuple[str, Cause, Callable[[HandlerError], bool]], ...] = (
         lambda failed: failed.event == "on_llm_end" and ask(failed.first, "llm_output", ...) is None,
     ),
     (
+        "usage_metadata",
+        _causes.NO_USAGE,
+        lambda failed: failed.event == "on_llm_end" and _reports_no_usage(failed.first),
+    ),
+    (
         "inputs",
         _causes.INPUTS_NONE,
         lambda failed: failed.event == "on_tool_start" and failed.kwargs.get("inputs", ...) is None,
     ),
 )
+
+
+def _reports_no_usage(response: Any) -> bool:
+    """Whether no message of a model's *response* has usage."""
+    generations = [each for batch in items(ask(response, "generations")) for each in items(batch)]
+    return all(ask(ask(each, "message"), "usage_metadata") is None for each in generations)
 
 
 def _explain_lookup(failed: HandlerError) -> str | None:

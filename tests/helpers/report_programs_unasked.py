@@ -1,4 +1,4 @@
-"""Tests of handlers with a flaw that fail for another reason: the flaw is told where the test asks for it alone."""
+"""Tests and handlers with a flaw that fail for another reason: the flaw is told where the failure is of it alone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.runnables import RunnableLambda
 from report_programs import model, report
 from report_programs_payloads import CALL
+from report_programs_values import beside, reading
 
 from pytest_lc_callbacks import FakeChatModel
 
@@ -190,3 +191,48 @@ report(
     says=("FakeChatModel",),
     never=("[tool-not-run]",),
 )
+
+
+reading(
+    "usage that the model does not report",
+    "no-usage",
+    model().invoke,
+    "q",
+    "on_llm_end",
+    lambda response, **kwargs: response.generations[0][0].message.usage_metadata["input_tokens"],
+    lambda response, **kwargs: (response.generations[0][0].message.usage_metadata or {}).get("input_tokens"),
+    lambda response, usage=None, **kwargs: usage["input_tokens"],
+)
+
+
+def _reads(method: str, does: Any) -> Any:
+    return beside(model().invoke, "q", method, does)
+
+
+for _name, _method, _does, _never in (
+    (
+        "the usage, and no metadata",
+        "on_llm_end",
+        lambda response, **kwargs: response.generations[0][0].message.usage_metadata["input_tokens"],
+        "[metadata-at-start]",
+    ),
+    (
+        "the name of nothing",
+        "on_chat_model_start",
+        lambda serialized, messages, client=None, **kwargs: client.name.upper(),
+        "[name-none]",
+    ),
+    (
+        "what is beside the output",
+        "on_llm_end",
+        lambda response, sent=None, **kwargs: (response.llm_output, sent["answers"]),
+        "[llm-output-none]",
+    ),
+):
+    report(
+        name=f"None is {_name}",
+        buggy=_reads(_method, _does),
+        good=_reads(_method, lambda *args, **kwargs: None),
+        says=("[handler_error]", "NoneType"),
+        never=(_never,),
+    )
