@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
 from pkgutil import walk_packages
 
@@ -33,6 +33,10 @@ for _name in pytest_lc_callbacks.__all__:
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("repeatable")
 
+# pytest inside pytest, in workers too, has no plugins but those that tests are about: each takes time in each session.
+USED_PLUGINS = {"lc_callbacks", "anyio", "asyncio", "rerunfailures", "timeout", "xdist", "xdist.looponfail"}
+OTHER_PLUGINS = sorted({found.name for found in entry_points(group="pytest11")} - USED_PLUGINS)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker `partner`, and keep its warning a warning although the ini file makes errors of warnings."""
@@ -43,8 +47,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """pytest inside pytest, told what pyproject.toml says too: left unset, newer releases of pytest-asyncio warn."""
-    # The order of the tests inside is the one that they are written in.
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-o asyncio_default_fixture_loop_scope=function -p no:randomly")
+    # Without pytest-randomly the order of the tests inside is the one that they are written in.
+    others = " ".join(f"-p no:{name}" for name in OTHER_PLUGINS)
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"-o asyncio_default_fixture_loop_scope=function {others}")
     # pytest prints more of a failure where it finds one of these.
     for name in ("CI", "BUILD_NUMBER"):
         monkeypatch.delenv(name, raising=False)

@@ -182,12 +182,15 @@ def entries(items: Iterable[Any]) -> Counter[str]:
     return found
 
 
-def test_the_pasted_list_passes_and_keeps_what_was_right(handlers: list[RecordingHandler]) -> None:
+# Four tests of a second or two, which workers share, rather than one of eight.
+@pytest.mark.parametrize("seed", range(4))
+def test_the_pasted_list_passes_and_keeps_what_was_right(handlers: list[RecordingHandler], seed: int) -> None:
     """
-    For 2,000 lists with one thing wrong the list to paste passes, and all entries of the test but one are in it.
+    For 2,000 lists with one thing wrong, 500 in each of four tests, the list to paste passes, and all entries of the
+    test's list but one are in it.
     """
-    chance, failed, with_branches, lost = random.Random(11), 0, 0, []
-    while failed < 2_000:
+    chance, failed, with_branches, lost = random.Random(seed), 0, 0, []
+    while failed < 500:
         handler = chance.choice(handlers)
         items = spoil(right_list(handler, range(len(handler)), chance), chance)
         is_bare = all(isinstance(item, str) for item in items)
@@ -204,5 +207,5 @@ def test_the_pasted_list_passes_and_keeps_what_was_right(handlers: list[Recordin
         before, after = entries(items), entries(pasted)
         if (before & after).total() < before.total() - 1 or after.total() > before.total() + 1:
             lost.append((PROGRAMS[handlers.index(handler)].__name__, items, pasted))
-    assert with_branches > 500
+    assert with_branches > 125
     assert not lost, f"{len(lost)} of {failed}, the first: {lost[0]}"
