@@ -63,6 +63,12 @@ class HandlerError:
     late: str | None = None
     """The facts where its run began after the parent run had ended: ``bot had ended before ask began``."""
 
+    got_start: bool = False
+    """Whether one of the handler's own methods got the start of the run, which has not ended twice."""
+
+    got_parent: bool = False
+    """Whether one of them got the start of the parent run."""
+
     @property
     def where(self) -> str:
         """``the thread ThreadPoolExecutor-0_0``."""

@@ -114,14 +114,15 @@ def _explain_lookup(failed: HandlerError) -> str | None:
     if _is_id(missing, failed.kwargs.get("parent_run_id")):
         if failed.late is not None:
             return _causes.PARENT_ENDED.hint(f"{failed.name} looked up the parent run: {failed.late}.")
-        return _causes.UNHEARD_PARENT.hint(f"{failed.name} looked up the parent run, and does not know it.")
+        facts = f"{failed.name} looked up the parent run, and does not know it."
+        return None if failed.got_parent else _causes.UNHEARD_PARENT.hint(facts)
     if _is_id(missing, failed.run_id) and (shared := _shared_container(failed)) is not None:
         facts = f"{_words.count(failed.instances, 'instance')} of {failed.name} heard this run, and {shared}."
         return _causes.SHARED_STATE.hint(facts)
     if _is_id(missing, failed.run_id) and (kept := _kept_otherwise(failed, missing)) is not None:
         facts = f"{failed.name} has this run in {kept} as a {_other_kind(missing)}, and looked up a {_kind(missing)}."
         return _causes.ID_TYPE.hint(facts)
-    if _is_id(missing, failed.run_id):
+    if _is_id(missing, failed.run_id) and not failed.got_start:
         return _causes.UNHEARD_START.hint(f"{failed.name} looked up a run whose start it has not kept.")
     return None
 

@@ -15,9 +15,9 @@ from pytest_lc_callbacks._by_identity import ByIdentity
 from pytest_lc_callbacks._findings.handler_state import handler_state
 from pytest_lc_callbacks._findings.trace_upload import uploading_tracer
 from pytest_lc_callbacks._patches import Patches, Shown, keeping, own
-from pytest_lc_callbacks._recording import Recording, id_key
+from pytest_lc_callbacks._recording import Recording, declined_by, id_key
 from pytest_lc_callbacks._stack import call_behind, frame_above
-from pytest_lc_callbacks._values import ask, entry, is_a, is_empty, is_true, items, module_name
+from pytest_lc_callbacks._values import ask, bases, entry, is_a, is_empty, is_true, items, module_name
 
 _ABSENT = object()
 # Looked up for each event, tokens included.
@@ -127,6 +127,15 @@ class HandlerLists:
         """The starts of runs that LangChain sent to *handler*."""
         known: Known | None = self._known.get(handler)
         return [] if known is None else list(known.sent)
+
+    def got_start(self, handler: Any, run_id: Any) -> bool:
+        """Whether LangChain sent *handler* the start of this run, which it takes in a method of its own."""
+        own = [base for base in bases(type(handler)) if not module_name(base).startswith(("langchain", "langgraph"))]
+        methods = {name for base in own for name in vars(base)}
+        key = id_key(run_id)
+        taken = [start.event for start in self.sent_to(handler) if start.event in methods and start.run_id == key]
+        flags = [declined_by(event.removeprefix("on_")) for event in taken]
+        return any(not is_true(ask(handler, flag or "")) for flag in flags)
 
     def _look(self, is_async: bool, handlers: Any, event: str, declined_by: Any, given: Mapping[str, Any]) -> None:
         """Look at those who are about to be sent the start of a run."""

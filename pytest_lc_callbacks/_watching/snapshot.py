@@ -90,11 +90,12 @@ class Snapshot:
                 return False
             return runs[key] not in others if key in runs else error.in_own_thread
 
-        return [
-            replace(error, late=self.observed.late_remark(runs.get(id_key(error.run_id))))
-            for error in self.errors
-            if is_own(error)
-        ]
+        def with_facts(error: HandlerError) -> HandlerError:
+            run = runs.get(id_key(error.run_id))
+            ends = 0 if run is None else sum(name.endswith(("_end", "_error")) for name in run.names)
+            return replace(error, late=self.observed.late_remark(run), got_start=error.got_start and ends < 2)
+
+        return [with_facts(error) for error in self.errors if is_own(error)]
 
     def _handler_errors(self, errors: Sequence[HandlerError], test_thread: int) -> Iterator[Finding]:
         runs = {run._id_key: run for run in self.observed.runs}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -21,6 +22,7 @@ from pytest_lc_callbacks._findings.checks import (
 )
 from pytest_lc_callbacks._findings.expected import is_known
 from pytest_lc_callbacks._findings.finding import Finding
+from pytest_lc_callbacks._findings.handler_exception import HandlerError
 from pytest_lc_callbacks._findings.handler_lists import HandlerLists
 from pytest_lc_callbacks._findings.langchain_flaws import LangChainFlaws
 from pytest_lc_callbacks._findings.over_budget import over_budget
@@ -212,7 +214,7 @@ class WatchedTest:
         return "\n\n".join(filter(None, [text, why]))
 
     def _take_snapshot(self) -> Snapshot:
-        errors, strangers = list(self._swallowed.errors), list(self._lists.strangers)
+        errors, strangers = [*map(self._with_starts, self._swallowed.errors)], list(self._lists.strangers)
         moment = (
             len(errors),
             len(strangers),
@@ -233,6 +235,11 @@ class WatchedTest:
             recordings=recordings,
             observed=frozen_runs(self.observer),
         )
+
+    def _with_starts(self, error: HandlerError) -> HandlerError:
+        """The *error* of a handler, with what LangChain sent that before."""
+        got = partial(self._lists.got_start, error.handler)
+        return replace(error, got_start=got(error.run_id), got_parent=got(error.kwargs.get("parent_run_id")))
 
     def _new_findings(self, found: Iterable[Finding]) -> list[Finding]:
         """Leave out what was *found* before, when the body was over."""

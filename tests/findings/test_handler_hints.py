@@ -113,12 +113,53 @@ def test_two_instances_that_share_a_container():
 @pytest.mark.parametrize("handlers", [(Forgetful,), (Forgetful, Forgetful)], ids=["one", "two"])
 def test_instances_that_share_nothing(handlers):
     """
-    A handler that keeps its runs in the instance shares none of them.
+    A handler that keeps its runs in the instance shares none of them, and misses no start that it was sent.
     """
     said = told(lambda: ask(*(handler() for handler in handlers)))
 
-    assert "[unheard-start]" in said
+    assert "raised KeyError" in said
+    assert "[unheard-start]" not in said
     assert "[shared-state]" not in said
+
+
+class Popping(BaseCallbackHandler):
+    """Forgets a run when a model inside it ends."""
+
+    def __init__(self):
+        self.runs = {}
+
+    def on_chain_start(self, serialized, inputs, *, run_id, **kwargs):
+        self.runs[run_id] = 1
+
+    def on_llm_end(self, response, *, parent_run_id=None, **kwargs):
+        self.runs.pop(parent_run_id)
+
+
+@pytest.mark.parametrize("is_heard", [True, False], ids=["heard", "unheard"])
+def test_a_parent_that_the_handler_forgot_itself(is_heard):
+    """
+    A handler that was sent the start of the parent run is not told that it hears one component alone.
+    """
+    handler = Popping()
+
+    def twice(question):
+        return [FakeChatModel().invoke(question), FakeChatModel().invoke(question)]
+
+    heard = RunnableLambda(twice).with_config(callbacks=[handler])
+    unheard = FakeChatModel(callbacks=[handler]) | RunnableLambda(str)
+    said = told(lambda: (heard if is_heard else unheard).invoke("q"))
+
+    assert "raised KeyError" in said
+    assert ("[unheard-parent]" in said) is not is_heard
+
+
+def test_a_start_that_the_handler_declines():
+    """
+    A handler that declines the start has not heard it, though it has a method for it.
+    """
+    declining = type("Declining", (Forgetful,), {"ignore_chat_model": True})
+
+    assert "[unheard-start]" in told(lambda: ask(declining()))
 
 
 async def _start_late(handler, *, is_awaited):

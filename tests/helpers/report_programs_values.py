@@ -177,11 +177,11 @@ report(
     never=("[unheard-start]", "may miss a start"),
 )
 report(
-    name="a run id that nobody kept",
+    name="a run id that nobody kept, of a start that was heard",
     buggy=_forgets(lambda run_id: "run", _itself),
     good=_forgets(_itself, _itself),
-    says=("[unheard-start]",),
-    never=("[id-type]",),
+    says=("[handler_error]",),
+    never=("[id-type]", "[unheard-start]", "may miss a start"),
 )
 
 
