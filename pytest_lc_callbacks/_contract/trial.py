@@ -117,7 +117,7 @@ def run_trial(program: Program, handler: Any = None, read: Reader | None = None)
     trial.threads = [thread.name for thread in living_threads() - threads if thread.is_alive()]
     trial.changes = witness.changes() if witness else []
     if handler is not None:
-        trial.kept = _kept(program, handler, {run.run_id for run in recorder.runs} - _open_at_the_end(recorder), read)
+        trial.kept = _kept(program, handler, _over(recorder), read)
     return trial
 
 
@@ -225,9 +225,9 @@ def _listen_to_run_ids(trial: Trial, recorder: Recording, observer: Recording) -
     trial.others = [run.label for run in observer.runs]
 
 
-def _open_at_the_end(recorder: Recording) -> set[UUID]:
-    """The runs that LangChain never ends, and that no root's end tells of."""
-    return {run.run_id for run in recorder.runs if not run.ended and not any(a.ended for a in run.ancestors())}
+def _over(recorder: Recording) -> set[UUID]:
+    """The runs that LangChain ended, or whose root's end tells of them."""
+    return {run.run_id for run in recorder.runs if run.ended or any(a.ended for a in run.ancestors())}
 
 
 def _next_run(callbacks: list[Any]) -> None:
