@@ -9,7 +9,7 @@ from pytest_lc_callbacks._scopes.comparison import ScopeComparison
 from pytest_lc_callbacks._scopes.evidence import Evidence
 from pytest_lc_callbacks._scopes.given import LIST, MANAGER
 from pytest_lc_callbacks._scopes.observed_runs import ObservedRuns
-from pytest_lc_callbacks._scopes.reasons import explain_missed_runs
+from pytest_lc_callbacks._scopes.reasons import explain_missed_runs, names
 from pytest_lc_callbacks._scopes.silent_calls import (
     prove_cached,
     prove_silent_embedding,
@@ -19,6 +19,7 @@ from pytest_lc_callbacks._scopes.silent_calls import (
 from pytest_lc_callbacks._scopes.surplus import find_doubles, find_surplus
 from pytest_lc_callbacks._scopes.unawaited import callers, explain_that_nothing_ran, users
 from pytest_lc_callbacks._stack import frame_above
+from pytest_lc_callbacks._words import hint
 
 
 def _has_own_callbacks(observed: ObservedRuns, run: Run) -> bool:
@@ -49,6 +50,14 @@ def _explain_by_source(runs: Collection[Run], wanted: Collection[str] | None) ->
     return []
 
 
+def _explain_nothing(observed: ObservedRuns) -> str:
+    """The hint why a handler could hear no run since it was made or cleared."""
+    if not observed.in_scope:
+        return explain_that_nothing_ran(f"no run began {observed.limit}.")
+    before = names(observed.in_scope)
+    return hint(f"no run began {observed.limit} since the handler was made or cleared. {before} began before that.")
+
+
 def report(comparison: ScopeComparison, wanted: Collection[str] | None) -> ObserverReport:
     """
     The runs that the handler missed, and why.
@@ -61,9 +70,7 @@ def report(comparison: ScopeComparison, wanted: Collection[str] | None) -> Obser
     """
     configurable = comparison.observed.configurable
     if not comparison.in_scope and not comparison.unobserved:
-        return ObserverReport(
-            hints=[explain_that_nothing_ran(f"no run began {comparison.observed.limit}.")], configurable=configurable
-        )
+        return ObserverReport(hints=[_explain_nothing(comparison.observed)], configurable=configurable)
     missed = [run for run in comparison.in_scope if comparison.hearings[run].missed]
     explaining = [run for run in missed if wanted is None or not set(wanted).isdisjoint(run.names)]
     why = explain_missed_runs(Evidence(comparison, comparison.in_scope, None)) if explaining else []

@@ -119,6 +119,19 @@ def test_nothing_ran(handler):
     assert "[nothing-ran]" in said
 
 
+def test_what_ran_before_the_recording_was_cleared(handler):
+    """
+    Of a handler that was cleared, or made, when all runs were over, nobody says that nothing ran.
+    """
+    run(ask, handler)
+    handler.clear()
+
+    for late in (handler, RecordingHandler()):
+        said = " ".join(message_of(late.one, "llm_end").split())
+        assert "since the handler was made or cleared. ask, FakeListChatModel began before that." in said
+        assert "nothing was called" not in said
+
+
 def test_runs_that_the_handler_was_not_passed_to(handler):
     """
     Where runs began and the handler heard nothing, the message names the call, and that it was not passed there.
