@@ -171,3 +171,8 @@ TOOL_NOT_RUN = Cause(
     "agent.",
     source="measured, langchain 1.0 to 1.5",
 )
+ROOTS_ALONE = Cause(
+    "roots-alone",
+    "BaseTracer calls _persist_run for a run without a parent. The runs inside are in its child_runs; each of them is "
+    "also handed to _on_run_create and _on_run_update.",
+)

@@ -66,6 +66,21 @@ def handler_facts(
     yield from _twice(handler, Counter(sent), runs)
 
 
+def tracer_facts(handler: Any, runs: Iterable[Run], line: Collection[str]) -> Iterator[Proof]:
+    """What is proven of a tracer where a *line* names one of its *runs* and what it keeps of runs."""
+    methods = methods_of(type(handler))
+    persist = methods.pop("_persist_run", None)
+    is_tracer = any(class_name(base) == "BaseTracer" for base in bases(type(handler)))
+    inside = next((run for run in runs if run.parent is not None and run.label in line), None)
+    if not is_tracer or persist is None or inside is None or "_end_trace" in methods:
+        return
+    kept = attributes_of(persist).intersection(line)
+    if kept and not any(kept & attributes_of(each) for name, each in methods.items() if name != "__init__"):
+        *_, root = inside.ancestors()
+        facts = f"{inside.label} is inside {root.label}, which {_name(handler)} persists as a whole."
+        yield Proof(_causes.ROOTS_ALONE, facts)
+
+
 def methods_of(kind: type) -> dict[str, FunctionType]:
     """The functions of a handler's class by their names, LangChain's own left out."""
     own = [base for base in reversed(bases(kind)) if not module_name(base).startswith(("langchain", "langgraph"))]

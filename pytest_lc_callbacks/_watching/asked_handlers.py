@@ -11,6 +11,7 @@ from pytest_lc_callbacks._findings.handler_facts import (
     attributes_of,
     handler_facts,
     methods_of,
+    tracer_facts,
     unheard_facts,
 )
 from pytest_lc_callbacks._findings.handler_lists import Sent
@@ -74,6 +75,7 @@ def about_handler(handler: Any, sent: Collection[Sent], observed: ObservedRuns, 
         names.add("llm_start")
     words = _words_of(methods, line, names)
     yield from (hint(proof.remark) for proof in handler_facts(handler, sent, runs, observed, asked or list(methods)))
+    yield from (hint(proof.remark) for proof in tracer_facts(handler, runs, line))
     yield from (hint(proof.remark) for proof in find_remarks(words, recording, known))
     proven = [said for said in known.hints if _UNPROVEN not in " ".join(said.split())] if known.missed else []
     yield from proven or (hint(proof.remark) for proof in unheard_facts(handler, recording.runs, observed))

@@ -13,6 +13,7 @@ import report_programs_plain  # noqa: F401  # adds its reports
 import report_programs_scopes  # noqa: F401  # adds its reports
 import report_programs_silent  # noqa: F401  # adds its reports
 import report_programs_tools  # noqa: F401  # adds its reports
+import report_programs_tracers  # noqa: F401  # adds its reports
 import report_programs_unasked  # noqa: F401  # adds its reports
 import report_programs_values  # noqa: F401  # adds its reports
 from report_programs import REPORTS, Report, told
