@@ -17,6 +17,8 @@ _WIDER = object()
 # The workers of event loops: whoever calls them copies a context. That of a loop which outlives a test can hold an
 # earlier test, and still serves this one.
 _WORKERS = ("asyncio_", "AnyIO worker thread")
+# Whether a garbage collection while the frames of all threads are read can stop the process (python/cpython#106883).
+_COLLECTION_STOPS = sys.version_info < (3, 12)
 
 
 class OwnThreads:
@@ -82,16 +84,15 @@ def current_frames() -> dict[int, FrameType]:
     """
     The frame of each thread that runs, by the thread's number.
 
-    Before Python 3.12 a garbage collection in the middle of this can stop the process for ever (python/cpython#106883).
+    Before Python 3.12 a garbage collection in the middle of this can stop the process for ever, and has to wait.
     """
-    if sys.version_info >= (3, 12):
-        return sys._current_frames()
-    was_on = gc.isenabled()
-    gc.disable()
+    pauses = _COLLECTION_STOPS and gc.isenabled()
+    if pauses:
+        gc.disable()
     try:
         return sys._current_frames()
     finally:
-        if was_on:
+        if pauses:
             gc.enable()
 
 
