@@ -166,6 +166,11 @@ INVOCATION_PARAMS = Cause(
     "The keys of invocation_params are those of the integration: a model's name is model, model_name, model_id or "
     'absent. LangChain\'s own name for it is kwargs["metadata"]["ls_model_name"], which may be absent too: use .get().',
 )
+ABSENT_KEYWORD = Cause(
+    "absent-keyword",
+    "Which keyword arguments a method gets depends on the event and the component: read them with kwargs.get(). The "
+    "name of a run is name, at its start alone.",
+)
 ADDED_TO_EVERY_MANAGER = Cause(
     "added-to-every-manager",
     "langgraph sends interrupt and resume through a callback manager of its own, and puts none but a "

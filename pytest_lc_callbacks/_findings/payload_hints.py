@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dis
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 from pytest_lc_callbacks import _causes, _words
@@ -142,6 +143,39 @@ def _explain_invocation_params(failed: HandlerError) -> str | None:
     return _causes.INVOCATION_PARAMS.hint(f"invocation_params has {keys} here, and no {key!r}.")
 
 
+def _explain_keyword(failed: HandlerError) -> str | None:
+    """The handler looks up a keyword that LangChain has not passed for this event."""
+    lines, missing = users_lines(failed.error), items(ask(failed.error, "args"))[:1]
+    key = text_of(missing[0]) if missing else None
+    if not is_a(failed.error, KeyError) or key is None or not lines:
+        return None
+    code = lines[-1].frame.f_code
+    name = _read_mapping(lines[-1].expression.strip())
+    keywords = lines[-1].frame.f_locals.get(name) if name and name == _rest_of_keywords(code) else None
+    # A method may hand its keywords on to another one.
+    are_langchains = bool(keywords) or code.co_name == failed.event
+    if keywords is None or not are_langchains or not failed.kwargs.keys() >= keywords.keys() or key in failed.kwargs:
+        return None
+    if key in ("metadata", "name") and not failed.event.endswith("_start"):
+        return _causes.METADATA_AT_START.hint()
+    passed = _words.safe(", ".join(f"{each}=" for each in failed.kwargs))
+    return _causes.ABSENT_KEYWORD.hint(f"LangChain called {failed.event} with {passed}, and not {_words.safe(key)}=.")
+
+
+def _read_mapping(expression: str) -> str | None:
+    """``kwargs`` of ``kwargs["name"]`` and of ``kwargs.pop("name")``."""
+    found = re.match(r"(\w+)(?:\[[^\[\]]*\]|\.pop\([^()]*\))$", expression)
+    return found[1] if found else None
+
+
+def _rest_of_keywords(code: CodeType) -> str | None:
+    """The name of the parameter that takes all other keywords: ``kwargs``."""
+    if not code.co_flags & inspect.CO_VARKEYWORDS:
+        return None
+    takes_positions = bool(code.co_flags & inspect.CO_VARARGS)
+    return code.co_varnames[code.co_argcount + code.co_kwonlyargcount + takes_positions]
+
+
 def _explain_base_init(failed: HandlerError) -> str | None:
     """The handler lacks what the constructor of a base class would have made."""
     missing = text_of(ask(failed.error, "name")) if is_a(failed.error, AttributeError) else None
@@ -181,6 +215,7 @@ PAYLOAD_HINTS: tuple[Callable[[HandlerError], str | None], ...] = (
     _explain_lists,
     _explain_no_message,
     _explain_invocation_params,
+    _explain_keyword,
     _explain_base_init,
     _explain_swallowed,
 )

@@ -134,6 +134,28 @@ reading(
     says="and no 'model_name'",
 )
 
+reading(
+    "a keyword that a start has not",
+    "absent-keyword",
+    RunnableLambda(len, name="chain").invoke,
+    "q",
+    "on_chain_start",
+    lambda serialized, inputs, **kwargs: kwargs["run_name"],
+    lambda serialized, inputs, **kwargs: kwargs.get("run_name") or kwargs["name"],
+    lambda serialized, inputs, **kwargs: {"chain": 1}[kwargs["name"] + "s"],
+    says="and not run_name=",
+)
+reading(
+    "metadata among the keywords of an end",
+    "metadata-at-start",
+    RunnableLambda(len, name="chain").invoke,
+    "q",
+    "on_chain_end",
+    lambda outputs, **kwargs: kwargs.pop("metadata")["user"],
+    lambda outputs, **kwargs: kwargs.get("metadata"),
+    lambda outputs, **kwargs: dict(kwargs)["metadata"],
+)
+
 
 reading(
     "metadata at an end",
