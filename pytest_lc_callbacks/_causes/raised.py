@@ -171,6 +171,35 @@ ABSENT_KEYWORD = Cause(
     "Which keyword arguments a method gets depends on the event and the component: read them with kwargs.get(). The "
     "name of a run is name, at its start alone.",
 )
+LLM_RESULT = Cause(
+    "llm-result",
+    "A model's answer comes to on_llm_end as response.generations[0][0]: it has text, and that of a chat model has "
+    "message besides, with content and usage_metadata.",
+)
+HANDED_OBJECTS = Cause(
+    "handed-objects",
+    "LangChain hands over objects and no dicts: a message has type and content, a Document page_content and metadata, "
+    "a chunk message and text, a run_id is a UUID. A token is a text.",
+)
+ROOT_PARENT = Cause(
+    "root-parent",
+    "A run that begins outside every other run is a root, and LangChain sends parent_run_id=None with its events.",
+)
+METADATA_KEYS = Cause(
+    "metadata-keys",
+    "The metadata of a run is that of its call and its component, and differs between runs: langgraph adds its own to "
+    "the nodes of a graph and what runs inside them, and an integration its own to a model. Use .get().",
+)
+SERIALIZED_KEYS = Cause(
+    "serialized-keys",
+    "Which keys serialized has depends on the component: kwargs is there for those alone that LangChain can serialize, "
+    "and a tool has name and description. Use .get().",
+)
+PROVIDER_KEYS = Cause(
+    "provider-keys",
+    "The model's integration fills in llm_output, generation_info, response_metadata and additional_kwargs, each with "
+    "keys of its own. LangChain's own count of the tokens is message.usage_metadata.",
+)
 ADDED_TO_EVERY_MANAGER = Cause(
     "added-to-every-manager",
     "langgraph sends interrupt and resume through a callback manager of its own, and puts none but a "

@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._findings.handler_exception import HandlerError, users_lines
+from pytest_lc_callbacks._findings.read_hints import explain_read, find_read
 from pytest_lc_callbacks._stack import is_library
 from pytest_lc_callbacks._values import (
     ask,
@@ -62,7 +63,9 @@ def _explain_payload(failed: HandlerError) -> str | None:
     if not name or (len(failed.args) <= position and name not in failed.kwargs):
         return None
     value = failed.args[position] if len(failed.args) > position else failed.kwargs[name]
-    is_misread = value is not None and _is_misread(failed, value)
+    read = find_read(failed)
+    is_other = read is not None and not read.is_whole
+    is_misread = value is not None and not is_other and _is_misread(failed, value)
     return _causes.PAYLOAD_TYPE.hint(f"{name} is {_kind(value)} here.") if is_misread else None
 
 
@@ -216,6 +219,7 @@ PAYLOAD_HINTS: tuple[Callable[[HandlerError], str | None], ...] = (
     _explain_no_message,
     _explain_invocation_params,
     _explain_keyword,
+    explain_read,
     _explain_base_init,
     _explain_swallowed,
 )

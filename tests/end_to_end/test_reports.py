@@ -10,6 +10,7 @@ import report_programs_graphs  # noqa: F401  # adds its reports
 import report_programs_handlers  # noqa: F401  # adds its reports
 import report_programs_payloads  # noqa: F401  # adds its reports
 import report_programs_plain  # noqa: F401  # adds its reports
+import report_programs_reads  # noqa: F401  # adds its reports
 import report_programs_scopes  # noqa: F401  # adds its reports
 import report_programs_silent  # noqa: F401  # adds its reports
 import report_programs_tools  # noqa: F401  # adds its reports

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
@@ -15,9 +15,6 @@ from langchain_core.runnables import RunnableLambda
 from langchain_core.tracers import BaseTracer
 from report_programs import model, report
 from report_programs_payloads import CALL, add, handler
-
-if TYPE_CHECKING:
-    pass
 
 MESSAGES = {"messages": [HumanMessage("q")]}
 
@@ -132,28 +129,6 @@ reading(
     lambda serialized, messages, **kwargs: kwargs["invocation_params"].get("model_name"),
     lambda serialized, messages, **kwargs: kwargs["params"]["model_name"],
     says="and no 'model_name'",
-)
-
-reading(
-    "a keyword that a start has not",
-    "absent-keyword",
-    RunnableLambda(len, name="chain").invoke,
-    "q",
-    "on_chain_start",
-    lambda serialized, inputs, **kwargs: kwargs["run_name"],
-    lambda serialized, inputs, **kwargs: kwargs.get("run_name") or kwargs["name"],
-    lambda serialized, inputs, **kwargs: {"chain": 1}[kwargs["name"] + "s"],
-    says="and not run_name=",
-)
-reading(
-    "metadata among the keywords of an end",
-    "metadata-at-start",
-    RunnableLambda(len, name="chain").invoke,
-    "q",
-    "on_chain_end",
-    lambda outputs, **kwargs: kwargs.pop("metadata")["user"],
-    lambda outputs, **kwargs: kwargs.get("metadata"),
-    lambda outputs, **kwargs: dict(kwargs)["metadata"],
 )
 
 
