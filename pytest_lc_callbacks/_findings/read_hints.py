@@ -86,7 +86,7 @@ def _key(node: ast.Subscript) -> Any:
     """The constant in the brackets; something that is no key where there is none."""
     try:
         return ast.literal_eval(node.slice)
-    except ValueError:
+    except (ValueError, TypeError):
         return _ABSENT
 
 
