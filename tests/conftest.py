@@ -35,6 +35,8 @@ hypothesis.settings.load_profile("repeatable")
 
 # pytest inside pytest, in workers too, has no plugins but those that tests are about: each takes time in each session.
 USED_PLUGINS = {"lc_callbacks", "anyio", "asyncio", "rerunfailures", "timeout", "xdist", "xdist.looponfail"}
+# Reports of others, which the nox session of that name installs.
+USED_PLUGINS |= {"html", "html_fixtures", "metadata", "ctrf", "pytest_github_actions_annotate_failures"}
 OTHER_PLUGINS = sorted({found.name for found in entry_points(group="pytest11")} - USED_PLUGINS)
 
 
