@@ -62,7 +62,7 @@ def find_read(failed: HandlerError) -> Read | None:
         if argument is None and isinstance(step, ast.Subscript):
             # Of kwargs["metadata"] the argument is metadata.
             argument = _argument(failed, _key(step), value)
-    if argument is None or not _is_raised_by(failed.error, node, value):
+    if argument is None or value is _ABSENT or not _is_raised_by(failed.error, node, value):
         return None
     wanted = node.attr if isinstance(node, ast.Attribute) else _key(node)
     return Read(argument, ast.unparse(node.value), value, wanted, is_whole)
