@@ -128,14 +128,12 @@ class HandlerLists:
         known: Known | None = self._known.get(handler)
         return [] if known is None else list(known.sent)
 
-    def got_start(self, handler: Any, run_id: Any) -> bool:
-        """Whether LangChain sent *handler* the start of this run, which it takes in a method of its own."""
+    def starts_taken(self, handler: Any) -> set[Any]:
+        """The runs, by `id_key`, whose start *handler* was sent and takes in a method of its own."""
         own = [base for base in bases(type(handler)) if not module_name(base).startswith(("langchain", "langgraph"))]
-        methods = {name for base in own for name in vars(base)}
-        key = id_key(run_id)
-        taken = [start.event for start in self.sent_to(handler) if start.event in methods and start.run_id == key]
-        flags = [declined_by(event.removeprefix("on_")) for event in taken]
-        return any(not is_true(ask(handler, flag or "")) for flag in flags)
+        methods = {name for base in own for name in vars(base)} & _STARTS
+        taken = {name for name in methods if not is_true(ask(handler, declined_by(name.removeprefix("on_")) or ""))}
+        return {start.run_id for start in self.sent_to(handler) if start.event in taken}
 
     def _look(self, is_async: bool, handlers: Any, event: str, declined_by: Any, given: Mapping[str, Any]) -> None:
         """Look at those who are about to be sent the start of a run."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from pytest_lc_callbacks._findings.duplicate_handler import duplicate_handlers
@@ -90,10 +90,14 @@ class Snapshot:
                 return False
             return runs[key] not in others if key in runs else error.in_own_thread
 
+        @cache
+        def ended_twice(run: Run) -> bool:
+            return sum(name.endswith(("_end", "_error")) for name in run.names) > 1
+
         def with_facts(error: HandlerError) -> HandlerError:
             run = runs.get(id_key(error.run_id))
-            ends = 0 if run is None else sum(name.endswith(("_end", "_error")) for name in run.names)
-            return replace(error, late=self.observed.late_remark(run), got_start=error.got_start and ends < 2)
+            got_start = error.got_start and not (run is not None and ended_twice(run))
+            return replace(error, late=self.observed.late_remark(run), got_start=got_start)
 
         return [with_facts(error) for error in self.errors if is_own(error)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -41,7 +41,7 @@ from pytest_lc_callbacks._handlers.observer import (
 )
 from pytest_lc_callbacks._handlers.spy import Spies
 from pytest_lc_callbacks._patches import forget_kept, raise_kept
-from pytest_lc_callbacks._recording import Recording, Run
+from pytest_lc_callbacks._recording import Recording, Run, id_key
 from pytest_lc_callbacks._threads import OwnThreads
 from pytest_lc_callbacks._values import class_name
 from pytest_lc_callbacks._watching.nothing_ran import explain_failure, nothing_ran
@@ -214,7 +214,7 @@ class WatchedTest:
         return "\n\n".join(filter(None, [text, why]))
 
     def _take_snapshot(self) -> Snapshot:
-        errors, strangers = [*map(self._with_starts, self._swallowed.errors)], list(self._lists.strangers)
+        errors, strangers = list(self._swallowed.errors), list(self._lists.strangers)
         moment = (
             len(errors),
             len(strangers),
@@ -227,7 +227,7 @@ class WatchedTest:
         recordings = {name: recording._freeze() for name, recording in self._recordings().items()}
         return Snapshot(
             moment=moment,
-            errors=errors,
+            errors=self._with_starts(errors),
             strangers=strangers,
             doubled=list(self._lists.doubled),
             begun=set(self._lists.begun),
@@ -236,10 +236,18 @@ class WatchedTest:
             observed=frozen_runs(self.observer),
         )
 
-    def _with_starts(self, error: HandlerError) -> HandlerError:
-        """The *error* of a handler, with what LangChain sent that before."""
-        got = partial(self._lists.got_start, error.handler)
-        return replace(error, got_start=got(error.run_id), got_parent=got(error.kwargs.get("parent_run_id")))
+    def _with_starts(self, errors: Collection[HandlerError]) -> list[HandlerError]:
+        """The *errors* of handlers, each with what LangChain sent that handler before."""
+        handlers = {id(error.handler): error.handler for error in errors}
+        taken = {known: self._lists.starts_taken(handler) for known, handler in handlers.items()}
+        return [
+            replace(
+                error,
+                got_start=id_key(error.run_id) in taken[id(error.handler)],
+                got_parent=id_key(error.kwargs.get("parent_run_id")) in taken[id(error.handler)],
+            )
+            for error in errors
+        ]
 
     def _new_findings(self, found: Iterable[Finding]) -> list[Finding]:
         """Leave out what was *found* before, when the body was over."""
