@@ -129,9 +129,7 @@ def read_locals(frame: FrameType) -> dict[str, Any]:
     """
     local = frame.f_locals
     found = dict(local)
-    # Its three holders are the frame, this function and the call that counts them.
-    if _KEEPS_LOCALS and sys.getrefcount(local) <= 3 and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
-        local.clear()
+    _let_go(frame, local)
     return found
 
 
@@ -139,9 +137,15 @@ def read_variables(frame: FrameType, *names: str) -> list[Any]:
     """The variables of these names in a function that runs, or None for each that it has not."""
     local = frame.f_locals
     found = [local.get(name) for name in names]
-    if _KEEPS_LOCALS and sys.getrefcount(local) <= 3 and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
-        local.clear()
+    _let_go(frame, local)
     return found
+
+
+def _let_go(frame: FrameType, local: dict[str, Any]) -> None:
+    """Empty the variables of *frame*, which it keeps for whoever asks next, if nobody else holds them."""
+    # Their four holders are the frame, the function that read them, this one and the call that counts them.
+    if _KEEPS_LOCALS and sys.getrefcount(local) <= 4 and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        local.clear()
 
 
 def _call_of_thread(langchain: FrameType | None) -> CallSite:

@@ -164,6 +164,11 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def with_article(name: str) -> str:
+    """``a ToolMessage``, ``an AIMessage``, ``a UUID``."""
+    return f"{'an' if name[:1] in 'AEIOUaeiou' and name != 'UUID' else 'a'} {name}"
+
+
 def more(number: int, noun: str = "") -> str:
     """The line for what a list leaves out: ``... and 3 more``, ``... and 1 more run``."""
     return f"... and {number:,} more{f' {count(number, noun).split()[1]}' if noun else ''}"

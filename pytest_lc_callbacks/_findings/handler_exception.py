@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from inspect import signature
 from itertools import islice
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple
+
+from langchain_core.callbacks import BaseCallbackHandler
 
 from pytest_lc_callbacks._source import line_of, lines_of
 from pytest_lc_callbacks._stack import is_library, is_standard_library
@@ -80,6 +84,13 @@ class HandlerError:
         return ask(self.first, "run_id") if self.event in GRAPH_EVENTS else self.kwargs.get("run_id")
 
     @property
+    def names(self) -> list[str]:
+        """LangChain's names of the arguments that were given by position: ``response``."""
+        method = getattr(BaseCallbackHandler, self.event, None)
+        names = list(signature(method).parameters)[1:] if method is not None else []
+        return names[: len(self.args)] + ["..."] * (len(self.args) - len(names))
+
+    @property
     def first(self) -> Any:
         """The first argument by position: of ``on_llm_end`` the response; None where there is none."""
         return self.args[0] if self.args else None
@@ -112,6 +123,14 @@ class Line(NamedTuple):
             return self.source
         line = "".join(lines_of(self.file, self.frame.f_globals)[first - 1 : first])
         return line.encode()[start:end].decode(errors="replace")
+
+    @property
+    def node(self) -> ast.expr | None:
+        """That part as Python reads it; None where it is no expression."""
+        try:
+            return ast.parse(self.expression.strip(), mode="eval").body
+        except (SyntaxError, ValueError):
+            return None
 
 
 def users_lines(error: BaseException) -> list[Line]:

@@ -289,13 +289,17 @@ def _kept_for_one_run(starts: Sequence[FunctionType], ends: Sequence[FunctionTyp
 
 def attributes_of(function: FunctionType) -> set[str]:
     """The attributes and methods that a function reads or sets."""
-    steps = dis.get_instructions(function)
-    return {str(step.argval) for step in steps if step.opname in ("LOAD_ATTR", "STORE_ATTR", "LOAD_METHOD")}
+    return _arguments(function, "LOAD_ATTR", "STORE_ATTR", "LOAD_METHOD")
 
 
 def _loaded(function: FunctionType) -> set[str]:
     """The attributes and methods that a function reads."""
-    return {str(step.argval) for step in dis.get_instructions(function) if step.opname in ("LOAD_ATTR", "LOAD_METHOD")}
+    return _arguments(function, "LOAD_ATTR", "LOAD_METHOD")
+
+
+def _arguments(function: FunctionType, *instructions: str) -> set[str]:
+    """What these *instructions* of a function name."""
+    return {str(step.argval) for step in dis.get_instructions(function) if step.opname in instructions}
 
 
 def _set(function: FunctionType) -> set[str]:

@@ -7,16 +7,13 @@ import re
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
-from inspect import signature
 from traceback import walk_tb
 from types import FrameType, FunctionType
 from typing import Any
 
-from langchain_core.callbacks import BaseCallbackHandler
-
 from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._causes import Cause
-from pytest_lc_callbacks._findings.handler_exception import GRAPH_EVENTS, HandlerError, users_lines
+from pytest_lc_callbacks._findings.handler_exception import GRAPH_EVENTS, HandlerError, Line, users_lines
 from pytest_lc_callbacks._findings.payload_hints import PAYLOAD_HINTS
 from pytest_lc_callbacks._stack import is_users
 from pytest_lc_callbacks._values import (
@@ -51,16 +48,15 @@ def _explain_none(failed: HandlerError) -> str | None:
     lines = users_lines(failed.error)
     if not lines or "NoneType" not in _words.error_text(failed.error):
         return None
-    used = _used(lines[-1].expression.strip())
+    used = _used(lines[-1])
     return next((cause.hint() for word, cause, is_none in _LEFT_NONE if word in used and is_none(failed)), None)
 
 
-def _used(expression: str) -> set[str]:
-    """The names in *expression* that may stand for None: ``usage`` of ``message.usage["total"]``, and no other."""
-    try:
-        node = ast.parse(expression, mode="eval").body
-    except SyntaxError:
-        return set(_WORD.findall(expression))
+def _used(line: Line) -> set[str]:
+    """The names in what raised that may stand for None: ``usage`` of ``message.usage["total"]``, and no other."""
+    node = line.node
+    if node is None:
+        return set(_WORD.findall(line.expression))
     used = node.value if isinstance(node, (ast.Attribute, ast.Subscript)) else node
     return {used.attr} if isinstance(used, ast.Attribute) else set(_WORD.findall(ast.unparse(used)))
 
@@ -179,16 +175,9 @@ def _explain_signature(failed: HandlerError) -> str | None:
     if not is_a(failed.error, TypeError) or not is_refused:
         return None
     named = [f"{name}=" for name in failed.kwargs]
-    called = ", ".join([*_positional(failed), *named])
+    called = ", ".join([*failed.names, *named])
     facts = f"{failed.name}.{failed.event} does not take what LangChain calls it with: {failed.event}({called})."
     return _causes.SIGNATURE.hint(facts)
-
-
-def _positional(failed: HandlerError) -> list[str]:
-    """LangChain's names of the arguments that were passed by position."""
-    method = getattr(BaseCallbackHandler, failed.event, None)
-    names = list(signature(method).parameters)[1:] if method is not None else []
-    return names[: len(failed.args)] + ["..."] * (len(failed.args) - len(names))
 
 
 def _explain_thread(failed: HandlerError) -> str | None:

@@ -74,11 +74,7 @@ def _what(stranger: Stranger) -> str:
         return f"the class {class_name(handler)} has no {stranger.missing}"
     if handler is None:
         return "one of them is None"
-    return f"{_article(class_name(type(handler)))} has no {stranger.missing}"
-
-
-def _article(name: str) -> str:
-    return f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
+    return f"{_words.with_article(class_name(type(handler)))} has no {stranger.missing}"
 
 
 def _consequence(stranger: Stranger) -> str:
@@ -108,7 +104,7 @@ def _finding_of_error(error: HandlerError) -> Finding:
     raised = _words.error_line(error.error)
     return Finding(
         name="not_a_handler",
-        summary=f"expected every callback to be a handler, but {_article(error.name)} has no raise_error",
+        summary=f"expected every callback to be a handler, but {_words.with_article(error.name)} has no raise_error",
         details=(
             f"  LangChain asked for it when {error.name}.{error.event} raised {raised}",
             *places(error.error),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dis
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
 from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._findings.handler_exception import HandlerError, users_lines
-from pytest_lc_callbacks._findings.read_hints import explain_read, find_read
+from pytest_lc_callbacks._findings.read_hints import explain_read, uses
 from pytest_lc_callbacks._stack import is_library
 from pytest_lc_callbacks._values import (
     ask,
@@ -32,8 +32,6 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 _NO_JSON = re.compile(r"(?:Object of type|Type is not JSON serializable:) (\w+)")
 _RAISES = re.compile(r"(^|:\s*)raise\b")
 _DEPTH, _MOST_ITEMS = 6, 200
-# Where the methods of a handler get what a run takes or returns: the position, and LangChain's name of it.
-_PAYLOADS = {"on_chain_start": (1, "inputs"), "on_chain_end": (0, "outputs"), "on_tool_end": (0, "output")}
 # A handler that is to stop a run raises none of these.
 _SLIPS = (LookupError, TypeError, AttributeError, AssertionError, StopIteration, NotImplementedError)
 
@@ -57,56 +55,12 @@ def _inside(value: Any, depth: int) -> Iterator[Any]:
         yield from _inside(each, depth - 1)
 
 
-def _explain_payload(failed: HandlerError) -> str | None:
-    """The line that raised takes what a run was given, or gave, for something else."""
-    position, name = _PAYLOADS.get(failed.event, (0, ""))
-    if not name or (len(failed.args) <= position and name not in failed.kwargs):
-        return None
-    value = failed.args[position] if len(failed.args) > position else failed.kwargs[name]
-    read = find_read(failed)
-    is_other = read is not None and not read.is_whole
-    is_misread = value is not None and not is_other and _is_misread(failed, value)
-    return _causes.PAYLOAD_TYPE.hint(f"{name} is {_kind(value)} here.") if is_misread else None
-
-
-def _is_misread(failed: HandlerError, value: Any) -> bool:
-    """Whether the line that raised uses *value*, and raised because of what that is."""
-    error = failed.error
-    if is_a(error, AttributeError):
-        return ask(error, "obj", _ABSENT) is value
-    if not _uses(failed, value):
-        return False
-    if is_a(error, KeyError):
-        key = (items(ask(error, "args")) or [None])[0]
-        return is_a(value, Mapping) and text_of(key) is not None and entry(value, str(key), _ABSENT) is _ABSENT
-    said = _words.error_text(error)
-    names = {class_name(type(value)), *(("indices must be integers",) if is_a(value, str, list) else ())}
-    return is_a(error, TypeError) and any(name in said for name in names)
-
-
-def _uses(failed: HandlerError, value: Any) -> bool:
-    """Whether what raised in the innermost line of the user's has a variable that is *value*."""
-    lines = users_lines(failed.error)
-    if not lines:
-        return False
-    local = lines[-1].frame.f_locals
-    return any(local.get(word, _ABSENT) is value for word in _WORD.findall(lines[-1].expression))
-
-
-def _kind(value: Any) -> str:
-    """``a ToolMessage``; ``a dict with the key 'q'``."""
-    name = class_name(type(value))
-    keys = [repr(key) for key, _ in entries(value)] if is_a(value, Mapping) else []
-    has = f" with the key{'s' if len(keys) > 1 else ''} {_words.safe(_words.listing(keys))}" if keys else ""
-    return f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}{has}"
-
-
 def _explain_token_blocks(failed: HandlerError) -> str | None:
     """A token that is a list of content blocks is taken for a text."""
     token = (failed.args or (failed.kwargs.get("token"),))[0]
     if failed.event != "on_llm_new_token" or not is_a(token, list) or not is_a(failed.error, TypeError, AttributeError):
         return None
-    is_meant = ask(failed.error, "obj", _ABSENT) is token or _uses(failed, token)
+    is_meant = ask(failed.error, "obj", _ABSENT) is token or uses(failed, token)
     return _causes.TOKEN_BLOCKS.hint("the token is a list here.") if is_meant else None
 
 
@@ -139,7 +93,7 @@ def _explain_invocation_params(failed: HandlerError) -> str | None:
     key = text_of(missing[0]) if missing else None
     if not is_a(failed.error, KeyError) or key is None or not is_a(params, dict) or not lines:
         return None
-    is_meant = "invocation_params" in lines[-1].expression or _uses(failed, params)
+    is_meant = "invocation_params" in lines[-1].expression or uses(failed, params)
     if not is_meant or entry(params, key, _ABSENT) is not _ABSENT:
         return None
     keys = _words.safe(_words.listing([repr(each) for each, _ in entries(params)]) or "no key")
@@ -213,13 +167,12 @@ def _explain_swallowed(failed: HandlerError) -> str | None:
 
 PAYLOAD_HINTS: tuple[Callable[[HandlerError], str | None], ...] = (
     _explain_json,
-    _explain_payload,
+    explain_read,
     _explain_token_blocks,
     _explain_lists,
     _explain_no_message,
     _explain_invocation_params,
     _explain_keyword,
-    explain_read,
     _explain_base_init,
     _explain_swallowed,
 )

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
-from inspect import signature
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import Generation, LLMResult
 
 from pytest_lc_callbacks import _causes, _words
 from pytest_lc_callbacks._findings.handler_exception import HandlerError, is_langchain, users_lines
-from pytest_lc_callbacks._values import ask, class_name, entries, entry, equal, is_a, items
+from pytest_lc_callbacks._values import ask, class_name, entries, entry, equal, is_a, items, text_of
 
 _ABSENT = object()
+_WORD = re.compile(r"[A-Za-z_]\w*")
+# What a run takes or returns.
 _PAYLOADS = {"on_chain_start": "inputs", "on_chain_end": "outputs", "on_tool_end": "output"}
 # What an integration fills in as its provider answers.
 _PROVIDERS = ("response_metadata", "generation_info", "llm_output", "additional_kwargs", "usage_metadata")
@@ -46,7 +47,7 @@ def find_read(failed: HandlerError) -> Read | None:
     """What the line that raised reads of an argument of the handler's method; None where that is not certain."""
     # pydantic, of which LangChain's objects are made, raises in a line of its own.
     lines = [line for line in users_lines(failed.error) if not is_langchain(line)]
-    node = _parsed(lines[-1].expression.strip()) if lines else None
+    node = lines[-1].node if lines else None
     if not isinstance(node, (ast.Attribute, ast.Subscript)):
         return None
     steps = [node, *_inner(node)]
@@ -66,13 +67,6 @@ def find_read(failed: HandlerError) -> Read | None:
         return None
     wanted = node.attr if isinstance(node, ast.Attribute) else _key(node)
     return Read(argument, ast.unparse(node.value), value, wanted, is_whole)
-
-
-def _parsed(expression: str) -> ast.expr | None:
-    try:
-        return ast.parse(expression, mode="eval").body
-    except (SyntaxError, ValueError):
-        return None
 
 
 def _inner(node: ast.expr) -> Iterator[ast.expr]:
@@ -105,9 +99,7 @@ def _argument(failed: HandlerError, name: Any, value: Any) -> str | None:
     """LangChain's name of the argument of the method that *value* is; None where it is none."""
     if isinstance(name, str) and failed.kwargs.get(name, _ABSENT) is value:
         return name
-    method = getattr(BaseCallbackHandler, failed.event, None)
-    names = list(signature(method).parameters)[1:] if method is not None else []
-    given = zip(names, failed.args, strict=False)
+    given = zip(failed.names, failed.args, strict=True)
     return next((each for each, passed in given if passed is value and value is not None), None)
 
 
@@ -129,20 +121,21 @@ def _is_raised_by(error: BaseException, node: ast.Attribute | ast.Subscript, val
 def explain_read(failed: HandlerError) -> str | None:
     """Why what the handler reads is not there, where that is LangChain's way."""
     read = find_read(failed)
-    if read is None:
-        return None
+    if read is None or (read.is_whole and _is_payload(failed, read)):
+        return _explain_payload(failed)
     if read.value is None:
         return _explain_none(read)
     if is_a(failed.error, KeyError):
         return _explain_key(failed, read)
     if read.is_whole and is_a(read.value, LLMResult):
         return _causes.LLM_RESULT.hint(f"{read.path} is an LLMResult, and has no {read.wanted}.")
-    is_object = is_a(read.value, BaseMessage, Document, Generation, UUID)
+    if _is_payload(failed, read):
+        return _explain_inside(read)
+    # A text LLM's answer has a cause of its own.
+    is_object = is_a(read.value, BaseMessage, Document, Generation, UUID) and read.wanted != "message"
     is_token = read.argument == "token" and is_a(read.value, str)
-    # A text LLM's answer has a cause of its own, and so has what a chain takes and returns.
-    if (is_object and read.wanted != "message" and not _is_payload(failed, read)) or is_token:
-        return _causes.HANDED_OBJECTS.hint(f"{read.path} is {_a(read.value)}.")
-    return _explain_payload(failed, read)
+    found = _words.with_article(class_name(type(read.value)))
+    return _causes.HANDED_OBJECTS.hint(f"{read.path} is {found}.") if is_object or is_token else None
 
 
 def _explain_none(read: Read) -> str | None:
@@ -161,25 +154,54 @@ def _explain_key(failed: HandlerError, read: Read) -> str | None:
         return _causes.SERIALIZED_KEYS.hint(facts)
     if any(f".{name}" in read.path for name in _PROVIDERS):
         return _causes.PROVIDER_KEYS.hint(facts)
-    return _explain_payload(failed, read)
+    return _explain_inside(read) if _is_payload(failed, read) else None
 
 
-def _explain_payload(failed: HandlerError, read: Read) -> str | None:
+def _explain_inside(read: Read) -> str:
     """Something inside what a run takes or returns is taken for something else."""
-    if read.is_whole or not _is_payload(failed, read):
-        return None
-    has = f" with {_keys(read.value)}" if is_a(read.value, Mapping) else ""
-    return _causes.PAYLOAD_TYPE.hint(f"{read.path} is {_a(read.value)}{has} here.")
+    return _causes.PAYLOAD_TYPE.hint(f"{read.path} is {_kind(read.value)} here.")
+
+
+def _explain_payload(failed: HandlerError) -> str | None:
+    """The line that raised takes what a run was given, or gave, for something else."""
+    name = _PAYLOADS.get(failed.event)
+    value = {**dict(zip(failed.names, failed.args, strict=True)), **failed.kwargs}.get(name or "")
+    is_misread = value is not None and _is_misread(failed, value)
+    return _causes.PAYLOAD_TYPE.hint(f"{name} is {_kind(value)} here.") if is_misread else None
+
+
+def _is_misread(failed: HandlerError, value: Any) -> bool:
+    """Whether the line that raised uses *value*, and raised because of what that is."""
+    error = failed.error
+    if is_a(error, AttributeError):
+        return ask(error, "obj", _ABSENT) is value
+    if not uses(failed, value):
+        return False
+    if is_a(error, KeyError):
+        key = (items(ask(error, "args")) or [None])[0]
+        return is_a(value, Mapping) and text_of(key) is not None and entry(value, str(key), _ABSENT) is _ABSENT
+    said = _words.error_text(error)
+    names = {class_name(type(value)), *(("indices must be integers",) if is_a(value, str, list) else ())}
+    return is_a(error, TypeError) and any(name in said for name in names)
+
+
+def uses(failed: HandlerError, value: Any) -> bool:
+    """Whether what raised in the innermost line of the user's has a variable that is *value*."""
+    lines = users_lines(failed.error)
+    if not lines:
+        return False
+    local = lines[-1].frame.f_locals
+    return any(local.get(word, _ABSENT) is value for word in _WORD.findall(lines[-1].expression))
 
 
 def _is_payload(failed: HandlerError, read: Read) -> bool:
     return _PAYLOADS.get(failed.event) == read.argument
 
 
-def _a(value: Any) -> str:
-    """``a ToolMessage``."""
-    name = class_name(type(value))
-    return f"{'an' if name[:1] in 'AEIOaeio' else 'a'} {name}"
+def _kind(value: Any) -> str:
+    """``a ToolMessage``; ``a dict with the key 'q'``."""
+    kind = _words.with_article(class_name(type(value)))
+    return f"{kind} with {_keys(value)}" if is_a(value, Mapping) and entries(value) else kind
 
 
 def _keys(value: Any) -> str:
