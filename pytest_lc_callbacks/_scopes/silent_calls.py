@@ -21,28 +21,29 @@ _INNER = {
     "BasePromptTemplate": ["format", "format_messages", "format_prompt"],
     "BaseOutputParser": ["parse", "parse_result"],
 }
+
+
+def _in_both(*names: str) -> list[str]:
+    """The methods of these *names*, and their async ones."""
+    return [f"{a}{name}" for a in ("", "a") for name in names]
+
+
 # Methods of LangChain's Embeddings and VectorStore.
-_EMBEDDING = ("embed_documents", "embed_query", "aembed_documents", "aembed_query")
+_EMBEDDING = _in_both("embed_documents", "embed_query")
 _SILENT = [
     *_EMBEDDING,
-    *(
-        f"{a}{name}"
-        for a in ("", "a")
-        for name in (
-            "max_marginal_relevance_search",
-            "similarity_search",
-            "similarity_search_with_score",
-            "similarity_search_with_relevance_scores",
-        )
+    *_in_both(
+        "max_marginal_relevance_search",
+        "similarity_search",
+        "similarity_search_with_score",
+        "similarity_search_with_relevance_scores",
     ),
 ]
+_RUNNING = _in_both("invoke", "stream", "batch")
 # What begins a run.
-_BEGINNING = [f"{a}{name}" for a in ("", "a") for name in ("invoke", "batch", "stream", "run", "call", "predict")]
-
-
-_RUNNING = [f"{a}{name}" for a in ("", "a") for name in ("invoke", "stream", "batch")]
+_BEGINNING = [*_RUNNING, *_in_both("run", "call", "predict")]
 # Methods of langgraph's graphs that run nothing.
-_OF_STATE = [f"{a}{name}" for a in ("", "a") for name in ("get_state", "get_state_history", "update_state")]
+_OF_STATE = _in_both("get_state", "get_state_history", "update_state")
 
 
 def prove_silent_calls(frame: FrameType, number: int) -> Iterator[Proof]:
