@@ -3,10 +3,10 @@
 from pytest_lc_callbacks._causes import ends, events, heard, raised
 from pytest_lc_callbacks._causes.cause import Cause as Cause
 from pytest_lc_callbacks._causes.cause import Proof as Proof
-from pytest_lc_callbacks._causes.ends import *  # noqa: F403
-from pytest_lc_callbacks._causes.events import *  # noqa: F403
-from pytest_lc_callbacks._causes.heard import *  # noqa: F403
-from pytest_lc_callbacks._causes.raised import *  # noqa: F403
+from pytest_lc_callbacks._causes.ends import *  # noqa: F403  # the causes are all that it makes
+from pytest_lc_callbacks._causes.events import *  # noqa: F403  # the causes are all that it makes
+from pytest_lc_callbacks._causes.heard import *  # noqa: F403  # the causes are all that it makes
+from pytest_lc_callbacks._causes.raised import *  # noqa: F403  # the causes are all that it makes
 
 CAUSES = {
     cause.name: cause

@@ -22,7 +22,7 @@ _NAMES = re.compile(r"api_?(?:key|token)$")
 def with_keys(replaced: Replaced) -> Any:
     """A constructor with the keys that it is not given: where it fails without them, or would leave them empty."""
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it takes the place of a class's own
         __tracebackhide__ = True
         # A recording asks the real model, which has a key of its own.
         is_on = replaced.is_on and not RECORDER.is_on

@@ -23,6 +23,7 @@ _VOLATILE = ("langgraph_", "checkpoint_", "lc_versions", "thread_id", "__")
 _COLUMN = 46
 
 
+# LangChain's name of what a component is called with.
 def assert_parity(build: Callable[[], Any], input: Any, *, modes: Sequence[str] = MODES) -> None:  # noqa: A002
     """
     Check that one scenario is the same in each call mode.
@@ -54,6 +55,7 @@ def assert_parity(build: Callable[[], Any], input: Any, *, modes: Sequence[str] 
         _compare(first, call_sync(build, input, mode))
 
 
+# LangChain's name of what a component is called with.
 async def aassert_parity(build: Callable[[], Any], input: Any, *, modes: Sequence[str] = MODES) -> None:  # noqa: A002
     """
     The same as `assert_parity` inside a running event loop: ``await aassert_parity(build, input)``.

@@ -38,6 +38,7 @@ def guarded(item: pytest.Item, give_up: Callable[[pytest.Item], None]) -> Iterat
             item.stash[_tracebacks_key] = [_render(error)]
         try:
             give_up(item)
+        # Whoever judged gives up already: what comes now is told beside it.
         except BaseException as another:  # noqa: BLE001
             pass_by(another)
             item.stash[_tracebacks_key].append(_render(another))

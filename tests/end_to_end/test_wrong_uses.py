@@ -223,7 +223,7 @@ def test_a_spy_in_the_place_of_its_handler(asked):
     with pytest.raises(AttributeError, match="pass the handler to LangChain and not its spy"):
         getattr(spy, asked)
     with pytest.raises(AttributeError, match=r"^'Spy' object has no attribute 'handlr'$"):
-        spy.handlr  # noqa: B018
+        spy.handlr  # noqa: B018  # reading it is the wrong use
 
 
 def test_what_was_recorded_cannot_be_pickled():

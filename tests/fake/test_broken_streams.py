@@ -86,7 +86,7 @@ def recorded(act, model):
     handler, error = RecordingHandler(), None
     try:
         act(model, {"callbacks": [handler]})
-    except Exception as raised:  # noqa: BLE001
+    except Exception as raised:  # noqa: BLE001  # what is raised is what the test compares
         error = raised
     events = [(event.name, plain(event.payload)) for event in handler.events]
     # In stream_events, LangChain leaves out the id that it gives to chunks without one; the fake's have one.

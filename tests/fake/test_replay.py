@@ -220,7 +220,10 @@ def test_structured_output(path):
     """
     Structured output is asked for and parsed as with the recorded model.
     """
-    act = lambda model: model.with_structured_output(City).invoke("hi")  # noqa: E731
+
+    def act(model):
+        return model.with_structured_output(City).invoke("hi")
+
     handler = RecordingHandler()
     FakeChatModel(responses=[City(name="Oslo")]).with_structured_output(City).invoke("hi", {"callbacks": [handler]})
     handler.save_model_calls(path)

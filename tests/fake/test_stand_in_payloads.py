@@ -251,7 +251,7 @@ def test_a_broken_stream(act, ending, provider):
 def raised(act, model, handler):
     try:
         act(model, {"callbacks": [handler]})
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001  # what is raised is what the test compares
         return error
     return None
 

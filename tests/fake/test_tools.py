@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
@@ -115,7 +114,9 @@ def test_injected_arguments_are_not_the_models():
     """
     Arguments that LangChain injects are neither asked for nor taken.
     """
-    taken: Callable[[dict[str, Any]], str | None] = lambda args: call_problem("search", args, bound_schemas([search]))  # noqa: E731
+
+    def taken(args: dict[str, Any]) -> str | None:
+        return call_problem("search", args, bound_schemas([search]))
 
     assert isinstance(search, BaseTool)
     assert taken({"query": "x"}) is None

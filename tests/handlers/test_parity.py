@@ -124,10 +124,10 @@ def by_mode(in_stream, otherwise):
     """A step that streams as one runnable and is invoked as another."""
 
     class Step(RunnableLambda):
-        def stream(self, input, config=None, **kwargs):  # noqa: A002
+        def stream(self, input, config=None, **kwargs):  # noqa: A002  # LangChain's name of the parameter
             yield in_stream.invoke(input, config)
 
-        def invoke(self, input, config=None, **kwargs):  # noqa: A002
+        def invoke(self, input, config=None, **kwargs):  # noqa: A002  # LangChain's name of the parameter
             return otherwise.invoke(input, config)
 
     return Step(str)

@@ -18,7 +18,7 @@ QUIET = (
 def missing():
     """Why no browser can be driven here; None if one can."""
     try:
-        import selenium  # noqa: F401
+        import selenium  # noqa: F401  # whether it is there is what is asked
     except ImportError:
         return "selenium is not installed"
     absent = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]

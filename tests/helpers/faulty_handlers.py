@@ -94,7 +94,7 @@ class PromptsOnly(Quiet):
 @fails("takes_models")
 class OneList(Quiet):
     def on_chat_model_start(self, serialized: Any, messages: Any, **kwargs: Any) -> None:
-        messages[0].content  # noqa: B018
+        messages[0].content  # noqa: B018  # reading it is the fault
 
 
 class HearsChat(Quiet):
@@ -216,7 +216,7 @@ class ReadsInfo(Quiet):
 @fails("takes_streams")
 class ReadsChunk(Quiet):
     def on_llm_new_token(self, token: str, *, chunk: Any = None, **kwargs: Any) -> None:
-        chunk.message.content  # noqa: B018
+        chunk.message.content  # noqa: B018  # reading it is the fault
 
 
 @fails("takes_usage_in_streams")
@@ -263,7 +263,7 @@ class OneRoot(Quiet):
 @fails("takes_errors")
 class HttpErrors(Quiet):
     def on_chain_error(self, error: Any, **kwargs: Any) -> None:
-        error.response  # noqa: B018
+        error.response  # noqa: B018  # reading it is the fault
 
 
 @fails("takes_closed_streams")

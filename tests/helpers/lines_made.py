@@ -7,6 +7,7 @@ from typing import Any
 from pytest_lc_callbacks._report.lines import made
 
 
+# The key of the line in the file.
 def a_run(number: int, name: str, *, parent: int | None = None, type: str = "chain", **facts: Any) -> dict[str, Any]:  # noqa: A002
     """A run that ended well."""
     return {

@@ -128,7 +128,7 @@ def run(program: Any, model: Any) -> tuple[list[Any], Any]:
     handler = RecordingHandler()
     try:
         program(model, {"callbacks": [handler]})
-    except Exception:  # noqa: BLE001
+    except Exception:  # noqa: BLE001  # the program fails on purpose
         assert handler.errors
     heard = [[event.name, plain(event.payload)] for event in handler.events]
     return json.loads(json.dumps(heard, default=lambda value: f"<{type(value).__name__}>")), handler

@@ -216,9 +216,9 @@ def test_a_recording_is_asked_for_a_name() -> None:
     assert "on_llm_end" in handler
     assert "tool_start" not in handler
     with pytest.raises(ValueError, match="'chat_model_end' is not a callback event"):
-        "chat_model_end" in handler  # noqa: B015
+        "chat_model_end" in handler  # noqa: B015  # the comparison is what is refused
     with pytest.raises(TypeError, match="an event's name is a string"):
-        3 in handler  # noqa: B015
+        3 in handler  # noqa: B015  # the comparison is what is refused
 
 
 def test_all_but_some_events() -> None:

@@ -9,8 +9,9 @@ from pytest_lc_callbacks._watching.nothing_ran import explain_failure
 
 WRONG = {
     "added to": lambda callbacks: callbacks + [1],  # noqa: RUF005  # the mistake
-    "added": lambda callbacks: [1] + callbacks,  # noqa: RUF005
+    "added": lambda callbacks: [1] + callbacks,  # noqa: RUF005  # the mistake is written as users write it
     "unpacked": lambda callbacks: [*callbacks, 1],
+    # The mistake is written as users write it.
     "iterated": lambda callbacks: [each for each in callbacks],  # noqa: C416
     "appended to": lambda callbacks: callbacks.append(1),
     "asked for its first": lambda callbacks: callbacks[0],
